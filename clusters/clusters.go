@@ -16,8 +16,10 @@ import (
 // Cluster is one Kubernetes cluster that demos run on.
 type Cluster interface {
 	// Up creates the cluster, or repairs it if it is there, and returns when
-	// its API answers and a node takes pods. It reports what it does.
-	Up(ctx context.Context, steps Steps) error
+	// its API answers and a node takes pods. It reports what it does, and
+	// calls answers once when the API takes requests, so that work can start
+	// while the rest comes up.
+	Up(ctx context.Context, steps Steps, answers func()) error
 	// Down removes the cluster with everything that belongs to it. With
 	// keepData it only stops, and Up brings the same state back.
 	Down(ctx context.Context, keepData bool) error

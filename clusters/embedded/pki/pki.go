@@ -60,9 +60,12 @@ func requests() map[string]x509.Certificate {
 			DNSNames:    []string{"localhost"},
 			IPAddresses: []net.IP{loopback},
 		},
-		KubeletClient:     {Subject: pkix.Name{CommonName: "kube-apiserver-kubelet-client"}, ExtKeyUsage: client},
-		Admin:             {Subject: pkix.Name{CommonName: "fluxdemo-admin", Organization: []string{"system:masters"}}, ExtKeyUsage: client},
-		ControllerManager: {Subject: pkix.Name{CommonName: "system:kube-controller-manager"}, ExtKeyUsage: client},
+		KubeletClient: {Subject: pkix.Name{CommonName: "kube-apiserver-kubelet-client"}, ExtKeyUsage: client},
+		Admin:         {Subject: pkix.Name{CommonName: "fluxdemo-admin", Organization: []string{"system:masters"}}, ExtKeyUsage: client},
+		// It does what the service accounts of all controllers may do. Giving
+		// each its own client costs memory, and rights that are bootstrapped
+		// after the API answers cost time.
+		ControllerManager: {Subject: pkix.Name{CommonName: "system:kube-controller-manager", Organization: []string{"system:masters"}}, ExtKeyUsage: client},
 		Scheduler:         {Subject: pkix.Name{CommonName: "system:kube-scheduler"}, ExtKeyUsage: client},
 	}
 }

@@ -1,0 +1,51 @@
+# The two commands that matter are `make demo` and `make test`.
+
+GO        ?= go
+BUNDLE    := build/bundle
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/fluxdemo
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/fluxdemo ./cmd/fluxdemo
+
+.PHONY: bundle
+bundle: ## Build etcd, Kubernetes and Flux (10 minutes the first time)
+	cd hack/bundle && $(GO) run . -o ../../$(BUNDLE)
+
+.PHONY: demo
+demo: bundle build ## Bring up a cluster and walk through GitOps
+	bin/fluxdemo up
+	bin/fluxdemo walk gitops --auto
+	bin/fluxdemo status
+
+.PHONY: deps
+deps: ## Install what the tests need (Debian's packages)
+	hack/deps.sh
+
+.PHONY: test
+test: deps bundle ## Run all tests
+	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(GO) test -timeout 30m $(TESTFLAGS) ./...
+
+.PHONY: race
+race: deps bundle ## Run all tests with the race detector
+	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(GO) test -race -timeout 45m $(TESTFLAGS) ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet, golangci-lint
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w on these'; exit 1; }
+	$(GO) vet ./...
+	cd hack/bundle && $(GO) vet .
+	$(GO) run $(GOLANGCI) run
+
+.PHONY: bench
+bench: bundle build ## Measure start, push latency, memory; PEERS=1 compares
+	$(GO) run ./hack/bench -fluxdemo bin/fluxdemo -bundle $(BUNDLE) $(if $(PEERS),-peers)
+
+.PHONY: clean
+clean: ## Remove what make has built
+	rm -rf bin build

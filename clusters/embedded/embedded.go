@@ -1,0 +1,274 @@
+// Package embedded runs a cluster without Docker: real etcd, kube-apiserver,
+// kube-controller-manager and kube-scheduler as processes of the user, and
+// one virtual node whose pods are processes too. A detached supervisor keeps
+// them running; this package starts it, asks it and stops it.
+package embedded
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/supervisor"
+)
+
+// Kind is the name of this kind of cluster.
+const Kind = "embedded"
+
+// Options is what Up needs to create a cluster. A cluster that exists keeps
+// what it was created with.
+type Options struct {
+	StateDir    string // folder of all clusters; the cluster's is StateDir/Name
+	Stamp       string // file that remembers that the bundle was verified
+	Program     string // path of the fluxdemo executable
+	BundleDir   string // where the bundle is; empty to look for it
+	Port        int    // of the API server; 0 for any free one
+	AllowEgress bool   // let pods reach the world
+}
+
+// Cluster is one embedded cluster.
+type Cluster struct {
+	name    string
+	dir     string
+	options Options
+}
+
+var _ clusters.Cluster = (*Cluster)(nil)
+
+// New returns the cluster called name.
+func New(name string, o Options) (*Cluster, error) {
+	if err := clusters.CheckName(name); err != nil {
+		return nil, err
+	}
+	return &Cluster{name: name, dir: filepath.Join(o.StateDir, name), options: o}, nil
+}
+
+// Dir implements clusters.Cluster.
+func (c *Cluster) Dir() string { return c.dir }
+
+// Kubeconfig implements clusters.Cluster.
+func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, supervisor.Kubeconfig) }
+
+// Up implements clusters.Cluster.
+func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) error {
+	_, status, err := supervisor.Dial(ctx, c.dir)
+	if err == nil && c.options.AllowEgress && !status.Settings.AllowEgress {
+		// A choice that the running supervisor cannot take: restart it on
+		// the same data.
+		if err := c.Down(ctx, true); err != nil {
+			return err
+		}
+		err = supervisor.ErrNotRunning
+	}
+	if err == nil && len(status.Components) > 0 {
+		if err := c.repair(ctx, status, steps); err != nil {
+			return err
+		}
+		answers()
+		return nil
+	}
+	fresh := false
+	if _, err := supervisor.LoadSettings(c.dir); errors.Is(err, fs.ErrNotExist) {
+		fresh = true
+	}
+	if err := c.start(ctx, steps, answers); err != nil {
+		var failed *clusters.LogError
+		if errors.As(err, &failed) {
+			failed.ReadTail()
+		}
+		if fresh && ctx.Err() == nil {
+			if down := c.Down(context.WithoutCancel(ctx), false); down != nil && !errors.Is(down, clusters.ErrNotFound) {
+				err = errors.Join(err, down)
+			}
+		}
+		return err
+	}
+	return nil
+}
+
+// repair waits for components that are restarting just now.
+func (c *Cluster) repair(ctx context.Context, status supervisor.Status, steps clusters.Steps) error {
+	for _, component := range status.Components {
+		if component.State != "Running" {
+			end := steps.Start(component.Name)
+			err := c.awaitAPI(ctx)
+			end(err)
+			return err
+		}
+	}
+	return nil
+}
+
+// start starts a supervisor, unless one is starting already, and follows it
+// until the cluster is up.
+func (c *Cluster) start(ctx context.Context, steps clusters.Steps, answers func()) error {
+	client, _, err := supervisor.Dial(ctx, c.dir)
+	if err != nil {
+		if err := c.prepare(); err != nil {
+			return err
+		}
+		if err := c.launch(ctx); err != nil {
+			return err
+		}
+		if client, _, err = supervisor.Dial(ctx, c.dir); err != nil {
+			return &clusters.LogError{Err: fmt.Errorf("talking to the supervisor: %w", err), Log: c.supervisorLog()}
+		}
+	}
+	ends := map[string]func(error){}
+	err = client.Progress(ctx, func(step supervisor.Step) {
+		switch {
+		case step.State == supervisor.StepRunning:
+			ends[step.Name] = steps.Start(step.Name)
+		case ends[step.Name] != nil:
+			ends[step.Name](nil)
+			delete(ends, step.Name)
+			if step.Name == controlplane.APIServer {
+				answers()
+			}
+		}
+	})
+	for _, end := range ends {
+		end(err)
+	}
+	var failed *supervisor.StartError
+	if errors.As(err, &failed) {
+		if failed.Log == "" {
+			failed.Log = c.supervisorLog()
+		}
+		return &clusters.LogError{Err: fmt.Errorf("starting the cluster: %w", err), Log: failed.Log}
+	}
+	return err
+}
+
+// prepare checks what would otherwise fail late and obscurely.
+func (c *Cluster) prepare() error {
+	const advice = "choose another folder with XDG_STATE_HOME"
+	if err := os.MkdirAll(filepath.Join(c.dir, supervisor.LogDir), 0o700); err != nil {
+		return fmt.Errorf("cannot write the state folder: %w; %s", err, advice)
+	}
+	probe := filepath.Join(c.dir, ".probe")
+	if err := os.WriteFile(probe, []byte("probe"), 0o600); err != nil {
+		return fmt.Errorf("cannot write the state folder: %w; free some space or %s", err, advice)
+	}
+	if err := os.Remove(probe); err != nil {
+		return fmt.Errorf("cannot write the state folder: %w", err)
+	}
+	return enoughRoom(c.dir)
+}
+
+// launch starts the detached supervisor and returns when it takes orders.
+func (c *Cluster) launch(ctx context.Context) error {
+	b, err := bundle.Find(c.options.BundleDir)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(c.options.Stamp), 0o700); err != nil {
+		return err
+	}
+	if err := b.Verify(c.options.Stamp); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(c.supervisorLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	listening, tell, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer listening.Close()
+	args := []string{"supervise", "--dir=" + c.dir, "--bundle=" + b.Dir}
+	if c.options.AllowEgress {
+		args = append(args, "--allow-egress")
+	}
+	if c.options.Port != 0 {
+		args = append(args, fmt.Sprintf("--port=%d", c.options.Port))
+	}
+	cmd := exec.Command(c.options.Program, args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.ExtraFiles = []*os.File{tell} // file descriptor 3
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		tell.Close()
+		return fmt.Errorf("starting the supervisor: %w", err)
+	}
+	tell.Close()
+	// Whatever it says, or its end, ends the wait.
+	stop := context.AfterFunc(ctx, func() { listening.Close() })
+	defer stop()
+	said, _ := bufio.NewReader(listening).ReadString('\n')
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if said != supervisor.Listening+"\n" {
+		return &clusters.LogError{Err: errors.New("the supervisor did not start"), Log: c.supervisorLog()}
+	}
+	return cmd.Process.Release()
+}
+
+func (c *Cluster) supervisorLog() string {
+	return filepath.Join(c.dir, supervisor.LogDir, "supervisor.log")
+}
+
+// Down implements clusters.Cluster.
+func (c *Cluster) Down(ctx context.Context, keepData bool) error {
+	if _, err := os.Stat(c.dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
+	}
+	client, _, err := supervisor.Dial(ctx, c.dir)
+	if err == nil {
+		if err := client.Down(ctx); err != nil {
+			return fmt.Errorf("stopping the cluster: %w", err)
+		}
+	}
+	if err := c.awaitUnlock(ctx); err != nil {
+		return err
+	}
+	if keepData {
+		return nil
+	}
+	if err := os.RemoveAll(c.dir); err != nil {
+		return fmt.Errorf("removing the cluster's folder: %w", err)
+	}
+	return nil
+}
+
+// awaitUnlock returns when no supervisor has the cluster: one that was asked
+// to go down holds its lock until it has ended.
+func (c *Cluster) awaitUnlock(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if _, err := os.Stat(filepath.Join(c.dir, controlplane.RunDir)); err != nil {
+		return nil
+	}
+	lock := flock.New(supervisor.LockFile(c.dir))
+	if ok, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil || !ok {
+		return fmt.Errorf("the cluster's supervisor does not end: kill it, then run `fluxdemo down` again (%w)", err)
+	}
+	return lock.Unlock()
+}
+
+// URL implements clusters.Cluster.
+func (c *Cluster) URL(_ context.Context, nodePort int32) (string, error) {
+	return fmt.Sprintf("http://127.0.0.1:%d", nodePort), nil
+}
+
+// Logs implements clusters.Cluster.
+func (c *Cluster) Logs(ctx context.Context, component string, follow bool, out io.Writer) error {
+	path := filepath.Join(c.dir, supervisor.LogDir, filepath.Base(component)+".log")
+	return followFile(ctx, path, follow, out)
+}

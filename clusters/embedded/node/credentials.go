@@ -1,0 +1,169 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+const (
+	// accountPath is where Kubernetes mounts a ServiceAccount's credentials.
+	// A container gets credentials if, and only if, something is mounted
+	// there: admission has left the mount out if they are not wanted.
+	accountPath = "/var/run/secrets/kubernetes.io/serviceaccount"
+	// rootCAConfigMap holds the API server's CA in every namespace. The node
+	// knows it already and need not wait until the namespace has it.
+	rootCAConfigMap = "kube-root-ca.crt"
+
+	defaultTokenSeconds = 3600
+	// tokenRetry is the wait after a token could not be renewed. There is
+	// plenty of time: the old one is good for another fifth of its life.
+	tokenRetry = 10 * time.Second
+)
+
+// tokenWish is the sort of token that a volume asks for.
+type tokenWish struct {
+	audience string
+	seconds  int64
+}
+
+func tokenRequest(p *corev1.ServiceAccountTokenProjection) tokenWish {
+	wish := tokenWish{audience: p.Audience, seconds: defaultTokenSeconds}
+	if p.ExpirationSeconds != nil {
+		wish.seconds = *p.ExpirationSeconds
+	}
+	return wish
+}
+
+type token struct {
+	value   string
+	refresh time.Time // when to ask for the next one
+}
+
+// tokens holds the ServiceAccount tokens of one pod. They are bound to the
+// pod: the API refuses them once it is deleted.
+type tokens struct {
+	api corev1client.ServiceAccountsGetter
+	pod *corev1.Pod
+
+	mu   sync.Mutex
+	held map[tokenWish]token
+}
+
+func newTokens(api corev1client.ServiceAccountsGetter, pod *corev1.Pod) *tokens {
+	return &tokens{api: api, pod: pod, held: map[tokenWish]token{}}
+}
+
+// get returns a token that has at least a fifth of its life before it.
+func (t *tokens) get(ctx context.Context, wish tokenWish) (string, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old, ok := t.held[wish]
+	if ok && time.Now().Before(old.refresh) {
+		return old.value, nil
+	}
+	next, err := t.request(ctx, wish)
+	if err != nil && ok {
+		old.refresh = time.Now().Add(tokenRetry)
+		t.held[wish] = old
+		return old.value, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	t.held[wish] = next
+	return next.value, nil
+}
+
+func (t *tokens) request(ctx context.Context, wish tokenWish) (token, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
+		ExpirationSeconds: &wish.seconds,
+		BoundObjectRef: &authenticationv1.BoundObjectReference{
+			APIVersion: "v1", Kind: "Pod", Name: t.pod.Name, UID: t.pod.UID,
+		},
+	}}
+	if wish.audience != "" {
+		request.Spec.Audiences = []string{wish.audience}
+	}
+	account := t.pod.Spec.ServiceAccountName
+	if account == "" {
+		account = "default"
+	}
+	asked := time.Now()
+	answer, err := t.api.ServiceAccounts(t.pod.Namespace).CreateToken(ctx, account, request, metav1.CreateOptions{})
+	if err != nil {
+		return token{}, fmt.Errorf("asking for a token of service account %s/%s: %w", t.pod.Namespace, account, err)
+	}
+	life := answer.Status.ExpirationTimestamp.Sub(asked)
+	if life <= 0 {
+		life = time.Duration(wish.seconds) * time.Second
+	}
+	return token{value: answer.Status.Token, refresh: asked.Add(life * 4 / 5)}, nil
+}
+
+// next returns when the first token has to be renewed; zero if there is none.
+func (t *tokens) next() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var first time.Time
+	for _, held := range t.held {
+		if first.IsZero() || held.refresh.Before(first) {
+			first = held.refresh
+		}
+	}
+	return first
+}
+
+// writeKubeconfig writes the kubeconfig of a container to path, and reports
+// whether the container has credentials at all. Client libraries read it
+// through the KUBECONFIG variable, and read the token's file again as it is
+// renewed.
+func writeKubeconfig(path, server, caFile string, pod *corev1.Pod, c *corev1.Container, hostPaths map[string]string) (bool, error) {
+	tokenFile := tokenFile(pod, c, hostPaths)
+	if tokenFile == "" {
+		return false, nil
+	}
+	const name = "fluxdemo"
+	config := clientcmdapi.Config{
+		Clusters:       map[string]*clientcmdapi.Cluster{name: {Server: server, CertificateAuthority: caFile}},
+		AuthInfos:      map[string]*clientcmdapi.AuthInfo{name: {TokenFile: tokenFile}},
+		Contexts:       map[string]*clientcmdapi.Context{name: {Cluster: name, AuthInfo: name, Namespace: pod.Namespace}},
+		CurrentContext: name,
+	}
+	data, err := clientcmd.Write(config)
+	if err != nil {
+		return false, fmt.Errorf("writing the pod's kubeconfig: %w", err)
+	}
+	return true, writeFile(path, data, 0o600)
+}
+
+// tokenFile returns the host path of a container's ServiceAccount token.
+func tokenFile(pod *corev1.Pod, c *corev1.Container, hostPaths map[string]string) string {
+	for _, m := range c.VolumeMounts {
+		if m.MountPath != accountPath {
+			continue
+		}
+		for _, v := range pod.Spec.Volumes {
+			if v.Name != m.Name || v.Projected == nil {
+				continue
+			}
+			for _, source := range v.Projected.Sources {
+				if source.ServiceAccountToken != nil {
+					return filepath.Join(hostPaths[v.Name], source.ServiceAccountToken.Path)
+				}
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,177 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/virtual-kubelet/virtual-kubelet/node/api"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// streamIdle is how long an exec or port-forward stream may be silent. Its
+// length is what kubelets use: people leave terminals open.
+const streamIdle = 4 * time.Hour
+
+// kubelet serves the part of the kubelet API that kubectl's commands need.
+type kubelet struct {
+	runtime *runtime
+	tls     *tls.Config
+}
+
+func newKubelet(r *runtime, config *tls.Config) *kubelet {
+	return &kubelet{runtime: r, tls: config}
+}
+
+// kubeletTLS lets only clients in that have a certificate of the given CA.
+func kubeletTLS(certFile, keyFile, clientCAFile string) (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubelet API's certificate: %w", err)
+	}
+	ca, err := os.ReadFile(clientCAFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubelet API's client CA: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(ca) {
+		return nil, fmt.Errorf("the kubelet API's client CA %s holds no certificate", clientCAFile)
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert},
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
+		// Streams are upgraded connections, which HTTP/2 has no room for.
+		NextProtos: []string{"http/1.1"},
+	}, nil
+}
+
+// serve serves on the listener until ctx ends.
+func (k *kubelet) serve(ctx context.Context, listener net.Listener) {
+	server := &http.Server{
+		Handler: k.handler(), TLSConfig: k.tls, ReadHeaderTimeout: requestTimeout,
+		// Streams have to end with the node.
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.ServeTLS(listener, "", ""); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		k.runtime.logf("kubelet API: %v", err)
+	}
+}
+
+func (k *kubelet) handler() http.Handler {
+	streams := api.PodHandler(api.PodHandlerConfig{
+		RunInContainer: k.exec,
+		PortForward:    k.portForward,
+		GetPods:        k.runtime.GetPods,
+		GetPodsFromKubernetes: func(ctx context.Context) ([]*corev1.Pod, error) {
+			return k.runtime.GetPods(ctx)
+		},
+		StreamIdleTimeout: streamIdle,
+		// The port-forward handler takes this one for the idle time.
+		StreamCreationTimeout: streamIdle,
+	}, false)
+	mux := http.NewServeMux()
+	// Logs are served here and not by the package, which cannot tell
+	// --tail=0 from no --tail.
+	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", k.logs)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
+	mux.Handle("/", streams)
+	return mux
+}
+
+func (k *kubelet) logs(w http.ResponseWriter, r *http.Request) {
+	key := logKey{namespace: r.PathValue("namespace"), pod: r.PathValue("pod"), container: r.PathValue("container")}
+	options, err := parseLogOptions(r.URL.Query(), time.Now())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	object := k.runtime.find(key.namespace, key.pod)
+	if object == nil {
+		http.Error(w, fmt.Sprintf("pod %s/%s is not on this node", key.namespace, key.pod), http.StatusNotFound)
+		return
+	}
+	spec := findContainer(object, key.container)
+	if spec == nil {
+		http.Error(w, fmt.Sprintf("container %q is not in pod %s/%s", key.container, key.namespace, key.pod), http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	control := http.NewResponseController(w)
+	flush := func() { _ = control.Flush() }
+	if _, known := findImage(k.runtime.images, spec.Image); !known {
+		printer := logPrinter{w: w, options: logOptions{timestamps: options.timestamps}}
+		_ = printer.print([]byte(time.Now().UTC().Format(logTimeFormat) + " " + simulatedMessage(spec.Image) + "\n"))
+		return
+	}
+	err = k.runtime.logs.read(r.Context(), key, options, w, flush)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && options.previous:
+		http.Error(w, fmt.Sprintf("previous terminated container %q in pod %q not found", key.container, key.pod), http.StatusBadRequest)
+	case errors.Is(err, fs.ErrNotExist):
+		http.Error(w, fmt.Sprintf("container %q in pod %q is waiting to start", key.container, key.pod), http.StatusBadRequest)
+	case err != nil && r.Context().Err() == nil:
+		k.runtime.logf("log of %s/%s/%s: %v", key.namespace, key.pod, key.container, err)
+	}
+}
+
+// parseLogOptions reads the query of a kubelet's log request.
+func parseLogOptions(query url.Values, now time.Time) (logOptions, error) {
+	options := logOptions{tail: -1}
+	number := func(name string, least int64) (int64, bool, error) {
+		text := query.Get(name)
+		if text == "" {
+			return 0, false, nil
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < least {
+			return 0, false, fmt.Errorf("%s=%q is not a number of at least %d", name, text, least)
+		}
+		return n, true, nil
+	}
+	if n, ok, err := number("tailLines", 0); err != nil {
+		return options, err
+	} else if ok {
+		options.tail = int(n)
+	}
+	if n, ok, err := number("limitBytes", 1); err != nil {
+		return options, err
+	} else if ok {
+		options.limit = n
+	}
+	if n, ok, err := number("sinceSeconds", 1); err != nil {
+		return options, err
+	} else if ok {
+		options.since = now.Add(-time.Duration(n) * time.Second)
+	}
+	if text := query.Get("sinceTime"); text != "" {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return options, fmt.Errorf("sinceTime: %w", err)
+		}
+		options.since = at
+	}
+	for name, flag := range map[string]*bool{
+		"follow": &options.follow, "previous": &options.previous, "timestamps": &options.timestamps,
+	} {
+		if text := query.Get(name); text != "" {
+			value, err := strconv.ParseBool(text)
+			if err != nil {
+				return options, fmt.Errorf("%s=%q is neither true nor false", name, text)
+			}
+			*flag = value
+		}
+	}
+	return options, nil
+}

@@ -1,0 +1,213 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// buildRetry is the wait after something failed that no watch can announce
+// the end of, such as a full disk.
+const buildRetry = 5 * time.Second
+
+// prepare works out what to start. While something that the container needs
+// is missing it waits for it, and says so in the container's status.
+func (c *container) prepare(ctx context.Context, spec *corev1.Container, image Image) (launch, error) {
+	told := ""
+	for {
+		changed, err := c.pod.volumes.state()
+		reason := "ContainerCreating" // the volumes tell their own events
+		if err == nil {
+			var result launch
+			if result, err = c.build(spec, image); err == nil {
+				return result, nil
+			}
+			reason = "CreateContainerError"
+			if isMissing(err) {
+				reason = "CreateContainerConfigError"
+			}
+			if told != err.Error() {
+				told = err.Error()
+				c.pod.event(corev1.EventTypeWarning, "Failed", "Error: "+told)
+			}
+		}
+		if !errors.Is(err, errPreparing) {
+			c.pod.update(func() { c.wait(reason, err.Error()) })
+		}
+		retry := time.NewTimer(buildRetry)
+		select {
+		case <-changed:
+		case <-retry.C:
+		case <-c.kick:
+			err = errImageChanged
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		retry.Stop()
+		if ctx.Err() != nil || errors.Is(err, errImageChanged) {
+			return launch{}, err
+		}
+	}
+}
+
+// build works out the process of a known image from the container's spec.
+func (c *container) build(spec *corev1.Container, image Image) (launch, error) {
+	p := c.pod
+	object := p.current()
+	own, err := containerEnv(object, spec, p.volumes.find, p.rt.machine)
+	if err != nil {
+		return launch{}, err
+	}
+	hostPaths := p.volumes.hostPaths()
+	list, err := containerMounts(spec, hostPaths, own.values)
+	if err != nil {
+		return launch{}, err
+	}
+	if !mountsPath(list, "/tmp") {
+		list = append(list, mount{path: "/tmp", host: filepath.Join(p.dir, "tmp")})
+	}
+	ms := newMounts(list)
+	temporary, _ := ms.resolve("/tmp")
+	home := filepath.Join(p.dir, "home")
+
+	env := newEnvironment()
+	env.set("PATH", os.Getenv("PATH"))
+	env.set("HOME", home)
+	env.set("TMPDIR", temporary)
+	env.set("HOSTNAME", object.Name)
+	kubeconfig := filepath.Join(p.dir, "kubeconfig-"+spec.Name)
+	hasCredentials, err := writeKubeconfig(kubeconfig, p.rt.server, p.rt.caFile, object, spec, hostPaths)
+	if err != nil {
+		return launch{}, err
+	}
+	if hasCredentials {
+		env.set("KUBECONFIG", kubeconfig)
+	}
+	for _, variable := range p.rt.env {
+		env.setPair(variable)
+	}
+	for _, name := range own.names {
+		env.set(name, ms.rewrite(own.values[name]))
+	}
+
+	args, err := arguments(spec, image)
+	if err != nil {
+		return launch{}, err
+	}
+	args = append(ms.rewriteAll(expandAll(args, own.values)), image.Append...)
+	for _, port := range spec.Ports {
+		local, err := p.localPort(port.ContainerPort)
+		if err != nil {
+			return launch{}, err
+		}
+		if flag, ok := image.PortFlags[port.Name]; ok {
+			args = append(args, fmt.Sprintf("%s=127.0.0.1:%d", flag, local))
+		}
+	}
+	dir := home
+	if spec.WorkingDir != "" {
+		if mounted, ok := ms.resolve(spec.WorkingDir); ok {
+			dir = mounted
+		}
+	}
+	return launch{path: image.Binary, args: args, env: env.list(), dir: dir, values: own.values, mounts: ms}, nil
+}
+
+// arguments returns what comes after the program's name. A command replaces
+// the image's entry point, and may only name the image's own program.
+func arguments(spec *corev1.Container, image Image) ([]string, error) {
+	if len(spec.Command) == 0 {
+		return append(append([]string{}, image.Args...), spec.Args...), nil
+	}
+	if filepath.Base(spec.Command[0]) != filepath.Base(image.Binary) {
+		return nil, fmt.Errorf("the command %q is not the program of image %s (%s), and nothing else of it exists on this node",
+			spec.Command[0], image.Repository, filepath.Base(image.Binary))
+	}
+	return append(append([]string{}, spec.Command[1:]...), spec.Args...), nil
+}
+
+func mountsPath(list []mount, path string) bool {
+	for _, m := range list {
+		if m.path == path {
+			return true
+		}
+	}
+	return false
+}
+
+// probe runs the container's probes until ctx ends. unwell is called when a
+// failure asks for a restart.
+func (c *container) probe(ctx context.Context, spec *corev1.Container, image Image, l launch, unwell func(error)) {
+	target := probeTarget{
+		spec: spec, image: image, mounts: l.mounts, local: c.pod.mappedPort,
+		run: func(ctx context.Context, command []string) error { return runCommand(ctx, command, l.env, l.dir) },
+	}
+	failed := func(kind string) func(error) {
+		return func(err error) {
+			c.pod.event(corev1.EventTypeWarning, "Unhealthy", fmt.Sprintf("%s probe failed: %v", kind, err))
+		}
+	}
+	if spec.StartupProbe != nil {
+		ask, s := c.check(target, "Startup", spec.StartupProbe)
+		// The container has as much time as failures are allowed, however
+		// often it is asked within that time.
+		allowed := s.initialDelay + s.period*time.Duration(s.failures)
+		if err := untilWell(ctx, s, time.Now().Add(allowed), ask, failed("Startup")); err != nil {
+			unwell(fmt.Errorf("failed startup probe: %w", err))
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		c.pod.update(func() { c.started, c.ready = true, spec.ReadinessProbe == nil })
+	}
+	if spec.LivenessProbe != nil {
+		ask, s := c.check(target, "Liveness", spec.LivenessProbe)
+		go func() {
+			if !pause(ctx, s.initialDelay) {
+				return
+			}
+			if err := whileWell(ctx, s, ask, failed("Liveness")); err != nil {
+				unwell(fmt.Errorf("failed liveness probe: %w", err))
+			}
+		}()
+	}
+	if spec.ReadinessProbe == nil {
+		return
+	}
+	ask, s := c.check(target, "Readiness", spec.ReadinessProbe)
+	for ctx.Err() == nil {
+		_ = untilWell(ctx, s, time.Time{}, ask, failed("Readiness")) // without a deadline it only ends well
+		c.setReady(ctx, true)
+		_ = whileWell(ctx, s, ask, failed("Readiness")) // each failure has been told
+		c.setReady(ctx, false)
+	}
+}
+
+// setReady records what the readiness probe found, unless the process it
+// asked is no longer the one that runs.
+func (c *container) setReady(ctx context.Context, ready bool) {
+	c.pod.update(func() {
+		if ctx.Err() == nil {
+			c.ready = ready
+		}
+	})
+}
+
+// check returns how to ask, and when. A probe that this node cannot do counts
+// as passed, and an event says so.
+func (c *container) check(target probeTarget, kind string, p *corev1.Probe) (check, schedule) {
+	ask, err := newCheck(target, p.ProbeHandler)
+	if err != nil && errors.Is(err, errUnsupportedProbe) {
+		c.pod.event(corev1.EventTypeWarning, "ProbeSkipped", fmt.Sprintf("%s probe of container %s counts as passed: %v", kind, c.name, err))
+		ask = func(context.Context) error { return nil }
+	} else if err != nil {
+		ask = func(context.Context) error { return err }
+	}
+	return ask, probeSchedule(p)
+}

@@ -1,0 +1,248 @@
+// Package node is the embedded cluster's only node: a virtual kubelet that runs
+// the containers of known images as processes of this machine. Containers of
+// all other images are simulated: they appear as running, and their pods say
+// that nothing runs.
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	vknode "github.com/virtual-kubelet/virtual-kubelet/node"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
+)
+
+// Config is what a node needs. All fields without a note have to be set.
+type Config struct {
+	Name   string               // the node's name
+	Client kubernetes.Interface // an administrator's client, without a rate limit
+	Dir    string               // state: pods/<uid>, and host/, the root of hostPath volumes
+	LogDir string               // <namespace>_<pod>_<container>.log
+	Images []Image              // run as processes; all others are simulated
+	Server string               // the API server's URL, for the pods' kubeconfigs
+	CAFile string               // its CA (PEM)
+	// The kubelet API's own certificate and key, and the CA of the only client
+	// that may call it: the API server.
+	ServingCert, ServingKey, ClientCAFile string
+	Env                                   []string                         // NAME=value, added to each process (optional)
+	Logf                                  func(format string, args ...any) // for what nobody else is told (optional)
+}
+
+// PodProcess describes one container of a pod on this node.
+type PodProcess struct {
+	Namespace string    `json:"namespace"`
+	Pod       string    `json:"pod"`
+	Container string    `json:"container"`
+	Image     string    `json:"image"`
+	PID       int       `json:"pid,omitempty"` // 0: no process runs
+	Started   time.Time `json:"started,omitzero"`
+	Restarts  int32     `json:"restarts"`
+	Ready     bool      `json:"ready"`
+	Simulated bool      `json:"simulated"`
+}
+
+// Node is a virtual node. Make it with New and run it once.
+type Node struct {
+	cfg      Config
+	listener net.Listener
+	kubelet  *kubelet
+	runtime  *runtime
+	informer informers.SharedInformerFactory
+	events   record.EventBroadcaster
+	stopPods context.CancelFunc
+	ready    chan struct{}
+	once     sync.Once
+}
+
+// podWorkers is how many pods virtual-kubelet looks at side by side. None of
+// the calls takes long: a pod's life has goroutines of its own.
+const podWorkers = 8
+
+// New makes a node and opens the port of its kubelet API on 127.0.0.1. Run has
+// to be called, it closes the port. It returns an error if a folder cannot be
+// made or a certificate cannot be read.
+func New(cfg Config) (*Node, error) {
+	if cfg.Logf == nil {
+		cfg.Logf = func(string, ...any) {}
+	}
+	for _, dir := range []string{cfg.Dir, filepath.Join(cfg.Dir, "pods"), filepath.Join(cfg.Dir, "host"), cfg.LogDir} {
+		if err := makeDir(dir); err != nil {
+			return nil, err
+		}
+	}
+	tlsConfig, err := kubeletTLS(cfg.ServingCert, cfg.ServingKey, cfg.ClientCAFile)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("opening the port of the kubelet API: %w", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	n := &Node{
+		cfg: cfg, listener: listener, stopPods: stop, ready: make(chan struct{}),
+		events: record.NewBroadcaster(),
+		informer: informers.NewSharedInformerFactoryWithOptions(cfg.Client, 0, informers.WithTweakListOptions(func(o *metav1.ListOptions) {
+			o.FieldSelector = fields.OneTermEqualSelector("spec.nodeName", cfg.Name).String()
+		})),
+	}
+	lister := n.informer.Core().V1().Pods().Lister()
+	n.runtime = &runtime{
+		ctx: ctx, api: cfg.Client.CoreV1(), objects: newObjects(ctx, cfg.Client.CoreV1()),
+		events: n.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "fluxdemo-node", Host: cfg.Name}),
+		images: cfg.Images, ips: newPodIPs(), ports: newLocalPorts(), logs: newLogStore(cfg.LogDir),
+		machine: machineResources(), env: cfg.Env,
+		dir: filepath.Join(cfg.Dir, "pods"), hostDir: filepath.Join(cfg.Dir, "host"),
+		server: cfg.Server, caFile: cfg.CAFile, logf: cfg.Logf,
+		pods: map[types.UID]*pod{}, byIP: map[string]*pod{},
+		find: func(namespace, name string) *corev1.Pod {
+			object, err := lister.Pods(namespace).Get(name)
+			if err != nil {
+				return nil
+			}
+			return object
+		},
+	}
+	n.kubelet = newKubelet(n.runtime, tlsConfig)
+	return n, nil
+}
+
+// Addr returns the address of the kubelet API, "127.0.0.1:port".
+func (n *Node) Addr() string { return n.listener.Addr().String() }
+
+// Ready returns a channel that is closed when the API shows the node as Ready.
+func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// Run registers the Node object, serves the kubelet API and runs the pods that
+// are bound to the node, until ctx ends. Then it ends all processes, within
+// two seconds; the pods stay in the API, and the next Run on the same folder
+// goes on with them. It returns an error if it could not begin.
+func (n *Node) Run(ctx context.Context) error {
+	defer n.stopPods()
+	defer n.events.Shutdown()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	pods := n.informer.Core().V1().Pods()
+	if _, err := pods.Informer().AddEventHandler(n.runtime.handler()); err != nil {
+		return errors.Join(fmt.Errorf("watching pods: %w", err), n.listener.Close())
+	}
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer cancel()
+	background.Go(func() { n.kubelet.serve(ctx, n.listener) })
+	background.Go(func() { n.register(ctx) })
+	n.informer.Start(ctx.Done())
+	defer n.informer.Shutdown()
+	defer cancel()
+	defer n.runtime.shutdown()
+	n.events.StartRecordingToSink(&corev1client.EventSinkImpl{Interface: n.cfg.Client.CoreV1().Events("")})
+
+	if !cache.WaitFor(ctx, "", pods.Informer().HasSyncedChecker()) {
+		return nil // asked to stop before there was anything to run
+	}
+	bound, err := pods.Lister().List(labels.Everything())
+	if err != nil {
+		return fmt.Errorf("listing the node's pods: %w", err)
+	}
+	if err := n.runtime.recover(bound); err != nil {
+		return err
+	}
+	controller, err := n.podController()
+	if err != nil {
+		return err
+	}
+	if err := controller.Run(ctx, podWorkers); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("running pods: %w", err)
+	}
+	return nil
+}
+
+func (n *Node) podController() (*vknode.PodController, error) {
+	// The controller wants to know of these kinds for a variable resolver
+	// that is off. This factory is never started.
+	unused := informers.NewSharedInformerFactory(n.cfg.Client, 0).Core().V1()
+	retry := func(context.Context, string, int, time.Time, error) (*time.Duration, error) {
+		return nil, nil // as often as it takes: the API server may be starting anew
+	}
+	limiter := func() workqueue.TypedRateLimiter[any] {
+		return workqueue.NewTypedItemExponentialFailureRateLimiter[any](time.Millisecond, time.Second)
+	}
+	controller, err := vknode.NewPodController(vknode.PodControllerConfig{
+		PodClient:                                statusWriter{n.cfg.Client.CoreV1()},
+		PodInformer:                              n.informer.Core().V1().Pods(),
+		EventRecorder:                            silentRecorder{},
+		Provider:                                 n.runtime,
+		ConfigMapInformer:                        unused.ConfigMaps(),
+		SecretInformer:                           unused.Secrets(),
+		ServiceInformer:                          unused.Services(),
+		SkipDownwardAPIResolution:                true, // it would drop resourceFieldRef
+		SyncPodsFromKubernetesRateLimiter:        limiter(),
+		SyncPodsFromKubernetesShouldRetryFunc:    retry,
+		DeletePodsFromKubernetesRateLimiter:      limiter(),
+		DeletePodsFromKubernetesShouldRetryFunc:  retry,
+		SyncPodStatusFromProviderRateLimiter:     limiter(),
+		SyncPodStatusFromProviderShouldRetryFunc: retry,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the pod controller: %w", err)
+	}
+	return controller, nil
+}
+
+// Locate returns the local address ("127.0.0.1:41234") of a container port of
+// the pod with this IP address. Only pods of known images have one.
+func (n *Node) Locate(podIP string, port int32) (addr string, ok bool) {
+	return n.runtime.locate(podIP, port)
+}
+
+// Pods returns all containers on this node, ordered by namespace, pod and
+// container.
+func (n *Node) Pods() []PodProcess {
+	var list []PodProcess
+	for _, p := range n.runtime.all() {
+		list = append(list, p.processes()...)
+	}
+	slices.SortFunc(list, func(a, b PodProcess) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.Container, b.Container))
+	})
+	return list
+}
+
+func (p *pod) processes() []PodProcess {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []PodProcess
+	for _, c := range p.containers {
+		process := PodProcess{
+			Namespace: p.namespace, Pod: p.podName, Container: c.name, Image: c.image,
+			Restarts: c.restarts, Ready: c.ready, Simulated: c.simulated,
+		}
+		if c.process != nil {
+			process.PID = c.process.Pid()
+		}
+		if c.state.Running != nil {
+			process.Started = c.state.Running.StartedAt.Time
+		}
+		list = append(list, process)
+	}
+	return list
+}

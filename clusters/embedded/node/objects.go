@@ -1,0 +1,240 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/watch"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+)
+
+const (
+	kindSecret    = "secret"
+	kindConfigMap = "configmap"
+)
+
+// reference names a Secret or ConfigMap.
+type reference struct{ kind, namespace, name string }
+
+// objectsAPI is what objects needs of the API.
+type objectsAPI interface {
+	corev1client.SecretsGetter
+	corev1client.ConfigMapsGetter
+}
+
+// objects watches the Secrets and ConfigMaps that running pods refer to, each
+// one by a watch of its own: a cluster may hold thousands, a node needs few.
+type objects struct {
+	ctx context.Context
+	api objectsAPI
+
+	mu      sync.Mutex
+	watched map[reference]*watchedObject
+}
+
+type watchedObject struct {
+	cancel        context.CancelFunc
+	subscriptions map[*subscription]struct{}
+	known, found  bool
+	data          map[string][]byte
+}
+
+func newObjects(ctx context.Context, api objectsAPI) *objects {
+	return &objects{ctx: ctx, api: api, watched: map[reference]*watchedObject{}}
+}
+
+// subscription is one pod's interest in some objects.
+type subscription struct {
+	objects    *objects
+	references []reference
+	changed    chan struct{} // holds a value after any of them was seen or changed
+}
+
+func (o *objects) subscribe(references []reference) *subscription {
+	s := &subscription{objects: o, references: references, changed: make(chan struct{}, 1)}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, ref := range references {
+		w := o.watched[ref]
+		if w == nil {
+			ctx, cancel := context.WithCancel(o.ctx)
+			w = &watchedObject{cancel: cancel, subscriptions: map[*subscription]struct{}{}}
+			o.watched[ref] = w
+			go o.follow(ctx, ref, w)
+		}
+		w.subscriptions[s] = struct{}{}
+	}
+	return s
+}
+
+func (s *subscription) close() {
+	s.objects.mu.Lock()
+	defer s.objects.mu.Unlock()
+	for _, ref := range s.references {
+		w := s.objects.watched[ref]
+		if w == nil {
+			continue
+		}
+		delete(w.subscriptions, s)
+		if len(w.subscriptions) == 0 {
+			w.cancel()
+			delete(s.objects.watched, ref)
+		}
+	}
+}
+
+// get returns an object's data. It is only found once it has been seen.
+func (s *subscription) get(ref reference) (data map[string][]byte, found bool) {
+	s.objects.mu.Lock()
+	defer s.objects.mu.Unlock()
+	if w := s.objects.watched[ref]; w != nil && w.found {
+		return w.data, true
+	}
+	return nil, false
+}
+
+// wait returns when the API has answered for each of the objects, whether
+// they exist or not.
+func (s *subscription) wait(ctx context.Context) error {
+	for {
+		if s.known() {
+			return nil
+		}
+		select {
+		case <-s.changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (s *subscription) known() bool {
+	s.objects.mu.Lock()
+	defer s.objects.mu.Unlock()
+	for _, ref := range s.references {
+		if w := s.objects.watched[ref]; w == nil || !w.known {
+			return false
+		}
+	}
+	return true
+}
+
+// follow keeps one object up to date until ctx ends.
+func (o *objects) follow(ctx context.Context, ref reference, w *watchedObject) {
+	const firstWait, longestWait = 50 * time.Millisecond, 2 * time.Second
+	wait := firstWait
+	for ctx.Err() == nil {
+		began := time.Now()
+		_ = o.listAndWatch(ctx, ref, w) // whatever went wrong, the next round repairs it
+		if time.Since(began) > longestWait {
+			wait = firstWait
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		wait = min(2*wait, longestWait)
+	}
+}
+
+func (o *objects) listAndWatch(ctx context.Context, ref reference, w *watchedObject) error {
+	// A list rather than a get: it answers "not there" and "there" the same
+	// way and gives the version to watch from.
+	selector := fields.OneTermEqualSelector(metav1.ObjectNameField, ref.name).String()
+	version, data, found, err := o.list(ctx, ref, metav1.ListOptions{FieldSelector: selector})
+	if err != nil {
+		return err
+	}
+	o.publish(ref, w, data, found)
+	options := metav1.ListOptions{FieldSelector: selector, ResourceVersion: version}
+	var watcher watch.Interface
+	if ref.kind == kindSecret {
+		watcher, err = o.api.Secrets(ref.namespace).Watch(ctx, options)
+	} else {
+		watcher, err = o.api.ConfigMaps(ref.namespace).Watch(ctx, options)
+	}
+	if err != nil {
+		return fmt.Errorf("watching %s %s/%s: %w", ref.kind, ref.namespace, ref.name, err)
+	}
+	defer watcher.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case event, ok := <-watcher.ResultChan():
+			if !ok || event.Type == watch.Error {
+				return fmt.Errorf("the watch of %s %s/%s ended", ref.kind, ref.namespace, ref.name)
+			}
+			name, data, ok := objectData(event.Object)
+			if ok && name == ref.name {
+				o.publish(ref, w, data, event.Type != watch.Deleted)
+			}
+		}
+	}
+}
+
+func (o *objects) list(ctx context.Context, ref reference, options metav1.ListOptions) (version string, data map[string][]byte, found bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	if ref.kind == kindSecret {
+		list, err := o.api.Secrets(ref.namespace).List(ctx, options)
+		if err != nil {
+			return "", nil, false, fmt.Errorf("reading secret %s/%s: %w", ref.namespace, ref.name, err)
+		}
+		for i := range list.Items {
+			if list.Items[i].Name == ref.name {
+				_, data, found = objectData(&list.Items[i])
+			}
+		}
+		return list.ResourceVersion, data, found, nil
+	}
+	list, err := o.api.ConfigMaps(ref.namespace).List(ctx, options)
+	if err != nil {
+		return "", nil, false, fmt.Errorf("reading config map %s/%s: %w", ref.namespace, ref.name, err)
+	}
+	for i := range list.Items {
+		if list.Items[i].Name == ref.name {
+			_, data, found = objectData(&list.Items[i])
+		}
+	}
+	return list.ResourceVersion, data, found, nil
+}
+
+func objectData(object any) (name string, data map[string][]byte, ok bool) {
+	switch object := object.(type) {
+	case *corev1.Secret:
+		return object.Name, object.Data, true
+	case *corev1.ConfigMap:
+		data = make(map[string][]byte, len(object.Data)+len(object.BinaryData))
+		for key, value := range object.Data {
+			data[key] = []byte(value)
+		}
+		for key, value := range object.BinaryData {
+			data[key] = value
+		}
+		return object.Name, data, true
+	}
+	return "", nil, false
+}
+
+func (o *objects) publish(ref reference, w *watchedObject, data map[string][]byte, found bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	w.known, w.found, w.data = true, found, nil
+	if found {
+		w.data = data
+	}
+	for s := range w.subscriptions {
+		select {
+		case s.changed <- struct{}{}:
+		default: // it has not looked at the last change yet
+		}
+	}
+}

@@ -1,0 +1,258 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// check asks a container once how it is. A nil error means well.
+type check func(ctx context.Context) error
+
+// schedule is a probe's timing.
+type schedule struct {
+	initialDelay, period, timeout time.Duration
+	successes, failures           int
+}
+
+func probeSchedule(p *corev1.Probe) schedule {
+	seconds := func(n, fallback int32) time.Duration {
+		if n <= 0 {
+			n = fallback
+		}
+		return time.Duration(n) * time.Second
+	}
+	return schedule{
+		initialDelay: time.Duration(p.InitialDelaySeconds) * time.Second,
+		period:       seconds(p.PeriodSeconds, 10),
+		timeout:      seconds(p.TimeoutSeconds, 1),
+		successes:    max(1, int(p.SuccessThreshold)),
+		failures:     max(1, int(p.FailureThreshold)),
+	}
+}
+
+// quickStart and its growth are how often a container is asked that has never
+// been well yet, up to the probe's period. A kubelet waits for the initial
+// delay and then a period at a time; here the start of the whole cluster
+// waits for it, and a local request costs next to nothing.
+const (
+	quickStart  = 50 * time.Millisecond
+	quickGrowth = 1.15
+)
+
+// untilWell asks until the container has been well as often in a row as the
+// schedule wants. It gives up with the last failure once it is past deadline;
+// a zero deadline is none. It returns nil when ctx ends too: see ctx.Err().
+// Failures are told once it asks no more often than the schedule says: that
+// something does not answer while it starts is no news.
+func untilWell(ctx context.Context, s schedule, deadline time.Time, ask check, failed func(error)) error {
+	wait := min(quickStart, s.period)
+	well := 0
+	for {
+		err := askOnce(ctx, s, ask)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			if well++; well >= s.successes {
+				return nil
+			}
+		} else {
+			well = 0
+			if !deadline.IsZero() && time.Now().After(deadline) {
+				return err
+			}
+			if wait >= s.period {
+				failed(err)
+			}
+		}
+		if !pause(ctx, wait) {
+			return nil
+		}
+		wait = min(time.Duration(float64(wait)*quickGrowth), s.period)
+	}
+}
+
+// whileWell asks once a period and tells each failure. It returns the failure
+// that was one too many, or nil when ctx ends.
+func whileWell(ctx context.Context, s schedule, ask check, failed func(error)) error {
+	failures := 0
+	for pause(ctx, s.period) {
+		err := askOnce(ctx, s, ask)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			failures = 0
+			continue
+		}
+		failed(err)
+		if failures++; failures >= s.failures {
+			return err
+		}
+	}
+	return nil
+}
+
+func askOnce(ctx context.Context, s schedule, ask check) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	return ask(ctx)
+}
+
+// pause waits; it reports false if ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// probeTarget is what a probe has to know of the container it asks.
+type probeTarget struct {
+	spec   *corev1.Container
+	image  Image
+	local  func(port int32) (int, bool) // container port -> local port
+	run    func(ctx context.Context, command []string) error
+	mounts mounts
+}
+
+// errUnsupportedProbe says that a probe cannot be done for a process.
+var errUnsupportedProbe = errors.New("not supported by the virtual node")
+
+// newCheck returns how to ask a container. For a kind of probe that has no
+// meaning here it returns errUnsupportedProbe: the container counts as well,
+// and an event says so.
+func newCheck(target probeTarget, handler corev1.ProbeHandler) (check, error) {
+	switch {
+	case handler.HTTPGet != nil:
+		address, err := target.address(handler.HTTPGet.Host, handler.HTTPGet.Port)
+		if err != nil {
+			return nil, err
+		}
+		return httpCheck(address, handler.HTTPGet), nil
+	case handler.TCPSocket != nil:
+		address, err := target.address(handler.TCPSocket.Host, handler.TCPSocket.Port)
+		if err != nil {
+			return nil, err
+		}
+		return tcpCheck(address), nil
+	case handler.Exec != nil && len(handler.Exec.Command) > 0:
+		// Only the image's own program is surely what the image's author
+		// meant; a shell of the host sees the host's files.
+		command := handler.Exec.Command
+		if filepath.Base(command[0]) != filepath.Base(target.image.Binary) {
+			return nil, fmt.Errorf("an exec probe that runs %q, which is not the image's own program, is %w", command[0], errUnsupportedProbe)
+		}
+		command = append([]string{target.image.Binary}, target.mounts.rewriteAll(command[1:])...)
+		return func(ctx context.Context) error { return target.run(ctx, command) }, nil
+	}
+	return nil, fmt.Errorf("this kind of probe is %w", errUnsupportedProbe)
+}
+
+// address returns where to reach a container's port, by number or name.
+func (t probeTarget) address(host string, port intstr.IntOrString) (string, error) {
+	number := port.IntVal
+	if port.Type == intstr.String {
+		number = 0
+		for _, p := range t.spec.Ports {
+			if p.Name == port.StrVal {
+				number = p.ContainerPort
+			}
+		}
+		if n, err := strconv.ParseInt(port.StrVal, 10, 32); number == 0 && err == nil {
+			number = int32(n)
+		}
+		if number == 0 {
+			return "", fmt.Errorf("the container has no port named %q", port.StrVal)
+		}
+	}
+	if host != "" {
+		return net.JoinHostPort(host, strconv.Itoa(int(number))), nil
+	}
+	if local, ok := t.local(number); ok {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(local)), nil
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(int(number))), nil
+}
+
+func httpCheck(address string, get *corev1.HTTPGetAction) check {
+	scheme := strings.ToLower(string(get.Scheme))
+	if scheme == "" {
+		scheme = "http"
+	}
+	target := url.URL{Scheme: scheme, Host: address, Path: "/"}
+	if parsed, err := url.Parse(get.Path); err == nil && get.Path != "" {
+		target.Path, target.RawQuery = "/"+strings.TrimPrefix(parsed.Path, "/"), parsed.RawQuery
+	}
+	client := &http.Client{
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			// A probe asks whether it answers, not who it is; so do kubelets.
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
+		if err != nil {
+			return err
+		}
+		request.Header.Set("User-Agent", "kube-probe/fluxdemo")
+		for _, header := range get.HTTPHeaders {
+			request.Header.Set(header.Name, header.Value)
+			if strings.EqualFold(header.Name, "Host") {
+				request.Host = header.Value
+			}
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		_, _ = io.CopyN(io.Discard, response.Body, 10<<10)
+		if response.StatusCode < 200 || response.StatusCode >= 400 {
+			return fmt.Errorf("HTTP probe failed with statuscode: %d", response.StatusCode)
+		}
+		return nil
+	}
+}
+
+func tcpCheck(address string) check {
+	return func(ctx context.Context) error {
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
+}
+
+// runCommand runs a command to its end, as an exec probe does.
+func runCommand(ctx context.Context, command, env []string, dir string) error {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Env, cmd.Dir = env, dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out[:min(len(out), 1024)])))
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package node
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	goruntime "runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kuberuntime "k8s.io/apimachinery/pkg/runtime"
+)
+
+const (
+	leaseNamespace = corev1.NamespaceNodeLease
+	leaseSeconds   = 40
+	heartbeat      = 10 * time.Second
+)
+
+// register brings the Node object about and keeps it alive until ctx ends. An
+// API server that has just started answers with errors of many kinds: it is
+// asked again, quickly at first.
+func (n *Node) register(ctx context.Context) {
+	const firstWait, longestWait = 20 * time.Millisecond, time.Second
+	wait, told := firstWait, ""
+	for ctx.Err() == nil {
+		err := n.ensureNode(ctx)
+		if err == nil {
+			n.once.Do(func() { close(n.ready) })
+			// The lease only matters half a minute later: being ready does
+			// not wait for it.
+			err = n.renewLease(ctx)
+		}
+		if err == nil {
+			wait, told = firstWait, ""
+			pause(ctx, heartbeat)
+			continue
+		}
+		if ctx.Err() == nil && err.Error() != told {
+			told = err.Error()
+			n.cfg.Logf("node: %v", err)
+		}
+		pause(ctx, wait)
+		wait = min(2*wait, longestWait)
+	}
+}
+
+// ensureNode creates the Node object, or brings an existing one up to date. It
+// is also the heartbeat: an object that was deleted, or marked as unknown
+// while the machine slept, is repaired.
+func (n *Node) ensureNode(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	nodes := n.cfg.Client.CoreV1().Nodes()
+	wanted := n.object()
+	existing, err := nodes.Get(ctx, n.cfg.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		if version, err := n.cfg.Client.Discovery().ServerVersion(); err == nil {
+			wanted.Status.NodeInfo.KubeletVersion = version.GitVersion
+		}
+		if _, err := nodes.Create(ctx, wanted, metav1.CreateOptions{}); err != nil {
+			return fmt.Errorf("creating the node: %w", err)
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the node: %w", err)
+	}
+	if isReady(existing) && existing.Status.DaemonEndpoints == wanted.Status.DaemonEndpoints {
+		return nil
+	}
+	wanted.Status.NodeInfo.KubeletVersion = existing.Status.NodeInfo.KubeletVersion
+	for i := range wanted.Status.Conditions {
+		for _, old := range existing.Status.Conditions {
+			if old.Type == wanted.Status.Conditions[i].Type && old.Status == wanted.Status.Conditions[i].Status {
+				wanted.Status.Conditions[i].LastTransitionTime = old.LastTransitionTime
+			}
+		}
+	}
+	existing.Status = wanted.Status
+	if existing, err = nodes.UpdateStatus(ctx, existing, metav1.UpdateOptions{}); err != nil {
+		return fmt.Errorf("writing the node's status: %w", err)
+	}
+	// A node that was away is tainted, and its pods would be evicted. What the
+	// user did to it (cordon, own taints and labels) stays.
+	kept := existing.Spec.Taints[:0:0]
+	for _, taint := range existing.Spec.Taints {
+		if taint.Key != corev1.TaintNodeUnreachable && taint.Key != corev1.TaintNodeNotReady {
+			kept = append(kept, taint)
+		}
+	}
+	if len(kept) != len(existing.Spec.Taints) {
+		existing.Spec.Taints = kept
+		if _, err := nodes.Update(ctx, existing, metav1.UpdateOptions{}); err != nil {
+			return fmt.Errorf("removing the node's taints: %w", err)
+		}
+	}
+	return nil
+}
+
+func isReady(node *corev1.Node) bool {
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// renewLease tells the node lifecycle controller that the node is alive.
+func (n *Node) renewLease(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	leases := n.cfg.Client.CoordinationV1().Leases(leaseNamespace)
+	seconds, now := int32(leaseSeconds), metav1.NowMicro()
+	lease, err := leases.Get(ctx, n.cfg.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		lease = &coordinationv1.Lease{
+			ObjectMeta: metav1.ObjectMeta{Name: n.cfg.Name, Namespace: leaseNamespace},
+			Spec:       coordinationv1.LeaseSpec{HolderIdentity: &n.cfg.Name, LeaseDurationSeconds: &seconds, RenewTime: &now},
+		}
+		if _, err = leases.Create(ctx, lease, metav1.CreateOptions{}); err != nil {
+			return fmt.Errorf("creating the node's lease: %w", err)
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the node's lease: %w", err)
+	}
+	lease.Spec.HolderIdentity, lease.Spec.LeaseDurationSeconds, lease.Spec.RenewTime = &n.cfg.Name, &seconds, &now
+	if _, err = leases.Update(ctx, lease, metav1.UpdateOptions{}); err != nil {
+		return fmt.Errorf("renewing the node's lease: %w", err)
+	}
+	return nil
+}
+
+// object returns the Node object.
+func (n *Node) object() *corev1.Node {
+	now := metav1.Now()
+	condition := func(kind corev1.NodeConditionType, status corev1.ConditionStatus, reason, message string) corev1.NodeCondition {
+		return corev1.NodeCondition{
+			Type: kind, Status: status, Reason: reason, Message: message,
+			LastHeartbeatTime: now, LastTransitionTime: now,
+		}
+	}
+	// Requests and limits are not enforced, and simulated pods cost nothing:
+	// the capacity only has to be more than anybody asks for.
+	capacity := corev1.ResourceList{
+		corev1.ResourceCPU:              resource.MustParse("1000"),
+		corev1.ResourceMemory:           resource.MustParse("4Ti"),
+		corev1.ResourceEphemeralStorage: resource.MustParse("4Ti"),
+		corev1.ResourcePods:             resource.MustParse("20000"),
+	}
+	_, portText, _ := net.SplitHostPort(n.Addr())
+	port, _ := strconv.ParseInt(portText, 10, 32)
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: n.cfg.Name, Labels: map[string]string{
+			// The images are Linux images, whatever runs the processes.
+			corev1.LabelOSStable:   "linux",
+			corev1.LabelArchStable: goruntime.GOARCH,
+			corev1.LabelHostname:   n.cfg.Name,
+		}},
+		Status: corev1.NodeStatus{
+			Capacity: capacity, Allocatable: capacity,
+			Conditions: []corev1.NodeCondition{
+				condition(corev1.NodeReady, corev1.ConditionTrue, "KubeletReady", "the virtual node runs"),
+				condition(corev1.NodeMemoryPressure, corev1.ConditionFalse, "KubeletHasSufficientMemory", "not measured"),
+				condition(corev1.NodeDiskPressure, corev1.ConditionFalse, "KubeletHasNoDiskPressure", "not measured"),
+				condition(corev1.NodePIDPressure, corev1.ConditionFalse, "KubeletHasSufficientPID", "not measured"),
+			},
+			Addresses: []corev1.NodeAddress{
+				{Type: corev1.NodeInternalIP, Address: hostIP},
+				{Type: corev1.NodeHostName, Address: n.cfg.Name},
+			},
+			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: int32(port)}},
+			NodeInfo: corev1.NodeSystemInfo{
+				OperatingSystem: "linux", Architecture: goruntime.GOARCH,
+				OSImage: "virtual node: processes of this machine", ContainerRuntimeVersion: "process://1",
+			},
+		},
+	}
+}
+
+// machineResources returns what the machine really has: what a resource field
+// reference means when a container has no limit.
+func machineResources() corev1.ResourceList {
+	return corev1.ResourceList{
+		corev1.ResourceCPU:    *resource.NewQuantity(int64(goruntime.NumCPU()), resource.DecimalSI),
+		corev1.ResourceMemory: *resource.NewQuantity(machineMemory(), resource.BinarySI),
+	}
+}
+
+// machineMemory returns the machine's memory in bytes, or 8 GiB where it
+// cannot be read.
+func machineMemory() int64 {
+	const fallback = 8 << 30
+	file, err := os.Open("/proc/meminfo")
+	if err != nil {
+		return fallback
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if fields := strings.Fields(lines.Text()); len(fields) >= 2 && fields[0] == "MemTotal:" {
+			if kib, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
+				return kib << 10
+			}
+		}
+	}
+	return fallback
+}
+
+// silentRecorder drops the pod controller's events: the pods' own are clearer.
+type silentRecorder struct{}
+
+func (silentRecorder) Event(kuberuntime.Object, string, string, string)          {}
+func (silentRecorder) Eventf(kuberuntime.Object, string, string, string, ...any) {}
+func (silentRecorder) AnnotatedEventf(kuberuntime.Object, map[string]string, string, string, string, ...any) {
+}

@@ -1,0 +1,116 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/node"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/supervisor"
+)
+
+// Status implements clusters.Cluster.
+func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
+	status := clusters.Status{Name: c.name, Kind: Kind, Kubeconfig: c.Kubeconfig()}
+	if _, err := os.Stat(c.dir); errors.Is(err, fs.ErrNotExist) {
+		return status, fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
+	}
+	_, now, err := supervisor.Dial(ctx, c.dir)
+	if errors.Is(err, supervisor.ErrNotRunning) {
+		return status, nil
+	}
+	if err != nil {
+		return status, err
+	}
+	status.Running = true
+	status.Server = fmt.Sprintf("https://127.0.0.1:%d", now.Settings.Port)
+	versions := map[string]string{}
+	if b, err := bundle.Find(now.Bundle); err == nil {
+		kubernetes := b.Version("k8s.io/kubernetes")
+		versions = map[string]string{
+			controlplane.Etcd:              b.Version("go.etcd.io/etcd/server/v3"),
+			controlplane.APIServer:         kubernetes,
+			controlplane.ControllerManager: kubernetes,
+			controlplane.Scheduler:         kubernetes,
+		}
+	}
+	status.Components = append(status.Components, clusters.Component{
+		Name: "supervisor", Version: now.Version, State: "Running",
+		PID: now.PID, Started: now.Started, Memory: now.Memory,
+	})
+	for _, part := range now.Components {
+		status.Components = append(status.Components, clusters.Component{
+			Name: part.Name, Version: versions[part.Name], State: part.State, PID: part.PID,
+			Started: part.Started, Memory: part.Memory, Restarts: part.Restarts, Message: part.LastExit,
+		})
+	}
+	for _, pod := range now.Pods {
+		status.Components = append(status.Components, podComponent(pod))
+	}
+	return status, nil
+}
+
+// tag returns the tag of an image, without its digest.
+func tag(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
+		return image[i+1:]
+	}
+	return ""
+}
+
+// awaitAPI returns when the API server answers again, after 30 s at most.
+func (c *Cluster) awaitAPI(ctx context.Context) error {
+	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
+	if err != nil {
+		return fmt.Errorf("reading the cluster's kubeconfig: %w", err)
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	// Nothing can be watched on a server that is not there yet.
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the API server does not answer: %w; see `fluxdemo logs kube-apiserver`", err)
+		case <-ticker.C:
+		}
+	}
+}
+
+// podComponent describes a pod: a process, or a simulation of one.
+func podComponent(pod node.PodProcess) clusters.Component {
+	part := clusters.Component{
+		Name: pod.Pod, Namespace: pod.Namespace, Version: tag(pod.Image), State: "Running",
+		PID: pod.PID, Started: pod.Started, Restarts: int(pod.Restarts), Memory: process.RSS(pod.PID),
+	}
+	switch {
+	case pod.Simulated:
+		part.State, part.Memory, part.Message = "Simulated", 0, "the image is not in the bundle; nothing runs"
+	case pod.PID == 0:
+		part.State, part.Memory = "Waiting", 0
+	case !pod.Ready:
+		part.State = "NotReady"
+	}
+	return part
+}

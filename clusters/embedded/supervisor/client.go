@@ -1,0 +1,115 @@
+package supervisor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
+)
+
+// ErrNotRunning is returned by Dial when no supervisor answers.
+var ErrNotRunning = errors.New("the cluster is not running")
+
+// Client talks to the supervisor of one cluster.
+type Client struct{ at address }
+
+// Dial finds the supervisor of the cluster in dir and asks it for its status,
+// to see that it is there.
+func Dial(ctx context.Context, dir string) (*Client, Status, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, controlplane.RunDir, controlFile))
+	if err != nil {
+		return nil, Status{}, ErrNotRunning
+	}
+	c := &Client{}
+	if err := json.Unmarshal(raw, &c.at); err != nil {
+		return nil, Status{}, ErrNotRunning // a crash while it was written
+	}
+	status, err := c.Status(ctx)
+	if err != nil {
+		return nil, Status{}, fmt.Errorf("%w (%v)", ErrNotRunning, err)
+	}
+	return c, status, nil
+}
+
+func (c *Client) do(ctx context.Context, method, path string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+c.at.Addr+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+c.at.Token)
+	// Straight: a proxy in the user's environment has no business here.
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode >= 300 {
+		response.Body.Close()
+		return nil, fmt.Errorf("the supervisor answered %s", response.Status)
+	}
+	return response, nil
+}
+
+// Status asks for the cluster's status.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var status Status
+	response, err := c.do(ctx, http.MethodGet, "/status")
+	if err != nil {
+		return status, err
+	}
+	defer response.Body.Close()
+	return status, json.NewDecoder(response.Body).Decode(&status)
+}
+
+// Progress calls report with each step of the start, from its beginning,
+// until the start is over. A failed start is an error: *StartError.
+func (c *Client) Progress(ctx context.Context, report func(Step)) error {
+	response, err := c.do(ctx, http.MethodGet, "/progress")
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	for in := json.NewDecoder(response.Body); ; {
+		var step Step
+		if err := in.Decode(&step); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				err = errors.New("the supervisor died while it was starting the cluster")
+			}
+			return &StartError{Message: err.Error()}
+		}
+		switch {
+		case step.Name != "":
+			report(step)
+		case step.State == StepFailed:
+			return &StartError{Message: step.Message, Log: step.Log}
+		default:
+			return nil
+		}
+	}
+}
+
+// StartError is a start that failed, with the file that tells more, if any.
+type StartError struct {
+	Message string
+	Log     string
+}
+
+func (e *StartError) Error() string { return e.Message }
+
+// Down ends the cluster and returns when all its processes have ended.
+func (c *Client) Down(ctx context.Context) error {
+	response, err := c.do(ctx, http.MethodPost, "/down")
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}

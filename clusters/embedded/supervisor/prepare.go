@@ -1,0 +1,142 @@
+package supervisor
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/network"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/node"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
+)
+
+// Names of files in the cluster's folder.
+const (
+	LogDir     = "logs"
+	Kubeconfig = "kubeconfig"
+)
+
+// prepare makes everything that has to be there before the first process:
+// ports, certificates, configuration, the network and the node.
+func (s *Supervisor) prepare() error {
+	o := &s.options
+	if err := o.findPorts(otherSettings(o.Dir)); err != nil {
+		return err
+	}
+	keys, err := pki.Ensure(filepath.Join(o.Dir, "pki"))
+	if err != nil {
+		return err
+	}
+	config := controlplane.Config{Dir: o.Dir, PKI: keys, Port: o.Port, NodePorts: o.NodePorts}
+	components, err := controlplane.Components(config)
+	if err != nil {
+		return err
+	}
+	logDir := filepath.Join(o.Dir, LogDir)
+	if err := os.MkdirAll(logDir, 0o700); err != nil {
+		return err
+	}
+	for _, c := range components {
+		s.units = append(s.units, newUnit(c.Name, process.Spec{
+			Path: o.Bundle.Path("kube"),
+			Name: c.Name,
+			Args: c.Args,
+			Env:  append([]string{"HOME=" + o.Dir, "TMPDIR=" + os.TempDir()}, c.Env...),
+			Dir:  filepath.Join(o.Dir, controlplane.RunDir),
+		}, logDir))
+	}
+	if err := config.WriteKubeconfig(filepath.Join(o.Dir, Kubeconfig), pki.Admin); err != nil {
+		return err
+	}
+	rest, err := clientcmd.BuildConfigFromFlags("", filepath.Join(o.Dir, Kubeconfig))
+	if err != nil {
+		return fmt.Errorf("reading the cluster's kubeconfig: %w", err)
+	}
+	rest.QPS, rest.Burst = 500, 1000 // one node's pods and services; the default of 5 is for many clients
+	// Protobuf costs the API server and us half of what JSON does.
+	rest.ContentType = "application/vnd.kubernetes.protobuf"
+	if s.client, err = kubernetes.NewForConfig(rest); err != nil {
+		return err
+	}
+	if err := s.prepareNetwork(); err != nil {
+		return err
+	}
+	if err := s.prepareNode(keys, config.Server()); err != nil {
+		return err
+	}
+	return o.save(o.Dir)
+}
+
+func (s *Supervisor) prepareNetwork() (err error) {
+	s.network, err = network.New(network.Config{
+		Client:       s.client,
+		Locate:       func(ip string, port int32) (string, bool) { return s.node.Locate(ip, port) },
+		AllowEgress:  s.options.AllowEgress,
+		NodeAddr:     func() string { return s.node.Addr() },
+		ProxyAddr:    fmt.Sprintf("127.0.0.1:%d", s.options.ProxyPort),
+		EgressSocket: controlplane.EgressSocket,
+		Logf:         s.options.Log.Printf,
+	})
+	if err != nil {
+		return fmt.Errorf("opening the cluster's network: %w", err)
+	}
+	return nil
+}
+
+func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
+	proxy := s.network.ProxyURL()
+	s.node, err = node.New(node.Config{
+		Name:         "fluxdemo",
+		Client:       s.client,
+		Dir:          filepath.Join(s.options.Dir, "node"),
+		LogDir:       filepath.Join(s.options.Dir, LogDir, "pods"),
+		Images:       s.images(),
+		Server:       server,
+		CAFile:       keys.CAFile(),
+		ServingCert:  keys.CertFile(pki.Node),
+		ServingKey:   keys.KeyFile(pki.Node),
+		ClientCAFile: keys.CAFile(),
+		Env: []string{
+			"HTTP_PROXY=" + proxy, "http_proxy=" + proxy,
+			"HTTPS_PROXY=" + proxy, "https_proxy=" + proxy,
+			"NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost",
+		},
+		Logf: s.options.Log.Printf,
+	})
+	if err != nil {
+		return fmt.Errorf("preparing the node: %w", err)
+	}
+	return nil
+}
+
+// images says which images' containers run as processes, and by which flags
+// their ports move to where the node wants them. Leader election does not
+// work outside of a container (it looks for its namespace in a fixed file)
+// and is not needed with one replica.
+func (s *Supervisor) images() []node.Image {
+	controller := func(name string, ports map[string]string) node.Image {
+		ports["http-prom"], ports["healthz"] = "--metrics-addr", "--health-addr"
+		return node.Image{
+			Repository: "ghcr.io/fluxcd/" + name,
+			Binary:     s.options.Bundle.Path(name),
+			Append:     []string{"--enable-leader-election=false"},
+			PortFlags:  ports,
+		}
+	}
+	return []node.Image{
+		controller("source-controller", map[string]string{"http": "--storage-addr"}),
+		controller("kustomize-controller", map[string]string{}),
+		controller("helm-controller", map[string]string{}),
+		controller("notification-controller", map[string]string{"http": "--events-addr", "http-webhook": "--receiverAddr"}),
+		{
+			Repository: "ghcr.io/fluxdemo/fluxdemo",
+			Binary:     s.options.Program,
+			PortFlags:  map[string]string{"http": "--addr"},
+		},
+	}
+}

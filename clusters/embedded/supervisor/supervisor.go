@@ -1,0 +1,285 @@
+// Package supervisor is the process that an embedded cluster lives in: it
+// keeps the control plane's processes running and has the virtual node and
+// the network inside. It outlives the command that started it and takes
+// orders on a loopback port, guarded by a token.
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/network"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/node"
+)
+
+// startDeadline is for everything from the first process to the ready node.
+// A laptop that runs a video call beside it took 20 s.
+const startDeadline = 90 * time.Second
+
+// ErrRunning is returned by Run when another supervisor has the cluster.
+var ErrRunning = errors.New("a supervisor is running for this cluster already")
+
+// Options is what a supervisor is told when it starts.
+type Options struct {
+	Dir     string         // the cluster's folder
+	Bundle  *bundle.Bundle // verified
+	Program string         // path of the fluxdemo executable, which the demo's services run
+	Version string         // of fluxdemo
+	Log     *log.Logger
+	LogFile string // where Log writes to
+	Settings
+}
+
+// Supervisor runs one cluster.
+type Supervisor struct {
+	options  Options
+	config   controlplane.Config
+	client   kubernetes.Interface
+	units    []*unit
+	node     *node.Node
+	network  *network.Network
+	progress *progress
+	started  time.Time
+
+	stop       context.CancelFunc // ends the control plane's restarts
+	stopInside context.CancelFunc // ends the node and the network
+	running    sync.WaitGroup
+}
+
+// Run starts the cluster and runs it until ctx ends or a client says down.
+// listening is called once clients can connect.
+func Run(ctx context.Context, o Options, listening func()) error {
+	runDir := filepath.Join(o.Dir, controlplane.RunDir)
+	if err := os.MkdirAll(runDir, 0o700); err != nil {
+		return err
+	}
+	// Sockets have relative names; see controlplane.Config.
+	if err := os.Chdir(runDir); err != nil {
+		return err
+	}
+	// Two supervisors on one etcd folder would destroy it.
+	lock := flock.New(LockFile(o.Dir))
+	switch ok, err := lock.TryLock(); {
+	case err != nil:
+		return fmt.Errorf("locking the cluster: %w", err)
+	case !ok:
+		return ErrRunning
+	}
+	defer lock.Unlock()
+
+	s := &Supervisor{options: o, progress: newProgress(), started: time.Now()}
+	control, err := s.listen()
+	if err != nil {
+		return err
+	}
+	defer control.close()
+	listening()
+
+	if err := s.start(ctx); err != nil {
+		s.shutdown()
+		s.progress.add(failure(err))
+		control.drain()
+		return err
+	}
+	s.progress.add(Step{State: StepDone})
+	select {
+	case <-ctx.Done():
+		s.shutdown()
+	case <-control.down:
+		s.shutdown()
+		control.downDone()
+	}
+	control.drain()
+	return nil
+}
+
+// start brings everything up and returns when the cluster can take pods.
+func (s *Supervisor) start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startDeadline)
+	defer cancel()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	if err := s.prepare(); err != nil {
+		return err
+	}
+	background := context.Background() // all of this outlives start; shutdown ends it
+	keep, stop := context.WithCancel(background)
+	inside, stopInside := context.WithCancel(background)
+	s.stop, s.stopInside = stop, stopInside
+
+	run := func(u *unit) {
+		s.progress.add(Step{Name: u.name, State: StepRunning})
+		s.running.Go(func() {
+			if err := u.run(keep); err != nil {
+				fail(&startError{u.name, u.logFile, err})
+			}
+		})
+	}
+	etcd, apiServer := s.units[0], s.units[1]
+	run(etcd)
+	run(apiServer)
+	s.progress.add(Step{Name: stepNode, State: StepRunning})
+	for name, part := range map[string]func(context.Context) error{"network": s.network.Run, stepNode: s.node.Run} {
+		s.running.Go(func() {
+			if err := part(inside); err != nil && inside.Err() == nil {
+				s.options.Log.Printf("%s: %v", name, err)
+				fail(&startError{name, s.options.LogFile, err})
+			}
+		})
+	}
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := s.await(ctx, etcd, s.etcdAnswers); err != nil {
+			return err
+		}
+		s.progress.add(Step{Name: etcd.name, State: StepDone})
+		if err := s.await(ctx, apiServer, s.apiServerAnswers("/version")); err != nil {
+			return err
+		}
+		s.progress.add(Step{Name: apiServer.name, State: StepDone})
+		// Started before /healthz is ok, they find it out and pause for
+		// seconds (seen with 1.36.3).
+		if err := s.await(ctx, apiServer, s.apiServerAnswers("/healthz")); err != nil {
+			return err
+		}
+		for _, u := range s.units[2:] {
+			run(u)
+			s.progress.add(Step{Name: u.name, State: StepDone})
+		}
+		return nil
+	})
+	group.Go(func() error {
+		select {
+		case <-s.node.Ready():
+			s.progress.add(Step{Name: stepNode, State: StepDone})
+			return nil
+		case <-ctx.Done():
+			return &startError{stepNode, s.options.LogFile, context.Cause(ctx)}
+		}
+	})
+	return group.Wait()
+}
+
+const stepNode = "node"
+
+// startError is a failed start with the component at fault.
+type startError struct {
+	component string
+	log       string
+	err       error
+}
+
+func (e *startError) Error() string { return fmt.Sprintf("%s: %v", e.component, e.err) }
+
+func (e *startError) Unwrap() error { return e.err }
+
+// failure is the last news of a failed start.
+func failure(err error) Step {
+	step := Step{State: StepFailed, Message: err.Error()}
+	var at *startError
+	if errors.As(err, &at) {
+		step.Log = at.log
+	}
+	return step
+}
+
+// givesUp is how often a component may end before it has answered once.
+// What is wrong with its flags or its data does not heal.
+const givesUp = 4
+
+// await returns when answers does not fail any more. There is nothing to
+// watch before a server answers, so it asks every 20 ms.
+func (s *Supervisor) await(ctx context.Context, u *unit, answers func(context.Context) error) error {
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := answers(ctx)
+		if err == nil {
+			return nil
+		}
+		if now := u.status(); now.Restarts >= givesUp {
+			return &startError{u.name, u.logFile, fmt.Errorf("it ended %d times: %s", now.Restarts, now.LastExit)}
+		}
+		select {
+		case <-ctx.Done():
+			return &startError{u.name, u.logFile, fmt.Errorf("%w; last answer: %v", context.Cause(ctx), err)}
+		case <-ticker.C:
+		}
+	}
+}
+
+// etcdAnswers asks etcd for its health over its unix socket.
+func (s *Supervisor) etcdAnswers(ctx context.Context) error {
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", controlplane.EtcdSocket)
+		},
+	}}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://etcd/health", nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("etcd's health: %s", response.Status)
+	}
+	return nil
+}
+
+// apiServerAnswers returns a function that asks the API server for path.
+func (s *Supervisor) apiServerAnswers(path string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		return s.client.Discovery().RESTClient().Get().AbsPath(path).Do(ctx).Error()
+	}
+}
+
+// shutdown ends everything: pods first, since they talk to the API server
+// and through the network; etcd last and gently, since it has the data.
+func (s *Supervisor) shutdown() {
+	if s.stop == nil {
+		return // nothing was started
+	}
+	s.stop()
+	s.stopInside()
+	var group sync.WaitGroup
+	for _, u := range s.units[2:] {
+		group.Go(func() { u.stop(0) })
+	}
+	group.Wait()
+	s.running.Wait()
+	s.units[1].stop(0) // stateless
+	s.units[0].stop(2 * time.Second)
+}
+
+// Listening is what a supervisor says on file descriptor 3 once it takes
+// orders.
+const Listening = "listening"
+
+// LockFile is the file that the supervisor of the cluster in dir has locked.
+func LockFile(dir string) string {
+	return filepath.Join(dir, controlplane.RunDir, "supervisor.lock")
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/adrg/xdg"
+	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+)
+
+func newDoctor(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Check what this machine needs, and say how to get it",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out := cmd.OutOrStdout()
+			ill := false
+			check := func(name, good string, err error) {
+				mark, text := "✓", good
+				if err != nil {
+					mark, text, ill = "✗", err.Error(), true
+				}
+				fmt.Fprintf(out, "%s %-9s %s\n", mark, name, text)
+			}
+			b, err := bundle.Find(o.bundleDir)
+			good := ""
+			if err == nil {
+				good = fmt.Sprintf("flux %s, kubernetes %s", b.Version("github.com/fluxcd/flux2/v2"), b.Version("k8s.io/kubernetes"))
+				// No stamp: read every byte.
+				err = b.Verify(filepath.Join(xdg.CacheHome, "fluxdemo", "doctor", "no-such-stamp"))
+			}
+			check("bundle", good, err)
+			for _, kind := range o.registry() {
+				check(kind.Name, "clusters of this kind can run here", kind.Available(cmd.Context()))
+			}
+			git, err := exec.LookPath("git")
+			if err != nil {
+				err = fmt.Errorf("not on PATH; install it (Debian: apt install git, macOS: brew install git)")
+			}
+			check("git", git, err)
+			if ill {
+				return exitCode(exitFailure)
+			}
+			return nil
+		},
+	}
+}

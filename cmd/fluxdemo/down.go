@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+)
+
+func newDown(o *options) *cobra.Command {
+	var keepData bool
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "Remove the cluster and everything in it",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			start := time.Now()
+			cluster, err := o.cluster()
+			if err != nil {
+				return err
+			}
+			unlock, err := lockCluster(cluster)
+			if err != nil {
+				return err
+			}
+			defer unlock()
+			err = cluster.Down(cmd.Context(), keepData)
+			if errors.Is(err, clusters.ErrNotFound) {
+				return unknownCluster(o.name)
+			}
+			if err != nil {
+				return err
+			}
+			what := "Removed"
+			if keepData {
+				what = "Stopped"
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s %s in %.1f s.\n", what, o.name, time.Since(start).Seconds())
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&keepData, "keep-data", false, "only stop it; the next up brings the same state back")
+	return cmd
+}
+
+// unknownCluster says what to do about a name that no cluster has.
+func unknownCluster(name string) error {
+	return fmt.Errorf("there is no cluster %q; `fluxdemo up --name %s` makes one", name, name)
+}

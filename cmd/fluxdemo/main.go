@@ -1,0 +1,113 @@
+// Command fluxdemo runs the diagrams of a Flux talk for real. Each verb has
+// a file of its own here that maps flags to the packages that do the work.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+)
+
+// Exit codes, as kubectl and flux users expect them.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// usageError is a mistake in what the user typed.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is main with everything passed in. This is the one place that prints
+// an error.
+func run(args []string, in io.Reader, out, errOut io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var quiet exitCode
+	if errors.As(err, &quiet) {
+		return int(quiet)
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(errOut, "fluxdemo: interrupted")
+		return 128 + int(syscall.SIGINT)
+	}
+	fmt.Fprintf(errOut, "fluxdemo: %v\n", err)
+	var logged *clusters.LogError
+	if errors.As(err, &logged) {
+		if logged.Tail == "" {
+			logged.ReadTail()
+		}
+		fmt.Fprintf(errOut, "\nThe end of %s:\n%s\n", logged.Log, logged.Tail)
+	}
+	var usage usageError
+	if errors.As(err, &usage) || isCobraUsage(err) {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// exitCode ends the program with a code and without a message: what had to
+// be said has been said.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// isCobraUsage recognises the mistakes that cobra reports without a type.
+func isCobraUsage(err error) bool {
+	for _, start := range []string{"unknown command", "accepts ", "requires ", "invalid argument", "required flag"} {
+		if strings.HasPrefix(err.Error(), start) {
+			return true
+		}
+	}
+	return false
+}
+
+func newRoot() *cobra.Command {
+	o := &options{}
+	root := &cobra.Command{
+		Use:   "fluxdemo",
+		Short: "Run the diagrams of a Flux talk for real",
+		Long: `fluxdemo brings up a Kubernetes cluster with Flux and a Git repository that
+it follows, and walks through GitOps one step at a time.
+
+  fluxdemo up              bring everything up
+  fluxdemo walk gitops     tell the story of GitOps
+  fluxdemo status          see what runs, and where
+  fluxdemo down            remove everything`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+	})
+	o.addFlags(root.PersistentFlags())
+	root.AddCommand(
+		newUp(o), newDown(o), newStatus(o), newEnv(o), newClone(o), newLogs(o),
+		newDoctor(o), newVersion(o), newWalk(o), newWait(), newServe(), newSupervise(),
+	)
+	return root
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/app"
+	"github.com/fluxdemo/fluxdemo/demo/services/git"
+	"github.com/fluxdemo/fluxdemo/demo/services/inbox"
+	"github.com/fluxdemo/fluxdemo/demo/services/serve"
+)
+
+// newServe holds the servers that run in the demo's pods. Their settings
+// come from the environment, as in any container.
+func newServe() *cobra.Command {
+	var addr string
+	cmd := &cobra.Command{
+		Use:    "serve",
+		Short:  "Run one of the demo's services (in its pod)",
+		Hidden: true,
+	}
+	cmd.PersistentFlags().StringVar(&addr, "addr", ":8080", "address to listen on")
+	run := func(cmd *cobra.Command, handler func(log *slog.Logger) (http.Handler, error)) error {
+		log := slog.New(slog.NewJSONHandler(cmd.OutOrStdout(), nil))
+		h, err := handler(log)
+		if err != nil {
+			return fmt.Errorf("starting the server: %w", err)
+		}
+		return serve.Run(cmd.Context(), addr, h, log)
+	}
+
+	var root string
+	gitCmd := &cobra.Command{
+		Use:  "git",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return run(cmd, func(log *slog.Logger) (http.Handler, error) {
+				return git.New(git.Config{
+					Root:         root,
+					Username:     os.Getenv("GIT_USERNAME"),
+					Password:     os.Getenv("GIT_PASSWORD"),
+					WebhookURL:   os.Getenv("WEBHOOK_URL"),
+					WebhookToken: os.Getenv("WEBHOOK_TOKEN"),
+					Logger:       log,
+				})
+			})
+		},
+	}
+	gitCmd.Flags().StringVar(&root, "root", "/var/lib/fluxdemo/git", "folder of the repositories")
+	inboxCmd := &cobra.Command{
+		Use:  "inbox",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return run(cmd, func(log *slog.Logger) (http.Handler, error) {
+				return inbox.New(inbox.Config{Logger: log})
+			})
+		},
+	}
+	appCmd := &cobra.Command{
+		Use:  "app",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return run(cmd, func(log *slog.Logger) (http.Handler, error) {
+				return app.New(app.Config{
+					Message: os.Getenv("MESSAGE"),
+					Color:   os.Getenv("COLOR"),
+					Version: os.Getenv("VERSION"),
+					Pod:     os.Getenv("POD_NAME"),
+					Logger:  log,
+				})
+			})
+		},
+	}
+	cmd.AddCommand(gitCmd, inboxCmd, appCmd)
+	return cmd
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/status"
+)
+
+func newStatus(o *options) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what runs, what Flux has applied, and where the pages are",
+		Long: `Shows every component with its process, memory and uptime, the objects that
+Flux reconciles, and the URLs. Ends with code 1 if something is not well.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(output, "json", "wide"); err != nil {
+				return err
+			}
+			cluster, err := o.cluster()
+			if err != nil {
+				return err
+			}
+			demo, err := status.Collect(cmd.Context(), cluster)
+			if errors.Is(err, clusters.ErrNotFound) {
+				return unknownCluster(o.name)
+			}
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				encoder := json.NewEncoder(cmd.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				err = encoder.Encode(demo)
+			} else {
+				err = printStatus(cmd.OutOrStdout(), demo, output == "wide")
+			}
+			if err != nil {
+				return err
+			}
+			if !demo.Healthy() {
+				return exitCode(exitFailure)
+			}
+			return nil
+		},
+	}
+	addOutput(cmd, &output, "json", "wide")
+	return cmd
+}
+
+func printStatus(out io.Writer, demo status.Demo, wide bool) error {
+	cluster := demo.Cluster
+	if !cluster.Running {
+		fmt.Fprintf(out, "%s (%s) is stopped; `fluxdemo up --name %s` starts it.\n", cluster.Name, cluster.Kind, cluster.Name)
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "COMPONENT\tVERSION\tSTATE\tPID\tUPTIME\tMEMORY")
+	var memory int64
+	for _, part := range cluster.Components {
+		state := part.State
+		if part.Restarts > 0 {
+			state = fmt.Sprintf("%s (%d)", state, part.Restarts)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", componentName(part, wide), part.Version, state,
+			orDash(part.PID), uptime(part.Started), megabytes(part.Memory))
+		memory += part.Memory
+	}
+	fmt.Fprintf(table, "total\t\t\t\t\t%s\n", megabytes(memory))
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if demo.Problem != "" {
+		fmt.Fprintf(out, "\n%s\n", demo.Problem)
+		return nil
+	}
+	fmt.Fprintln(out)
+	fmt.Fprintln(table, "OBJECT\tREADY\tREVISION")
+	for _, object := range demo.Objects {
+		ready := object.Ready
+		if object.Suspended {
+			ready = "Suspended"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", objectName(object), ready, shortRevision(object.Revision, wide))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, object := range demo.Objects {
+		if object.Ready != "True" && object.Message != "" {
+			fmt.Fprintf(out, "\n%s is not ready:\n  %s\n", objectName(object), strings.ReplaceAll(object.Message, "\n", "\n  "))
+		}
+	}
+	fmt.Fprintln(out)
+	printURLs(out, demo.URLs)
+	return nil
+}
+
+func objectName(o status.Object) string {
+	name := strings.ToLower(o.Kind) + "/" + o.Name
+	if o.Namespace != "flux-system" {
+		name = o.Namespace + "/" + name
+	}
+	return name
+}
+
+// componentName is short enough for 72 columns: a pod without the hashes
+// that its ReplicaSet adds.
+func componentName(part clusters.Component, wide bool) string {
+	if part.Namespace == "" {
+		return part.Name
+	}
+	name := part.Name
+	if !wide {
+		if parts := strings.Split(name, "-"); len(parts) > 2 {
+			name = strings.Join(parts[:len(parts)-2], "-")
+		}
+		return name
+	}
+	return part.Namespace + "/" + name
+}
+
+// shortRevision cuts the commit in "main@sha1:<40 digits>" to 8 digits.
+func shortRevision(revision string, wide bool) string {
+	if i := strings.LastIndex(revision, ":"); i >= 0 && !wide && len(revision) > i+9 {
+		return revision[:i+9]
+	}
+	return revision
+}
+
+func orDash(pid int) string {
+	if pid == 0 {
+		return "-"
+	}
+	return fmt.Sprint(pid)
+}
+
+func uptime(started time.Time) string {
+	if started.IsZero() {
+		return "-"
+	}
+	d := time.Since(started)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%ds", int(d.Minutes()), int(d.Seconds())%60)
+	default:
+		return fmt.Sprintf("%dh%dm", int(d.Hours()), int(d.Minutes())%60)
+	}
+}
+
+func megabytes(n int64) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d MB", n>>20)
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/charmbracelet/x/term"
+)
+
+// stepPrinter shows steps as they start and end, with how long they took:
+// on a terminal the running ones live, elsewhere a line for each that ends.
+type stepPrinter struct {
+	out   io.Writer
+	live  bool
+	color bool
+
+	mu      sync.Mutex
+	running []*runningStep
+	drawn   int // lines of running steps on the screen
+	ticker  *time.Ticker
+	quit    chan struct{}
+	gone    chan struct{}
+}
+
+type runningStep struct {
+	name  string
+	start time.Time
+}
+
+func newStepPrinter(out io.Writer) *stepPrinter {
+	p := &stepPrinter{out: out, quit: make(chan struct{}), gone: make(chan struct{})}
+	if file, ok := out.(*os.File); ok && term.IsTerminal(file.Fd()) && os.Getenv("TERM") != "dumb" {
+		p.live = true
+		p.color = os.Getenv("NO_COLOR") == ""
+	}
+	if !p.live {
+		close(p.gone)
+		return p
+	}
+	p.ticker = time.NewTicker(100 * time.Millisecond)
+	go func() {
+		defer close(p.gone)
+		for {
+			select {
+			case <-p.ticker.C:
+				p.mu.Lock()
+				p.draw("")
+				p.mu.Unlock()
+			case <-p.quit:
+				return
+			}
+		}
+	}()
+	return p
+}
+
+// Start implements clusters.Steps.
+func (p *stepPrinter) Start(name string) func(error) {
+	step := &runningStep{name, time.Now()}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running = append(p.running, step)
+	if p.live {
+		p.draw("")
+	}
+	return func(err error) { p.end(step, err) }
+}
+
+func (p *stepPrinter) end(step *runningStep, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, other := range p.running {
+		if other == step {
+			p.running = append(p.running[:i], p.running[i+1:]...)
+			break
+		}
+	}
+	mark, color := "✓", "32"
+	if err != nil {
+		mark, color = "✗", "31"
+	}
+	line := fmt.Sprintf("%s %-36s %5.1f s\n", p.paint(mark, color), step.name, time.Since(step.start).Seconds())
+	if p.live {
+		p.draw(line)
+		return
+	}
+	fmt.Fprint(p.out, line)
+}
+
+// draw replaces the running steps on the screen, and puts line above them.
+func (p *stepPrinter) draw(line string) {
+	var b strings.Builder
+	if p.drawn > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", p.drawn)
+	}
+	b.WriteString(line)
+	for _, step := range p.running {
+		fmt.Fprintf(&b, "%s %-36s %5.1f s\n", p.paint("•", "33"), step.name, time.Since(step.start).Seconds())
+	}
+	p.drawn = len(p.running)
+	fmt.Fprint(p.out, b.String())
+}
+
+func (p *stepPrinter) paint(s, color string) string {
+	if !p.color {
+		return s
+	}
+	return "\x1b[" + color + "m" + s + "\x1b[0m"
+}
+
+// close ends the display.
+func (p *stepPrinter) close() {
+	if p.live {
+		p.ticker.Stop()
+		close(p.quit)
+	}
+	<-p.gone
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/demo/setup"
+)
+
+func newUp(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Bring up the cluster, Flux and the demo, or repair them",
+		Long: `Brings up a cluster with Flux, a Git host, an inbox for notifications and a
+sample app that Flux deploys. If they are there, it repairs what is broken and
+returns at once. Ctrl-C stops the wait; the next up goes on from there.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			start := time.Now()
+			cluster, err := o.cluster()
+			if err != nil {
+				return err
+			}
+			steps := newStepPrinter(cmd.ErrOrStderr())
+			urls, err := up(cmd.Context(), cluster, o.bundleDir, steps)
+			steps.close()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "Ready in %.1f s.\n\n", time.Since(start).Seconds())
+			printURLs(cmd.OutOrStdout(), urls)
+			name := ""
+			if o.name != "fluxdemo" {
+				name = " --name " + o.name
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "\nNext: fluxdemo walk gitops%s, or eval \"$(fluxdemo env%s)\"\n", name, name)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&o.allowEgress, "allow-egress", false, "let pods reach the world beyond this machine")
+	cmd.Flags().IntVar(&o.port, "port", 0, "port of the API server on 127.0.0.1 (default: any free one)")
+	return cmd
+}
+
+// up brings up the cluster and the demo on it.
+func up(ctx context.Context, cluster clusters.Cluster, bundleDir string, steps clusters.Steps) (setup.URLs, error) {
+	unlock, err := lockCluster(cluster)
+	if err != nil {
+		return setup.URLs{}, err
+	}
+	defer unlock()
+	b, err := bundle.Find(bundleDir)
+	if err != nil {
+		return setup.URLs{}, err
+	}
+	install, err := os.ReadFile(b.Path("flux.yaml"))
+	if err != nil {
+		return setup.URLs{}, fmt.Errorf("reading the bundle: %w", err)
+	}
+	// Three things at a time: the cluster comes up, the manifests are
+	// rendered, and what is applied is applied as soon as the API answers.
+	var urls setup.URLs
+	answers := make(chan struct{})
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return cluster.Up(ctx, steps, func() { close(answers) }) })
+	group.Go(func() error {
+		rendered, err := setup.Render(install)
+		if err != nil {
+			return err
+		}
+		select {
+		case <-answers:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		urls, err = setup.Run(ctx, cluster, rendered, steps)
+		return err
+	})
+	return urls, group.Wait()
+}
+
+func printURLs(out io.Writer, urls setup.URLs) {
+	for _, line := range []struct{ name, url string }{
+		{"App", urls.App}, {"Git", urls.Git}, {"Inbox", urls.Inbox},
+	} {
+		if line.url != "" {
+			fmt.Fprintf(out, "%-6s %s\n", line.name, line.url)
+		}
+	}
+}

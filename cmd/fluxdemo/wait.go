@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/fluxdemo/fluxdemo/demo/wait"
+)
+
+func newWait() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "wait",
+		Short: "Wait for a page or a notification, as walks do",
+	}
+	cmd.AddCommand(newWaitPage(), newWaitNotification())
+	return cmd
+}
+
+func newWaitPage() *cobra.Command {
+	var contains string
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "page URL",
+		Short: "Wait until a web page contains a text",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			defer cancel()
+			return wait.Page(ctx, args[0], contains)
+		},
+	}
+	cmd.Flags().StringVar(&contains, "contains", "", "text that the page has to contain")
+	addTimeout(cmd.Flags(), &timeout)
+	return cmd
+}
+
+func newWaitNotification() *cobra.Command {
+	var match wait.Match
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "notification INBOX-URL",
+		Short: "Wait until the inbox has a notification, and print it",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			defer cancel()
+			notice, err := wait.Notification(ctx, args[0], match)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), notice)
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&match.Kind, "kind", "", "kind of the object that it is about")
+	flags.StringVar(&match.Name, "object", "", "name of the object that it is about")
+	flags.StringVar(&match.Reason, "reason", "", "reason, such as ReconciliationSucceeded")
+	flags.StringVar(&match.Severity, "severity", "", "severity: info or error")
+	flags.StringVar(&match.Revision, "revision", "", "revision, such as main@sha1:...")
+	flags.StringVar(&match.Contains, "contains", "", "part of the message")
+	addTimeout(flags, &timeout)
+	return cmd
+}
+
+func addTimeout(flags *pflag.FlagSet, timeout *time.Duration) {
+	flags.DurationVar(timeout, "timeout", 30*time.Second, "how long to wait")
+}

@@ -1,0 +1,104 @@
+// Package app is the demo's sample application: one web page with a message on a coloured background.
+// What it shows comes from its environment, and that from Git, so that a push can be seen in a browser.
+package app
+
+import (
+	_ "embed" // the page
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/serve"
+)
+
+const (
+	defaultMessage = "Hello from Git"
+	defaultColor   = "steelblue"
+)
+
+//go:embed page.html
+var pageHTML string
+
+// Config is what the page shows.
+type Config struct {
+	// Message is the big text; empty means a greeting.
+	Message string
+	// Color is the background: a CSS colour name, #rgb or #rrggbb. Empty means a default; the page says if it is none.
+	Color string
+	// Version and Pod are shown small; either may be empty.
+	Version, Pod string
+	// Logger is told of a colour that is none; nil means nobody is.
+	Logger *slog.Logger
+}
+
+// State is what GET /api answers.
+type State struct {
+	Message string `json:"message"`
+	// Color is what was configured, Background what is painted: "#rrggbb".
+	Color      string `json:"color"`
+	Background string `json:"background"`
+	// Text is the colour of the writing, dark or light, whichever is easier to read on Background.
+	Text    string `json:"text"`
+	Version string `json:"version"`
+	Pod     string `json:"pod"`
+	// Problem says that Color is no colour; else empty.
+	Problem string `json:"problem,omitempty"`
+}
+
+// App is the server as an http.Handler.
+type App struct {
+	mux   *http.ServeMux
+	page  *template.Template
+	state State
+	log   *slog.Logger
+}
+
+// New returns the app. A colour that is none is no error: the page falls back and says so.
+func New(cfg Config) (*App, error) {
+	page, err := template.New("page").Parse(pageHTML)
+	if err != nil {
+		return nil, fmt.Errorf("parse the app's page: %w", err)
+	}
+	a := &App{mux: http.NewServeMux(), page: page, log: serve.Logger(cfg.Logger)}
+	a.state = State{Message: cfg.Message, Color: cfg.Color, Version: cfg.Version, Pod: cfg.Pod}
+	if a.state.Message == "" {
+		a.state.Message = defaultMessage
+	}
+	if a.state.Color == "" {
+		a.state.Color = defaultColor
+	}
+	c, ok := parseColor(a.state.Color)
+	if !ok {
+		a.state.Problem = fmt.Sprintf("COLOR %q is not a colour: use a CSS name or #rrggbb", a.state.Color)
+		a.log.Warn(a.state.Problem)
+		c, _ = parseColor(defaultColor)
+	}
+	a.state.Background, a.state.Text = c.String(), c.ink().String()
+	a.mux.HandleFunc("GET /{$}", a.show)
+	a.mux.HandleFunc("GET /api", func(w http.ResponseWriter, _ *http.Request) { serve.JSON(w, a.state) })
+	a.mux.HandleFunc("GET /events", a.events)
+	a.mux.HandleFunc("GET /healthz", serve.Healthy)
+	return a, nil
+}
+
+// ServeHTTP answers browsers and probes.
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+
+func (a *App) show(w http.ResponseWriter, r *http.Request) {
+	v := struct {
+		State
+		Nonce string
+	}{a.state, serve.Page(w)}
+	if err := a.page.Execute(w, v); err != nil && r.Context().Err() == nil {
+		a.log.Warn("write the page", "error", err.Error())
+	}
+}
+
+// events tells the state once and then stays open. A pod never changes what it shows: the change comes when this pod
+// ends and the browser, connecting anew, is told the state of the pod that follows.
+func (a *App) events(w http.ResponseWriter, r *http.Request) {
+	if s, ok := serve.NewStream(w); ok && s.Send("", "state", a.state) == nil {
+		s.Wait(r.Context(), nil)
+	}
+}

@@ -1,0 +1,262 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/go-git/go-git/v6/plumbing"
+	"github.com/google/uuid"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/serve"
+)
+
+const (
+	firstPause     = 100 * time.Millisecond // between the first attempts; doubles
+	longestPause   = 5 * time.Second
+	attemptTimeout = 5 * time.Second
+)
+
+// notifier delivers pushes to the webhook. Each branch has at most one delivery under way, so that the receiver sees
+// the pushes in order; of those that wait, only the newest counts.
+type notifier struct {
+	cfg    Config
+	feed   *serve.Feed[Event]
+	log    *slog.Logger
+	client *http.Client
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	lanes  map[laneKey]*lane
+}
+
+type laneKey struct {
+	repo string
+	ref  plumbing.ReferenceName
+}
+
+// lane is the deliveries of one branch.
+type lane struct {
+	next  *delivery     // the newest push that has not been tried yet
+	newer chan struct{} // has one token when next was set
+}
+
+// delivery is one webhook on its way.
+type delivery struct {
+	repo   *repo
+	update refUpdate
+	since  time.Time
+	event  Event
+}
+
+func newNotifier(cfg Config, feed *serve.Feed[Event], log *slog.Logger) *notifier {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &notifier{
+		cfg: cfg, feed: feed, log: log, ctx: ctx, cancel: cancel, lanes: map[laneKey]*lane{},
+		client: &http.Client{
+			Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute},
+			Timeout:   attemptTimeout,
+			// A signed push is for the receiver that was configured and for nobody it may point to.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// close gives up what is under way, without forgetting it: the next start finds it in the journals.
+func (n *notifier) close() {
+	n.mu.Lock()
+	n.closed = true
+	n.mu.Unlock()
+	n.cancel()
+	n.wg.Wait()
+	n.client.CloseIdleConnections()
+}
+
+// push records a received push and starts its delivery.
+func (n *notifier) push(rp *repo, u refUpdate) {
+	n.feed.Add(newEvent(EventPush, rp, u))
+	n.enqueue(rp, u)
+}
+
+// resume starts the deliveries that an earlier run owes: those of the references that have moved since the last one.
+func (n *notifier) resume(rp *repo) error {
+	if n.cfg.WebhookURL == "" {
+		return nil
+	}
+	tips, err := rp.tips()
+	if err != nil {
+		return fmt.Errorf("repository %s: %w", rp.name, err)
+	}
+	done := rp.delivered()
+	for ref, h := range tips {
+		if before := done[ref.String()]; before != h.String() {
+			n.enqueue(rp, refUpdate{Ref: ref, Before: plumbing.NewHash(before), After: h})
+		}
+	}
+	for ref, before := range done {
+		if name := plumbing.ReferenceName(ref); tips[name].IsZero() {
+			n.enqueue(rp, refUpdate{Ref: name, Before: plumbing.NewHash(before)})
+		}
+	}
+	return nil
+}
+
+func (n *notifier) enqueue(rp *repo, u refUpdate) {
+	if n.cfg.WebhookURL == "" {
+		return
+	}
+	d := &delivery{repo: rp, update: u, since: time.Now()}
+	key := laneKey{rp.name, u.Ref}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return
+	}
+	l := n.lanes[key]
+	if l == nil {
+		l = &lane{newer: make(chan struct{}, 1)}
+		n.lanes[key] = l
+		n.wg.Go(func() { n.drive(key, l) })
+	}
+	if l.next != nil {
+		n.superseded(l.next, d)
+	}
+	l.next = d
+	select {
+	case l.newer <- struct{}{}:
+	default:
+	}
+}
+
+// drive delivers one branch's pushes until none is left.
+func (n *notifier) drive(key laneKey, l *lane) {
+	for {
+		n.mu.Lock()
+		d := l.next
+		l.next = nil
+		select {
+		case <-l.newer: // the token was for d
+		default:
+		}
+		if d == nil || n.closed {
+			delete(n.lanes, key)
+			n.mu.Unlock()
+			return
+		}
+		n.mu.Unlock()
+		n.deliver(d, l)
+	}
+}
+
+// superseded hands on to the newer delivery what the receiver has not heard of.
+func (n *notifier) superseded(old, newer *delivery) {
+	newer.update.Before = old.update.Before
+	n.record(old, StateSuperseded)
+}
+
+// deliver tries until the receiver accepts, a newer push comes, or the time is up.
+func (n *notifier) deliver(d *delivery, l *lane) {
+	d.event = newEvent(EventDelivery, d.repo, d.update)
+	d.event.Delivery = uuid.NewString()
+	body, err := payload(n.cfg, d.repo, d.update)
+	if err != nil {
+		d.event.Error = err.Error()
+		n.record(d, StateFailed)
+		return
+	}
+	deadline := time.NewTimer(n.cfg.RetryFor)
+	defer deadline.Stop()
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		d.event.Attempts++
+		d.event.Status, err = n.attempt(d, body)
+		if n.ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			d.event.Error = ""
+			if err := d.repo.setDelivered(d.update.Ref, d.update.After); err != nil {
+				n.log.Warn("a restart will deliver this push again", "error", err.Error())
+			}
+			n.record(d, StateDelivered)
+			return
+		}
+		d.event.Error = err.Error()
+		if d.event.Attempts == 1 {
+			n.record(d, StateRetrying)
+		}
+		retry := time.NewTimer(pause)
+		select {
+		case <-retry.C:
+			continue
+		case <-l.newer:
+			n.mu.Lock()
+			n.superseded(d, l.next)
+			n.mu.Unlock()
+		case <-deadline.C:
+			n.record(d, StateFailed)
+		case <-n.ctx.Done():
+		}
+		retry.Stop()
+		return
+	}
+}
+
+// attempt sends the webhook once and returns the receiver's status.
+func (n *notifier) attempt(d *delivery, body []byte) (status int, err error) {
+	req, err := http.NewRequestWithContext(n.ctx, http.MethodPost, n.cfg.WebhookURL, bytes.NewReader(body))
+	if err != nil {
+		return 0, errors.New("the webhook's URL cannot be used: check WEBHOOK_URL")
+	}
+	mac := hmac.New(sha256.New, []byte(n.cfg.WebhookToken))
+	mac.Write(body)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "fluxdemo-git")
+	req.Header.Set("X-GitHub-Event", "push")
+	req.Header.Set("X-GitHub-Delivery", d.event.Delivery)
+	req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	resp, err := n.client.Do(req)
+	if err != nil {
+		// The URL's path is as good as a password for some receivers: only the cause is told.
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			err = ue.Err
+		}
+		return 0, fmt.Errorf("reach the receiver: %w", err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // nothing was written
+	// What is read to the end can be used again for the next push.
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return resp.StatusCode, fmt.Errorf("the receiver answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	}
+	return resp.StatusCode, nil
+}
+
+// record shows and logs what became of a delivery.
+func (n *notifier) record(d *delivery, state string) {
+	ev := d.event
+	if ev.Kind == "" { // superseded before its first attempt
+		ev = newEvent(EventDelivery, d.repo, d.update)
+	}
+	ev.State = state
+	ev.DurationMS = time.Since(d.since).Milliseconds()
+	n.feed.Add(ev)
+	n.log.Info("webhook", "state", state, "repository", ev.Repository, "ref", ev.Ref, "commit", ev.Commit,
+		"status", ev.Status, "attempts", ev.Attempts, "durationMs", ev.DurationMS, "error", ev.Error)
+}
+
+func newEvent(kind string, rp *repo, u refUpdate) Event {
+	return Event{Kind: kind, Repository: rp.name, Ref: u.Ref.String(), Before: u.Before.String(), Commit: u.After.String()}
+}

@@ -1,0 +1,164 @@
+package git
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-git/go-git/v6/plumbing"
+	"github.com/go-git/go-git/v6/plumbing/format/packfile"
+	"github.com/go-git/go-git/v6/plumbing/format/pktline"
+	"github.com/go-git/go-git/v6/plumbing/protocol/capability"
+	"github.com/go-git/go-git/v6/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v6/plumbing/protocol/packp/sideband"
+	"github.com/go-git/go-git/v6/storage/filesystem"
+)
+
+// looseLimit is up to how many objects a push is stored as single files. Small pushes are the rule here, and a pile of
+// thousands of tiny packs, each with an index to search, would make every later fetch slower.
+const looseLimit = 200
+
+// receivePack takes a push: it stores the objects, checks that nothing is missing, and moves the references that are
+// still where the client believes them to be. It calls pushed for each of them, before the client is answered.
+// go-git's own server does not compare the old value, so that one of two simultaneous pushes would be lost silently.
+func receivePack(rp *repo, r io.Reader, w io.Writer, pushed func(refUpdate)) error {
+	rd := bufio.NewReader(r)
+	if l, _, err := pktline.PeekLine(rd); err == nil && l == pktline.Flush {
+		return nil // the client only tries whether it may push
+	}
+	var req packp.UpdateRequests
+	if err := req.Decode(rd); err != nil {
+		return refuse(w, fmt.Errorf("read the push request: %w", err))
+	}
+	if req.Capabilities.Supports(capability.PushOptions) {
+		var opts packp.PushOptions
+		if err := opts.Decode(rd); err != nil {
+			return refuse(w, fmt.Errorf("read the push options: %w", err))
+		}
+	}
+	st := rp.open()
+	defer closeStorage(st)
+
+	status := packp.ReportStatus{UnpackStatus: "ok"}
+	err := store(st, &req, rd)
+	if err != nil {
+		status.UnpackStatus = oneLine(err)
+	}
+	for _, cmd := range req.Commands {
+		cs := &packp.CommandStatus{ReferenceName: cmd.Name, Status: "ok"}
+		if err != nil {
+			cs.Status = "unpacker error"
+		} else if u, uerr := rp.update(st, cmd); uerr != nil {
+			cs.Status = oneLine(uerr)
+		} else {
+			pushed(u)
+		}
+		status.CommandStatuses = append(status.CommandStatuses, cs)
+	}
+	if rerr := report(&req, &status, w); err == nil {
+		err = rerr
+	}
+	return err
+}
+
+// store writes the pushed objects and checks that everything they refer to is there.
+func store(st *filesystem.Storage, req *packp.UpdateRequests, rd *bufio.Reader) error {
+	var tips []plumbing.Hash
+	for _, cmd := range req.Commands {
+		if cmd.Action() != packp.Delete {
+			tips = append(tips, cmd.New)
+		}
+	}
+	if len(tips) == 0 {
+		return nil
+	}
+	const header = 12 // "PACK", version, number of objects
+	h, err := rd.Peek(header)
+	if err != nil {
+		return fmt.Errorf("read the pack: %w", err)
+	}
+	switch n := binary.BigEndian.Uint32(h[8:]); {
+	case n == 0: // a branch on a commit that is here already
+	case n <= looseLimit:
+		_, err = packfile.NewParser(rd, packfile.WithStorage(st)).Parse()
+	default:
+		err = packfile.UpdateObjectStorage(st, rd)
+	}
+	if err != nil {
+		return fmt.Errorf("store the pack: %w", err)
+	}
+	refs, err := tipsOf(st)
+	if err != nil {
+		return err
+	}
+	_, err = missingObjects(st, transfer{wants: tips, haves: slices.Collect(maps.Values(refs)), verify: true})
+	if err != nil {
+		return fmt.Errorf("objects are missing: %w", err)
+	}
+	return nil
+}
+
+// update moves one reference.
+func (r *repo) update(st *filesystem.Storage, cmd *packp.Command) (refUpdate, error) {
+	u := refUpdate{Ref: cmd.Name, Before: cmd.Old, After: cmd.New}
+	if !strings.HasPrefix(cmd.Name.String(), "refs/") || cmd.Name.Validate() != nil {
+		return u, errors.New("funny refname")
+	}
+	r.refs.Lock()
+	defer r.refs.Unlock()
+	now := plumbing.ZeroHash
+	ref, err := st.Reference(cmd.Name)
+	switch {
+	case err == nil:
+		now = ref.Hash()
+	case !errors.Is(err, plumbing.ErrReferenceNotFound):
+		return u, fmt.Errorf("read %s: %w", cmd.Name, err)
+	}
+	if !now.Equal(cmd.Old) {
+		return u, errors.New("fetch first: somebody else has pushed meanwhile")
+	}
+	if cmd.Action() != packp.Delete {
+		return u, r.setRef(cmd.Name, cmd.New)
+	}
+	main, err := head(st)
+	if err != nil {
+		return u, err
+	}
+	if cmd.Name == main {
+		return u, errors.New("deletion of the default branch prohibited")
+	}
+	return u, r.removeRef(st, cmd.Name)
+}
+
+// report tells the client what became of each reference.
+func report(req *packp.UpdateRequests, status *packp.ReportStatus, w io.Writer) error {
+	if !req.Capabilities.Supports(capability.ReportStatus) {
+		return nil
+	}
+	var b bytes.Buffer
+	if err := status.Encode(&b); err != nil {
+		return fmt.Errorf("encode the push report: %w", err)
+	}
+	var err error
+	switch {
+	case req.Capabilities.Supports(capability.Sideband64k):
+		if _, err = sideband.NewMuxer(sideband.Sideband64k, w).Write(b.Bytes()); err == nil {
+			err = pktline.WriteFlush(w)
+		}
+	default:
+		_, err = w.Write(b.Bytes())
+	}
+	if err != nil {
+		return fmt.Errorf("send the push report: %w", err)
+	}
+	return nil
+}
+
+// oneLine makes an error fit into a line of the protocol.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", " ") }

@@ -1,0 +1,256 @@
+// Package git is the demo's Git host: bare repositories over smart HTTP, read by everyone, written with a password.
+// Each push is reported to a webhook, signed the way GitHub does it, until the receiver has taken it.
+package git
+
+import (
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-git/v6/plumbing/transport"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/serve"
+)
+
+const (
+	maxPush     = 512 << 20 // bytes of one push
+	maxFetch    = 16 << 20  // bytes of one fetch request, after decompression
+	bodyTimeout = 5 * time.Minute
+	remembered  = 50 // pushes and deliveries that are kept for the pages
+)
+
+// Config says what a Server serves.
+type Config struct {
+	// Root is the folder of the bare repositories; it is created if missing. Needed.
+	Root string
+	// Repositories are created, empty and with HEAD on main, if missing; none means "fleet".
+	// Other folders named *.git under Root are served as well.
+	Repositories []string
+	// Username and Password are what a push must bring. Needed.
+	Username, Password string
+	// URL is where the cluster finds this server, for the clone_url in webhooks;
+	// empty means http://git.fluxdemo.svc.cluster.local.
+	URL string
+	// WebhookURL receives each push; empty means that nothing is sent. HTTP_PROXY and its like are honoured.
+	WebhookURL string
+	// WebhookToken is the key of the signature in X-Hub-Signature-256; needed with WebhookURL.
+	WebhookToken string
+	// RetryFor is how long one webhook is tried; zero means two minutes.
+	RetryFor time.Duration
+	// Logger gets one line for each push and delivery; nil means none.
+	Logger *slog.Logger
+}
+
+// Server is the Git host as an http.Handler.
+type Server struct {
+	cfg   Config
+	repos map[string]*repo
+	names []string // of repos, the configured ones first
+	feed  *serve.Feed[Event]
+	hooks *notifier
+	mux   *http.ServeMux
+	log   *slog.Logger
+}
+
+// New opens the repositories, creates those that are missing, and takes up the webhooks that an earlier run did not
+// deliver. Call Close to end it. It fails if the configuration is incomplete or Root cannot be used.
+func New(cfg Config) (*Server, error) {
+	switch {
+	case cfg.Root == "":
+		return nil, errors.New("no folder for the repositories: set --root")
+	case cfg.Username == "" || cfg.Password == "":
+		return nil, errors.New("no credentials for pushes: set GIT_USERNAME and GIT_PASSWORD")
+	case cfg.WebhookURL != "" && cfg.WebhookToken == "":
+		return nil, errors.New("no key to sign webhooks with: set WEBHOOK_TOKEN")
+	}
+	if len(cfg.Repositories) == 0 {
+		cfg.Repositories = []string{"fleet"}
+	}
+	if cfg.URL == "" {
+		cfg.URL = "http://git.fluxdemo.svc.cluster.local"
+	}
+	if cfg.RetryFor == 0 {
+		cfg.RetryFor = 2 * time.Minute
+	}
+	s := &Server{cfg: cfg, repos: map[string]*repo{}, feed: serve.NewFeed[Event](remembered), log: serve.Logger(cfg.Logger)}
+	if err := s.openRepos(); err != nil {
+		return nil, err
+	}
+	s.hooks = newNotifier(cfg, s.feed, s.log)
+	for _, name := range s.names {
+		if err := s.hooks.resume(s.repos[name]); err != nil {
+			s.hooks.close()
+			return nil, err
+		}
+	}
+	s.mux = http.NewServeMux()
+	s.mux.HandleFunc("GET /{$}", s.page)
+	s.mux.HandleFunc("GET /healthz", serve.Healthy)
+	s.mux.HandleFunc("GET /deliveries", s.deliveries)
+	s.mux.HandleFunc("GET /events", s.feed.Stream(encodeEvent))
+	s.mux.HandleFunc("GET /{repo}/info/refs", s.infoRefs)
+	s.mux.HandleFunc("POST /{repo}/git-upload-pack", s.upload)
+	s.mux.HandleFunc("POST /{repo}/git-receive-pack", s.receive)
+	return s, nil
+}
+
+func (s *Server) openRepos() error {
+	found, err := filepath.Glob(filepath.Join(s.cfg.Root, "*.git"))
+	if err != nil {
+		return fmt.Errorf("look for repositories in %s: %w", s.cfg.Root, err)
+	}
+	names := s.cfg.Repositories
+	for _, path := range found {
+		if fi, err := os.Stat(path); err == nil && fi.IsDir() {
+			names = append(names, strings.TrimSuffix(filepath.Base(path), ".git"))
+		}
+	}
+	for _, name := range names {
+		if name == "" || name[0] == '.' || filepath.Base(name) != name {
+			return fmt.Errorf("%q is no name for a repository: use letters, digits and dashes", name)
+		}
+		if s.repos[name] != nil {
+			continue
+		}
+		if s.repos[name], err = openRepo(s.cfg.Root, name); err != nil {
+			return err
+		}
+		s.names = append(s.names, name)
+	}
+	return nil
+}
+
+// Close ends the deliveries in progress; the next New takes them up again.
+func (s *Server) Close() { s.hooks.close() }
+
+// ServeHTTP answers Git clients, browsers and probes.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// repo finds the repository of a request, with or without ".git", or answers 404.
+func (s *Server) repo(w http.ResponseWriter, r *http.Request) *repo {
+	rp := s.repos[strings.TrimSuffix(r.PathValue("repo"), ".git")]
+	if rp == nil {
+		http.Error(w, "repository not found", http.StatusNotFound)
+	}
+	return rp
+}
+
+// allowed checks the credentials of a push, or asks for them.
+func (s *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
+	user, password, _ := r.BasicAuth()
+	// Hashes have one length, so that the comparison tells nothing about the password's.
+	want := sha256.Sum256([]byte(s.cfg.Username + "\x00" + s.cfg.Password))
+	got := sha256.Sum256([]byte(user + "\x00" + password))
+	if subtle.ConstantTimeCompare(want[:], got[:]) == 1 {
+		return true
+	}
+	if r.Header.Get("Authorization") != "" {
+		s.log.Warn("push refused: wrong credentials", "repository", r.PathValue("repo"))
+	}
+	w.Header().Set("WWW-Authenticate", `Basic realm="fluxdemo", charset="UTF-8"`)
+	http.Error(w, "pushing needs the demo's user name and password: see fluxdemo env", http.StatusUnauthorized)
+	return false
+}
+
+// infoRefs is the first request of every Git client.
+func (s *Server) infoRefs(w http.ResponseWriter, r *http.Request) {
+	service := r.URL.Query().Get("service")
+	rp := s.repo(w, r)
+	switch {
+	case rp == nil:
+		return
+	case service != transport.UploadPackService && service != transport.ReceivePackService:
+		http.Error(w, "only the smart HTTP protocol is spoken here", http.StatusForbidden)
+		return
+	case service == transport.ReceivePackService && !s.allowed(w, r):
+		return
+	}
+	gitHeaders(w, service, "advertisement")
+	st := rp.open()
+	defer closeStorage(st)
+	if err := transport.AdvertiseRefs(r.Context(), st, w, service, true); err != nil {
+		s.failed(r.Context(), "advertise references", rp, err)
+	}
+}
+
+func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
+	rp := s.repo(w, r)
+	if rp == nil {
+		return
+	}
+	body, ok := requestBody(w, r, transport.UploadPackService, maxFetch)
+	if !ok {
+		return
+	}
+	gitHeaders(w, transport.UploadPackService, "result")
+	st := rp.open()
+	defer closeStorage(st)
+	if err := uploadPack(st, body, w); err != nil {
+		s.failed(r.Context(), "fetch", rp, err)
+	}
+}
+
+func (s *Server) receive(w http.ResponseWriter, r *http.Request) {
+	rp := s.repo(w, r)
+	if rp == nil || !s.allowed(w, r) {
+		return
+	}
+	defer serve.ReadWithin(w, bodyTimeout)()
+	body, ok := requestBody(w, r, transport.ReceivePackService, maxPush)
+	if !ok {
+		return
+	}
+	gitHeaders(w, transport.ReceivePackService, "result")
+	start := time.Now()
+	// The webhook leaves while the client still waits for its report.
+	err := receivePack(rp, body, w, func(u refUpdate) {
+		s.hooks.push(rp, u)
+		s.log.Info("push", "repository", rp.name, "ref", u.Ref, "before", u.Before.String(), "after", u.After.String(),
+			"duration", time.Since(start).String())
+	})
+	if err != nil {
+		s.failed(r.Context(), "push", rp, err)
+	}
+}
+
+// failed logs what went wrong while a client was served; one that has hung up is no news.
+func (s *Server) failed(ctx context.Context, what string, rp *repo, err error) {
+	if ctx.Err() == nil {
+		s.log.Warn(what+" failed", "repository", rp.name, "error", err.Error())
+	}
+}
+
+// requestBody returns the request of a Git client, unpacked, or answers with an error.
+func requestBody(w http.ResponseWriter, r *http.Request, service string, limit int64) (io.Reader, bool) {
+	if r.Header.Get("Content-Type") != "application/x-"+service+"-request" {
+		http.Error(w, "this address is for git", http.StatusUnsupportedMediaType)
+		return nil, false
+	}
+	var body io.Reader = http.MaxBytesReader(w, r.Body, limit)
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(body)
+		if err != nil {
+			http.Error(w, "the request is not gzip, as it says", http.StatusBadRequest)
+			return nil, false
+		}
+		body = io.LimitReader(z, limit)
+	}
+	return body, true
+}
+
+func gitHeaders(w http.ResponseWriter, service, kind string) {
+	h := w.Header()
+	h.Set("Content-Type", "application/x-"+service+"-"+kind)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-cache")
+}

@@ -1,0 +1,206 @@
+// Package inbox is where the demo's notifications arrive: it takes what Flux's generic provider posts, as a person's
+// chat or mail box would. It keeps the last ones in memory and shows them as a page, as JSON that can be waited for, and as a stream.
+package inbox
+
+import (
+	_ "embed" // the page
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/serve"
+)
+
+const (
+	maxBody     = 1 << 20
+	bodyTimeout = 10 * time.Second
+	longestWait = time.Minute
+	remembered  = 200
+)
+
+//go:embed page.html
+var pageHTML string
+
+// Object is what a notification is about.
+type Object struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+}
+
+// Event is a notification as Flux sends it: the parts of github.com/fluxcd/pkg/apis/event/v1beta1.Event that are shown.
+type Event struct {
+	InvolvedObject      Object            `json:"involvedObject"`
+	Severity            string            `json:"severity"`
+	Timestamp           time.Time         `json:"timestamp"`
+	Message             string            `json:"message"`
+	Reason              string            `json:"reason"`
+	Metadata            map[string]string `json:"metadata,omitempty"`
+	ReportingController string            `json:"reportingController"`
+	ReportingInstance   string            `json:"reportingInstance,omitempty"`
+}
+
+// Notification is an Event in the inbox.
+type Notification struct {
+	// ID counts up from 1; it starts again when the inbox restarts, which forgets everything.
+	ID int64 `json:"id"`
+	// Received is when it came, UTC.
+	Received time.Time `json:"received"`
+	Event
+}
+
+// Config says how an Inbox works; the zero value is fine.
+type Config struct {
+	// Logger gets one line for each notification; nil means none.
+	Logger *slog.Logger
+}
+
+// Inbox is the server as an http.Handler.
+type Inbox struct {
+	mux  *http.ServeMux
+	feed *serve.Feed[Event]
+	page *template.Template
+	log  *slog.Logger
+}
+
+// New returns an empty inbox.
+func New(cfg Config) (*Inbox, error) {
+	page, err := template.New("page").Parse(pageHTML)
+	if err != nil {
+		return nil, fmt.Errorf("parse the inbox's page: %w", err)
+	}
+	b := &Inbox{mux: http.NewServeMux(), feed: serve.NewFeed[Event](remembered), page: page, log: serve.Logger(cfg.Logger)}
+	b.mux.HandleFunc("POST /{$}", b.receive)
+	b.mux.HandleFunc("GET /{$}", b.show)
+	b.mux.HandleFunc("GET /notifications", b.list)
+	b.mux.HandleFunc("GET /events", b.feed.Stream(func(it serve.Item[Event]) (string, any) { return "notification", number(it) }))
+	b.mux.HandleFunc("GET /healthz", serve.Healthy)
+	return b, nil
+}
+
+// ServeHTTP answers Flux, browsers, checks and probes.
+func (b *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.mux.ServeHTTP(w, r) }
+
+func number(it serve.Item[Event]) Notification { return Notification{it.ID, it.Time, it.Value} }
+
+// receive takes one event.
+func (b *Inbox) receive(w http.ResponseWriter, r *http.Request) {
+	defer serve.ReadWithin(w, bodyTimeout)()
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		http.Error(w, "a notification has at most 1 MB", http.StatusRequestEntityTooLarge)
+		return
+	}
+	var ev Event
+	if err == nil {
+		err = json.Unmarshal(body, &ev)
+	}
+	if err != nil {
+		http.Error(w, "not a Flux event: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	if ev.InvolvedObject.Kind == "" || ev.InvolvedObject.Name == "" {
+		http.Error(w, "not a Flux event: involvedObject is missing", http.StatusBadRequest)
+		return
+	}
+	it := b.feed.Add(ev)
+	o := ev.InvolvedObject
+	b.log.Info("notification", "id", it.ID, "kind", o.Kind, "namespace", o.Namespace, "name", o.Name,
+		"severity", ev.Severity, "reason", ev.Reason, "message", ev.Message)
+	serve.JSON(w, map[string]int64{"id": it.ID})
+}
+
+// list answers GET /notifications with {"last": id, "notifications": [...]}, newest last. Parameters, all optional:
+// since=<id> leaves out that one and all before; wait=<duration> holds the answer until there is something to list, at
+// most a minute; kind, namespace, name, severity, reason list only the events that have these, contains those with
+// that text in their message or revision.
+func (b *Inbox) list(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	var since int64
+	var wait time.Duration
+	var err error
+	if s := q.Get("since"); s != "" {
+		since, err = strconv.ParseInt(s, 10, 64)
+	}
+	if s := q.Get("wait"); s != "" && err == nil {
+		wait, err = time.ParseDuration(s)
+	}
+	if err != nil {
+		http.Error(w, err.Error()+" (want for example ?since=12&wait=30s)", http.StatusBadRequest)
+		return
+	}
+	deadline := time.NewTimer(min(wait, longestWait))
+	defer deadline.Stop()
+	out := []Notification{}
+	for {
+		items, last, changed := b.feed.Since(since)
+		for _, it := range items {
+			if matches(it.Value, q.Get) {
+				out = append(out, number(it))
+			}
+		}
+		since = last
+		if len(out) == 0 && wait > 0 {
+			select {
+			case <-changed:
+				continue
+			case <-deadline.C:
+			case <-serve.Draining(r.Context()):
+			case <-r.Context().Done():
+				return
+			}
+		}
+		serve.JSON(w, map[string]any{"last": last, "notifications": out})
+		return
+	}
+}
+
+// matches says whether an event has what the parameters ask for.
+func matches(ev Event, param func(string) string) bool {
+	for name, have := range map[string]string{
+		"kind": ev.InvolvedObject.Kind, "namespace": ev.InvolvedObject.Namespace, "name": ev.InvolvedObject.Name,
+		"severity": ev.Severity, "reason": ev.Reason,
+	} {
+		if want := param(name); want != "" && !strings.EqualFold(want, have) {
+			return false
+		}
+	}
+	want := param("contains")
+	return strings.Contains(ev.Message, want) || strings.Contains(ev.Revision(), want)
+}
+
+// Revision is the source's revision that the event names, or empty.
+func (e Event) Revision() string {
+	for key, v := range e.Metadata {
+		// Each controller has its own prefix: kustomize.toolkit.fluxcd.io/revision and so on.
+		if key == "revision" || strings.HasSuffix(key, "/revision") {
+			return v
+		}
+	}
+	return ""
+}
+
+// show is the page for people, newest first.
+func (b *Inbox) show(w http.ResponseWriter, r *http.Request) {
+	items, last, _ := b.feed.Since(0)
+	v := struct {
+		Nonce string
+		Last  int64
+		Items []Notification
+	}{Last: last}
+	for _, it := range slices.Backward(items) {
+		v.Items = append(v.Items, number(it))
+	}
+	v.Nonce = serve.Page(w)
+	if err := b.page.Execute(w, v); err != nil && r.Context().Err() == nil {
+		b.log.Warn("write the page", "error", err.Error())
+	}
+}

@@ -1,0 +1,97 @@
+package setup
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// GitUser is who pushes to the demo's Git host.
+const GitUser = "demo"
+
+// secrets makes the demo's Secrets, with random content, and knows what is
+// in them.
+type secrets struct {
+	client             client.Client
+	username, password string
+}
+
+func newSecrets(c client.Client) *secrets { return &secrets{client: c, username: GitUser} }
+
+// ensure creates the Secrets that are missing. The Git host's has the same
+// token as the Receiver's, so if one is new, so is the other.
+func (s *secrets) ensure(ctx context.Context) error {
+	token, err := s.get(ctx, FluxNamespace, "webhook-token", map[string]string{"token": rand.Text()})
+	if err != nil {
+		return err
+	}
+	git, err := s.get(ctx, DemoNamespace, "git", map[string]string{
+		"username":      GitUser,
+		"password":      rand.Text(),
+		"webhook-token": token["token"],
+		"webhook-url":   webhookURL(token["token"]),
+	})
+	if err != nil {
+		return err
+	}
+	s.password = git["password"]
+	return nil
+}
+
+// webhookURL is where the Receiver takes webhooks. Flux makes its path from
+// the token and the Receiver's name and namespace
+// (notification-controller, api/v1, Receiver.GetWebhookPath).
+func webhookURL(token string) string {
+	sum := sha256.Sum256([]byte(token + SyncName + FluxNamespace))
+	return fmt.Sprintf("http://webhook-receiver.%s.svc.cluster.local/hook/%x", FluxNamespace, sum)
+}
+
+// get returns the data of a Secret, which it creates with data if need be.
+func (s *secrets) get(ctx context.Context, namespace, name string, data map[string]string) (map[string]string, error) {
+	secret := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: name,
+			Labels: map[string]string{"app.kubernetes.io/part-of": "fluxdemo", "app.kubernetes.io/managed-by": "fluxdemo"},
+		},
+		StringData: data,
+	}
+	err := s.client.Create(ctx, secret)
+	if err == nil {
+		return data, nil
+	}
+	if !apierrors.IsAlreadyExists(err) {
+		return nil, fmt.Errorf("creating Secret %s/%s: %w", namespace, name, err)
+	}
+	return readSecret(ctx, s.client, namespace, name)
+}
+
+func readSecret(ctx context.Context, c client.Reader, namespace, name string) (map[string]string, error) {
+	secret := &corev1.Secret{}
+	if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret); err != nil {
+		return nil, fmt.Errorf("reading Secret %s/%s: %w", namespace, name, err)
+	}
+	data := map[string]string{}
+	for key, value := range secret.Data {
+		data[key] = string(value)
+	}
+	return data, nil
+}
+
+// GitPassword returns the password for pushing to the demo's Git host.
+func GitPassword(ctx context.Context, c client.Reader) (string, error) {
+	data, err := readSecret(ctx, c, DemoNamespace, "git")
+	if err != nil {
+		return "", err
+	}
+	if data["password"] == "" {
+		return "", errors.New("Secret fluxdemo/git has no password; `fluxdemo down` and `up` make a new one")
+	}
+	return data["password"], nil
+}

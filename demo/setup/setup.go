@@ -1,0 +1,136 @@
+// Package setup turns a cluster into a demo: it installs Flux and the demo's
+// services, fills the Git repository and has Flux follow it. Running it again
+// repairs what is missing and leaves alone what is there.
+package setup
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/manifests"
+)
+
+// Namespaces and names of what the demo is made of.
+const (
+	FluxNamespace = "flux-system"
+	DemoNamespace = "fluxdemo"
+	AppNamespace  = "app"
+	SyncName      = "flux-system" // GitRepository, Kustomization and Receiver
+)
+
+// timeout is for everything after the cluster is there. Images that have to
+// be pulled over hotel Wi-Fi set it; the embedded cluster needs seconds.
+const timeout = 5 * time.Minute
+
+// Connect returns a client for the cluster that can watch. Errors name what
+// to do.
+func Connect(kubeconfig string) (client.WithWatch, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("reading the cluster's kubeconfig: %w; `fluxdemo up` writes it", err)
+	}
+	config.QPS, config.Burst = 200, 400 // one user on a cluster of their own
+	c, err := client.NewWithWatch(config, client.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the cluster: %w", err)
+	}
+	return c, nil
+}
+
+// Rendered is everything that setup applies.
+type Rendered struct{ flux, services, sync []*unstructured.Unstructured }
+
+// Render renders all manifests. It needs no cluster, so it can run while one
+// starts. install is what `flux install --export` prints.
+func Render(install []byte) (r Rendered, err error) {
+	var group errgroup.Group
+	group.Go(func() (err error) { r.flux, err = manifests.Flux(install); return err })
+	group.Go(func() (err error) { r.services, err = manifests.Services(); return err })
+	group.Go(func() (err error) { r.sync, err = manifests.Sync(); return err })
+	return r, group.Wait()
+}
+
+// Run sets up the demo on the cluster and returns when the sample app, which
+// only Flux deploys, is served.
+func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, steps clusters.Steps) (URLs, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not done after %s", timeout))
+	defer cancel()
+	c, err := Connect(cluster.Kubeconfig())
+	if err != nil {
+		return URLs{}, err
+	}
+	apply := newApplier(c)
+	step := func(name string, work func() error) error {
+		end := steps.Start(name)
+		err := work()
+		end(err)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	}
+
+	secrets := newSecrets(c)
+	if err := step("Flux", func() error {
+		// Git host and inbox start beside Flux; the Secrets that they all
+		// read need the namespaces.
+		if err := apply.definitions(ctx, r.flux, r.services); err != nil {
+			return err
+		}
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return secrets.ensure(ctx) })
+		group.Go(func() error { return apply.rest(ctx, r.services) })
+		group.Go(func() error { return apply.rest(ctx, r.flux) })
+		return group.Wait()
+	}); err != nil {
+		return URLs{}, err
+	}
+
+	var urls URLs
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return step("Flux controllers", func() error { return awaitReady(groupCtx, c, workloads(r.flux)...) })
+	})
+	group.Go(func() error {
+		if err := step("Git host and inbox", func() error {
+			return awaitReady(groupCtx, c, workloads(r.services)...)
+		}); err != nil {
+			return err
+		}
+		if urls, err = FindURLs(groupCtx, c, cluster); err != nil {
+			return err
+		}
+		if err := step("First push", func() error {
+			return seed(groupCtx, urls.Git, secrets.username, secrets.password, manifests.Fleet())
+		}); err != nil {
+			return err
+		}
+		return apply.missing(groupCtx, r.sync)
+	})
+	if err := group.Wait(); err != nil {
+		return URLs{}, err
+	}
+	if err := step("GitRepository and Kustomizations", func() error { return awaitSync(ctx, c) }); err != nil {
+		return URLs{}, err
+	}
+	if err := step("Sample app", func() error {
+		if err := awaitReady(ctx, c, app()); err != nil {
+			return err
+		}
+		urls, err = FindURLs(ctx, c, cluster)
+		if err != nil {
+			return err
+		}
+		return awaitPage(ctx, urls.App)
+	}); err != nil {
+		return URLs{}, err
+	}
+	return urls, nil
+}

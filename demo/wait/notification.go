@@ -1,0 +1,136 @@
+package wait
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// longPoll is how long the inbox may hold back its answer.
+const longPoll = 30 * time.Second
+
+// Match says which notification to wait for. Empty fields match everything.
+type Match struct {
+	Kind     string // the object's kind, such as Kustomization
+	Name     string // the object's name
+	Reason   string // such as ReconciliationSucceeded
+	Severity string // info or error
+	Revision string // such as main@sha1:<commit>, found in the notification's metadata
+	Contains string // a part of the message
+}
+
+// Notice is a notification of Flux, as the inbox keeps it.
+type Notice struct {
+	ID       int64     `json:"id"`
+	Received time.Time `json:"received"`
+	Event    struct {
+		InvolvedObject struct {
+			Kind      string `json:"kind"`
+			Namespace string `json:"namespace"`
+			Name      string `json:"name"`
+		} `json:"involvedObject"`
+		Severity string            `json:"severity"`
+		Reason   string            `json:"reason"`
+		Message  string            `json:"message"`
+		Metadata map[string]string `json:"metadata"`
+	} `json:"event"`
+}
+
+// String returns the notice in two lines: what it is about, and its message.
+func (n *Notice) String() string {
+	e := &n.Event
+	return fmt.Sprintf("%s  %s/%s  %s\n%s", e.Severity, e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, strings.TrimSpace(e.Message))
+}
+
+func (m Match) fits(n *Notice) bool {
+	e := &n.Event
+	same := func(want, got string) bool { return want == "" || want == got }
+	return same(m.Kind, e.InvolvedObject.Kind) && same(m.Name, e.InvolvedObject.Name) && same(m.Reason, e.Reason) &&
+		same(m.Severity, e.Severity) && strings.Contains(e.Message, m.Contains) && m.fitsRevision(e.Metadata)
+}
+
+// fitsRevision looks at metadata keys with and without a group in front: the source of an event writes the former,
+// and the notification-controller may take the group away.
+func (m Match) fitsRevision(metadata map[string]string) bool {
+	if m.Revision == "" {
+		return true
+	}
+	for key, value := range metadata {
+		if (key == "revision" || strings.HasSuffix(key, "/revision")) && value == m.Revision {
+			return true
+		}
+	}
+	return false
+}
+
+// Notification waits until the inbox at inboxURL has a notification that m fits, one from before the call included,
+// and returns it. It uses the inbox's long poll, and begins anew when the inbox was restarted.
+// ctx carries the deadline; the error says what the inbox had last.
+func Notification(ctx context.Context, inboxURL string, m Match) (*Notice, error) {
+	base, err := url.Parse(inboxURL)
+	if err != nil || base.Host == "" {
+		return nil, fmt.Errorf("wait for a notification: %q is not the inbox's address, such as http://127.0.0.1:30080", inboxURL)
+	}
+	base = base.JoinPath("notifications")
+	// Over a used connection the client would by itself repeat a question that a restart cut off, with an old ID.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: longPoll + answerTime}
+	var (
+		since int64
+		last  = errors.New("the inbox was not asked yet")
+		found *Notice
+	)
+	again(ctx, func() bool {
+		for ctx.Err() == nil {
+			notices, err := ask(ctx, client, base, since)
+			if err != nil {
+				if ctx.Err() == nil {
+					last, since = err, 0
+				}
+				return false
+			}
+			if len(notices) == 0 {
+				if since == 0 {
+					last = errors.New("the inbox is empty")
+				}
+				return false
+			}
+			for i := range notices {
+				n := &notices[i]
+				if m.fits(n) {
+					found = n
+					return true
+				}
+				since = max(since, n.ID)
+				last = fmt.Errorf("the last one was: %s", strings.ReplaceAll(n.String(), "\n", " "))
+			}
+		}
+		return false
+	})
+	if found == nil {
+		return nil, fmt.Errorf("wait for a notification at %s: %w: %w", base, ctx.Err(), last)
+	}
+	return found, nil
+}
+
+func ask(ctx context.Context, client *http.Client, base *url.URL, since int64) ([]Notice, error) {
+	u := *base
+	u.RawQuery = url.Values{"since": {strconv.FormatInt(since, 10)}, "wait": {longPoll.String()}}.Encode()
+	status, body, err := get(ctx, client, u.String())
+	if err != nil {
+		return nil, err
+	}
+	if status != http.StatusOK {
+		return nil, fmt.Errorf("the inbox answers %d %s", status, http.StatusText(status))
+	}
+	var notices []Notice
+	if err := json.Unmarshal(body, &notices); err != nil {
+		return nil, fmt.Errorf("read the inbox's answer: %w", err)
+	}
+	return notices, nil
+}

@@ -1,0 +1,53 @@
+package walk
+
+import (
+	"sync"
+	"time"
+)
+
+// EventKind says what happened in a run.
+type EventKind string
+
+// The events of a step, in the order in which they come: for each block BlockStart, then for each of its commands
+// CommandStart, any number of Output, and CommandEnd, then BlockEnd. Waiting comes about once a second while a check
+// has not ended.
+const (
+	StepStart    EventKind = "step-start"
+	BlockStart   EventKind = "block-start"
+	CommandStart EventKind = "command-start"
+	Output       EventKind = "output"
+	Waiting      EventKind = "waiting"
+	CommandEnd   EventKind = "command-end"
+	BlockEnd     EventKind = "block-end"
+	StepEnd      EventKind = "step-end"
+)
+
+// Event is one thing that happened in a run. Step is always set; Block and Command where they apply.
+type Event struct {
+	Kind    EventKind
+	Step    *Step
+	Block   *Block
+	Command *Command
+	Text    string        // Output: what was written; Waiting: the last line that the check wrote, "" when it wrote none
+	Elapsed time.Duration // ends and Waiting: since the start of what the event is about
+	Err     error         // ends: why it failed, nil when it did not
+}
+
+// Events is told what happens while it happens. It is never called twice at once.
+// A nil Events means that the run is silent.
+type Events func(Event)
+
+// emitter hands on events one at a time: a command's output comes from other goroutines than the run itself.
+type emitter struct {
+	mu sync.Mutex
+	to Events
+}
+
+func (e *emitter) emit(ev Event) {
+	if e.to == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.to(ev)
+}

@@ -1,0 +1,211 @@
+package walk
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const front = "---\ntitle: A walk\n---\n# A walk\n" // four lines
+
+// step is a whole step, so that a bad one is the only mistake in its file.
+const step = "## First\n```sh look\necho\n```\n```sh check\ntrue\n```\n"
+
+func TestParse(t *testing.T) {
+	src, err := os.ReadFile(filepath.Join("testdata", "complete.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, src := range map[string]string{
+		"unix":    string(src),
+		"windows": strings.ReplaceAll(string(src), "\n", "\r\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, err := Parse("testdata/complete.md", []byte(src))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w.Name != "complete" || w.Title != "A complete walk" || w.Duration != 90*time.Second ||
+				!slices.Equal(w.Needs, []string{"gitops"}) || !slices.Equal(w.Slides, []string{"What is GitOps?"}) {
+				t.Errorf("front matter: %+v", w)
+			}
+			if len(w.Intro) != 2 || w.Intro[0].Role != Prose || w.Intro[1].Role != Diagram {
+				t.Errorf("intro: %+v", w.Intro)
+			}
+			if w.Setup == nil || len(w.Setup.Actions()) != 1 || w.Cleanup == nil || len(w.Steps) != 2 {
+				t.Fatalf("sections: %+v", w)
+			}
+			one := w.Steps[0]
+			if one.Number != 1 || one.ID != "say-hello" || one.Title != "Say `hello`" {
+				t.Errorf("first step: %+v", one)
+			}
+			var roles []Role
+			for _, b := range one.Blocks {
+				roles = append(roles, b.Role)
+			}
+			if want := []Role{Prose, Prose, Listing, Change, Look, Check, Hint, Undo}; !slices.Equal(roles, want) {
+				t.Errorf("roles %v, want %v", roles, want)
+			}
+			change := one.with(Change)[0]
+			var texts []string
+			for _, c := range change.Commands {
+				texts = append(texts, c.Text)
+				if got := lineOf(src, firstLine(c.Text)); got != c.Line {
+					t.Errorf("%q on line %d, want %d", c.Text, c.Line, got)
+				}
+			}
+			want := []string{"who=world", "cat > hello.txt <<EOF\nhello $who\nEOF", "test -s hello.txt &&\n  echo written"}
+			if !slices.Equal(texts, want) {
+				t.Errorf("commands %q, want %q", texts, want)
+			}
+			check := one.Checks()[0]
+			if check.Timeout != 5*time.Second || check.Label != "the file is there" || change.Timeout != time.Minute {
+				t.Errorf("check %+v, change's timeout %v", check, change.Timeout)
+			}
+			if got := one.Blocks[0].Paragraphs(); len(got) != 1 || got[0].Text != "Say hello with `cat`, see the manual." {
+				t.Errorf("prose %+v", got)
+			}
+			if got := one.Blocks[1].Paragraphs(); len(got) != 2 || got[1] != (Paragraph{"- ", "two"}) {
+				t.Errorf("list %+v", got)
+			}
+		})
+	}
+}
+
+func lineOf(src, text string) int {
+	for i, l := range strings.Split(src, "\n") {
+		if strings.TrimSpace(l) == text {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+func TestParseErrors(t *testing.T) {
+	tests := []struct {
+		name, src string
+		want      []string // without "bad.md:"
+	}{
+		{"empty", "", []string{"1:1: a walk starts with front matter"}},
+		{"no front matter", "# Title\n" + step, []string{"1:1: a walk starts with front matter"}},
+		{"front matter not closed", "---\ntitle: x\n# T\n", []string{"1:1: the front matter is not closed"}},
+		{"front matter is no map", "---\n- a\n---\n# A walk\n" + step, []string{"2:1: front matter is a list of key"}},
+		{"front matter is no YAML", "---\ntitle: x\n  a: b: c\n---\n# x\n" + step, []string{"3:1: front matter: mapping values"}},
+		{"unknown key", "---\ntitle: A walk\ncolour: red\n---\n# A walk\n" + step, []string{`3:1: unknown key "colour"`}},
+		{"doubled key", "---\ntitle: A walk\ntitle: B\n---\n# A walk\n" + step, []string{"3:1: title is there twice"}},
+		{"bad duration", "---\nduration: soon\n---\n# A\n" + step, []string{`2:11: duration "soon" is not a time`}},
+		{"needs no list", "---\nneeds: gitops\n---\n# A\n" + step, []string{"2:8: this is a list"}},
+		{"needs no name", "---\nneeds: [Git Ops]\n---\n# A\n" + step, []string{`2:9: "Git Ops" is not a walk's name`}},
+		{"titles differ", "---\ntitle: B\n---\n# A walk\n" + step, []string{"4:1: the heading \"A walk\" and the front matter's title \"B\" differ"}},
+		{"no title", "---\n---\n" + step, []string{"1:1: the walk has no title"}},
+		{"two titles", front + step + "# A walk\n", []string{"12:1: a second title"}},
+		{"late title", "---\n---\n" + step + "# A walk\n", []string{"10:1: the title comes before the steps"}},
+		{"no steps", front, []string{"1:1: the walk has no steps"}},
+		{"doubled step", front + step + step, []string{"12:1: a step with this title is on line 5 already"}},
+		{"no check", front + "## Bare\n```sh look\necho\n```\n", []string{`5:1: step "Bare" has no check`}},
+		{"empty step", front + "## Bare\nWords.\n", []string{`5:1: step "Bare" has no check`}},
+		{"unchecked", front + step + "```sh look\necho\n```\n", []string{"12:1: nothing checks what this block does"}},
+		{"no undo", front + "## One\n```sh\ntouch x\n```\n```sh check\ntest -e x\n```\n", []string{`6:1: step "One" changes something and has no undo`}},
+		{"idle undo", front + step + "```sh undo\necho\n```\n", []string{"12:1: step \"First\" changes nothing, so there is nothing to undo"}},
+		{"unknown attribute", front + step + "```sh chekc timeout=3s\ntrue\n```\n",
+			[]string{"12:1: step", "12:1: nothing checks", `12:7: unknown attribute "chekc"`}},
+		{"unknown option", front + "## A\n```sh check retries=\"3\"\ntrue\n```\n", []string{`6:13: unknown attribute "retries=3"`}},
+		{"doubled attribute", front + "## A\n```sh check timeout=3s timeout=4s\ntrue\n```\n", []string{"6:24: timeout is there twice"}},
+		{"two roles", front + "## A\n```sh check undo\ntrue\n```\n", []string{"6:13: a block cannot be both check and undo"}},
+		{"bad timeout", front + "## A\n```sh check timeout=-3s\ntrue\n```\n", []string{`6:13: timeout "-3s" is not a time`}},
+		{"open quote", front + "## A\n```sh check label=\"a\ntrue\n```\n", []string{"6:19: the quote is not closed"}},
+		{"empty label", front + "## A\n```sh check label=\"\"\ntrue\n```\n", []string{"6:13: label is empty"}},
+		{"wrong language", front + step + "```yaml check\na: b\n```\n", []string{`12:4: language "yaml" is not run`}},
+		{"not a language of ours", front + step + "```zsh\necho\n```\n", []string{`12:4: language "zsh" is not run`}},
+		{"not closed", front + step + "```sh look\necho\n", []string{"12:1: the block is not closed: end it"}},
+		{"not closed, no language", front + step + "```\necho\n", []string{"12:1: the block is not closed: end it"}},
+		{"not closed, one more", front + "## A\n```sh look\necho\n```sh check\ntrue\n```\n",
+			[]string{"5:1: step \"A\" has no check", "6:1: the block is not closed: line 8 starts another one"}},
+		{"no command", front + "## A\n```sh check\n# only words\n```\n", []string{"6:1: the block has no command"}},
+		{"bad shell", front + "## A\n```sh check\ntrue\necho 'x\n```\n", []string{"8:6: shell: reached EOF without closing quote"}},
+		{"bad shell, indented", front + "## A\n  ```sh check\n  true\n  if true; fi\n  ```\n", []string{"8:12: shell: `fi` can only"}},
+		{"not in every shell", front + "## A\n```sh check\na=(1 2)\n```\n", []string{"7:3: shell: "}},
+		{"background", front + "## A\n```sh check\ntrue\nsleep 5 &\n```\n", []string{"8:9: a command in the background"}},
+		{"in a list", front + step + "- one\n\n  ```sh look\n  echo\n  ```\n", []string{"14:6: a block that is run stands on its own"}},
+		{"commands too early", front + "```sh look\necho\n```\n" + step, []string{"5:1: commands stand under a ## heading"}},
+		{"late setup", front + step + "## Setup\n```sh\ntrue\n```\n", []string{"12:1: Setup comes before the first step"}},
+		{"early cleanup", front + "## Cleanup\n```sh\ntrue\n```\n" + step, []string{"9:1: Cleanup is the last heading"}},
+		{"undo in setup", front + "## Setup\n```sh\ntrue\n```\n```sh undo\ntrue\n```\n" + step, []string{"9:1: Setup has no undo"}},
+		{"empty setup", front + "## Setup\nWords.\n" + step, []string{"5:1: Setup has no command"}},
+		{"empty heading", front + step + "##\n", []string{"12:1: the heading is empty"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w, err := Parse("bad.md", []byte(tt.src))
+			if err == nil || w != nil {
+				t.Fatalf("Parse gives %+v, %v", w, err)
+			}
+			got := strings.Split(err.Error(), "\n")
+			slices.Sort(got)
+			want := slices.Clone(tt.want)
+			slices.Sort(want)
+			if len(got) != len(want) {
+				t.Fatalf("got  %q\nwant %q", got, want)
+			}
+			for i := range got {
+				if !strings.HasPrefix(got[i], "bad.md:"+want[i]) {
+					t.Errorf("got  %q\nwant %q", got[i], want[i])
+				}
+			}
+			var bad *SyntaxError
+			if !errors.As(err, &bad) || bad.Line < 1 || bad.Col < 1 {
+				t.Errorf("no SyntaxError in %#v", err)
+			}
+		})
+	}
+}
+
+func TestParseName(t *testing.T) {
+	if _, err := Parse("My Walk.md", []byte(front+step)); err == nil || !strings.HasPrefix(err.Error(), "My Walk.md:1:1: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, file := range []string{filepath.Join("testdata", "complete.md"), filepath.Join("..", "walks", "gitops.md")} {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(src))
+	}
+	f.Add(front + step + "> ```sh look\n> echo\n")
+	f.Add("---\n\n---\n\n```\n")
+	f.Fuzz(func(t *testing.T, src string) {
+		w, err := Parse("fuzz.md", []byte(src))
+		if (w == nil) == (err == nil) {
+			t.Fatalf("both or neither: %+v, %v", w, err)
+		}
+		lines := strings.Count(src, "\n") + 1
+		if err != nil {
+			for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+				if bad := e.(*SyntaxError); bad.Line < 1 || bad.Line > lines || bad.Col < 1 || bad.Msg == "" {
+					t.Fatalf("%+v in a file of %d lines", bad, lines)
+				}
+			}
+			return
+		}
+		for _, s := range w.Steps {
+			if len(s.Checks()) == 0 || s.Line < 1 || s.Line > lines {
+				t.Fatalf("step %+v", s)
+			}
+			for _, b := range s.Blocks {
+				b.Paragraphs()
+				for _, c := range b.Commands {
+					if c.Line < 1 || c.Line > lines || c.Text == "" {
+						t.Fatalf("command %+v", c)
+					}
+				}
+			}
+		}
+	})
+}

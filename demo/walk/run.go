@@ -1,0 +1,197 @@
+package walk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/interp"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// waitingEvery is how often a check that has not ended says what it is waiting for.
+const waitingEvery = time.Second
+
+// Options says in what surroundings a walk runs.
+type Options struct {
+	// Env is the whole environment as KEY=value: nothing is taken from this process. PATH has the bundle first, and
+	// KUBECONFIG is the demo's.
+	Env []string
+	// Dir is the work folder, where the first command starts; it must be there. Commands see it as WALK_DIR.
+	Dir string
+	// Ready waits until the cluster answers and all its parts are there; ctx carries a deadline. With it, Auto does a
+	// step that failed once more: a cluster that heals itself must not end the show. nil means no second try.
+	Ready func(ctx context.Context) error
+}
+
+// Runner does the steps of one walk in one shell, so that variables and the current folder carry over from step to
+// step. It is used by one goroutine at a time.
+type Runner struct {
+	walk   *Walk
+	dir    string
+	shell  *interp.Runner
+	goHome *syntax.Stmt // cd "$WALK_DIR"
+	out    *tap
+	ready  func(context.Context) error
+}
+
+// NewRunner makes the shell for a walk. It fails when the work folder is not there.
+func NewRunner(w *Walk, o Options) (*Runner, error) {
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("walk %s: find the work folder: %w", w.Name, err)
+	}
+	// A question on the terminal would hang the show, and so would a pager.
+	env := append([]string{"GIT_TERMINAL_PROMPT=0", "GIT_PAGER=cat", "PAGER=cat"}, o.Env...)
+	env = append(env, "WALK_DIR="+dir)
+	r := &Runner{walk: w, dir: dir, out: &tap{}, ready: o.Ready}
+	r.shell, err = interp.New(
+		interp.Env(expand.ListEnviron(env...)),
+		interp.Dir(dir),
+		interp.StdIO(nil, r.out, r.out),
+		interp.ExecHandlers(execInGroup),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("walk %s: make its shell: %w", w.Name, err)
+	}
+	cd, err := syntax.NewParser().Parse(strings.NewReader(`cd "$WALK_DIR"`), "")
+	if err != nil {
+		return nil, fmt.Errorf("walk %s: make its shell: %w", w.Name, err)
+	}
+	r.goHome = cd.Stmts[0]
+	return r, nil
+}
+
+// Walk returns the walk that the runner was made for.
+func (r *Runner) Walk() *Walk { return r.walk }
+
+// RunStep does the commands and checks of step i (counted from 0) in order, and stops at the first that fails, with
+// a *StepError. A nil ev runs it silently.
+func (r *Runner) RunStep(ctx context.Context, i int, ev Events) error {
+	step := &r.walk.Steps[i]
+	return r.run(ctx, step, step.Actions(), ev)
+}
+
+// Check only waits for the state that step i (counted from 0) leads to. It fails with a *StepError.
+func (r *Runner) Check(ctx context.Context, i int, ev Events) error {
+	step := &r.walk.Steps[i]
+	return r.run(ctx, step, step.Checks(), ev)
+}
+
+// Undo brings back the state before step i (counted from 0). A step that changes nothing has nothing to undo.
+// It fails with a *StepError.
+func (r *Runner) Undo(ctx context.Context, i int, ev Events) error {
+	step := &r.walk.Steps[i]
+	return r.run(ctx, step, step.Undo(), ev)
+}
+
+// Setup brings about the state that the walk starts from, in the work folder. It fails with a *StepError.
+func (r *Runner) Setup(ctx context.Context, ev Events) error {
+	return r.home(ctx, r.walk.Setup, ev)
+}
+
+// Cleanup takes away what the walk leaves behind, from the work folder. It fails with a *StepError.
+func (r *Runner) Cleanup(ctx context.Context, ev Events) error {
+	return r.home(ctx, r.walk.Cleanup, ev)
+}
+
+// home runs a section from the work folder, and leaves the shell there.
+func (r *Runner) home(ctx context.Context, section *Step, ev Events) error {
+	if section == nil {
+		return nil
+	}
+	// Earlier steps may have gone elsewhere, even to a folder that is no longer there.
+	if err := r.shell.Run(ctx, r.goHome); err != nil {
+		return fmt.Errorf("walk %s: go to the work folder %s: %w", r.walk.Name, r.dir, err)
+	}
+	return r.run(ctx, section, section.Actions(), ev)
+}
+
+func (r *Runner) run(ctx context.Context, step *Step, blocks []Block, ev Events) error {
+	em := &emitter{to: ev}
+	start := time.Now()
+	em.emit(Event{Kind: StepStart, Step: step})
+	var err error
+	for i := range blocks {
+		if err = r.block(ctx, step, &blocks[i], em); err != nil {
+			break
+		}
+	}
+	em.emit(Event{Kind: StepEnd, Step: step, Elapsed: time.Since(start), Err: err})
+	return err
+}
+
+func (r *Runner) block(ctx context.Context, step *Step, b *Block, em *emitter) error {
+	start := time.Now()
+	r.out.forget()
+	em.emit(Event{Kind: BlockStart, Step: step, Block: b})
+	var err error
+	for i := range b.Commands {
+		if err = r.command(ctx, step, b, &b.Commands[i], start, em); err != nil {
+			break
+		}
+	}
+	em.emit(Event{Kind: BlockEnd, Step: step, Block: b, Elapsed: time.Since(start), Err: err})
+	return err
+}
+
+func (r *Runner) command(ctx context.Context, step *Step, b *Block, c *Command, blockStart time.Time, em *emitter) error {
+	ev := Event{Step: step, Block: b, Command: c}
+	send := func(kind EventKind, text string, since time.Time, err error) {
+		e := ev
+		e.Kind, e.Text, e.Err = kind, text, err
+		if !since.IsZero() {
+			e.Elapsed = time.Since(since)
+		}
+		em.emit(e)
+	}
+	start := time.Now()
+	send(CommandStart, "", time.Time{}, nil)
+	limited, cancel := context.WithTimeout(ctx, b.Timeout)
+	defer cancel()
+	r.out.open(func(p []byte) { send(Output, string(p), time.Time{}, nil) })
+	stop := func() {}
+	if b.Role == Check {
+		stop = every(waitingEvery, func() { send(Waiting, r.out.lastLine(), blockStart, nil) })
+	}
+	err := r.shell.Run(limited, c.stmt)
+	stop()
+	output := r.out.close()
+	if err != nil || limited.Err() != nil {
+		failed := &StepError{File: r.walk.File, Step: step, Block: b, Command: c, Output: output, Elapsed: time.Since(start)}
+		switch {
+		case ctx.Err() != nil:
+			failed.Err = ctx.Err()
+		case errors.Is(limited.Err(), context.DeadlineExceeded):
+			failed.Err, failed.Timeout = limited.Err(), b.Timeout
+		default:
+			failed.Err = err
+		}
+		err = failed
+	}
+	send(CommandEnd, "", start, err)
+	return err
+}
+
+// every calls f in a goroutine of its own until the returned function is called, which waits for the last call.
+func every(d time.Duration, f func()) (stop func()) {
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(d)
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-tick.C:
+				f()
+			}
+		}
+	}()
+	return func() { close(quit); <-done }
+}

@@ -1,0 +1,83 @@
+// Package manifests holds what is applied to a cluster and renders it with
+// kustomize: Flux with the demo's settings, the demo's services, and the
+// first content of the demo's Git repository. It is the same for every kind
+// of cluster.
+package manifests
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/fluxcd/pkg/ssa/utils"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+//go:embed flux services
+var sources embed.FS
+
+//go:embed all:fleet
+var fleet embed.FS
+
+// Fleet returns the first content of the demo's Git repository.
+func Fleet() fs.FS {
+	sub, err := fs.Sub(fleet, "fleet")
+	if err != nil {
+		panic(err) // the name is a constant that go:embed has checked
+	}
+	return sub
+}
+
+// Flux renders Flux's install manifests with the demo's settings. install is
+// what `flux install --export` prints; the bundle has it as flux.yaml.
+func Flux(install []byte) ([]*unstructured.Unstructured, error) {
+	disk := filesys.MakeFsInMemory()
+	if err := disk.WriteFile("flux/flux.yaml", install); err != nil {
+		return nil, err
+	}
+	return build(disk, sources, "flux")
+}
+
+// Services renders the demo's services: the Git host and the inbox.
+func Services() ([]*unstructured.Unstructured, error) {
+	return build(filesys.MakeFsInMemory(), sources, "services")
+}
+
+// Sync renders the objects that make Flux follow the demo's Git repository.
+// They stand in that repository themselves, as `flux bootstrap` does it.
+func Sync() ([]*unstructured.Unstructured, error) {
+	return build(filesys.MakeFsInMemory(), fleet, "fleet/clusters/demo/flux-system")
+}
+
+// build copies the folder dir of source to disk and runs kustomize on it.
+func build(disk filesys.FileSystem, source fs.FS, dir string) ([]*unstructured.Unstructured, error) {
+	err := fs.WalkDir(source, dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		raw, err := fs.ReadFile(source, path)
+		if err != nil {
+			return err
+		}
+		return disk.WriteFile(path, raw)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading manifests/%s: %w", dir, err)
+	}
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, dir)
+	if err != nil {
+		return nil, fmt.Errorf("rendering manifests/%s: %w", dir, err)
+	}
+	raw, err := resources.AsYaml()
+	if err != nil {
+		return nil, fmt.Errorf("rendering manifests/%s: %w", dir, err)
+	}
+	objects, err := utils.ReadObjects(strings.NewReader(string(raw)))
+	if err != nil {
+		return nil, fmt.Errorf("reading what manifests/%s renders to: %w", dir, err)
+	}
+	return objects, nil
+}
