@@ -1,30 +1,61 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
-	"github.com/gofrs/flock"
+	"golang.org/x/sys/unix"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 )
 
 // lockCluster makes sure that one command at a time changes a cluster. The
-// lock stands beside the cluster's folder, which down removes.
+// lock file stands beside the cluster's folder and goes when that is gone.
 func lockCluster(cluster clusters.Cluster) (unlock func(), err error) {
+	const advice = "choose another state folder with XDG_STATE_HOME"
 	dir := cluster.Dir()
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return nil, fmt.Errorf("cannot write the state folder: %w; choose another with XDG_STATE_HOME", err)
+		return nil, fmt.Errorf("cannot write the state folder: %w; %s", err, advice)
 	}
-	file := filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".lock")
-	lock := flock.New(file, flock.SetPermissions(0o600))
-	ok, err := lock.TryLock()
+	path := filepath.Join(filepath.Dir(dir), "."+filepath.Base(dir)+".lock")
+	for {
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("cannot write the state folder: %w; %s", err, advice)
+		}
+		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			file.Close()
+			return nil, fmt.Errorf("another fluxdemo is changing the cluster %q just now; wait until it is done", filepath.Base(dir))
+		}
+		if err != nil {
+			file.Close()
+			return nil, fmt.Errorf("cannot lock the cluster: %w; %s", err, advice)
+		}
+		if isFile(file, path) {
+			return func() { release(file, path, dir) }, nil
+		}
+		file.Close() // it was removed between opening and locking
+	}
+}
+
+// isFile tells whether path is still the name of file.
+func isFile(file *os.File, path string) bool {
+	mine, err := file.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("cannot lock the cluster: %w; choose another state folder with XDG_STATE_HOME", err)
+		return false
 	}
-	if !ok {
-		return nil, fmt.Errorf("another fluxdemo is changing the cluster %q just now; wait until it is done", filepath.Base(dir))
+	now, err := os.Stat(path)
+	return err == nil && os.SameFile(mine, now)
+}
+
+// release gives up the lock, and removes its file if there is no cluster.
+func release(file *os.File, path, dir string) {
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		_ = os.Remove(path)              // while it is locked: see isFile
+		_ = os.Remove(filepath.Dir(dir)) // stays if it holds other clusters
 	}
-	return func() { _ = lock.Unlock() }, nil
+	file.Close()
 }

@@ -52,7 +52,7 @@ func newWaitNotification() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), notice)
+			fmt.Fprintln(cmd.OutOrStdout(), wait.Describe(notice))
 			return nil
 		},
 	}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/inbox"
 )
 
 // longPoll is how long the inbox may hold back its answer.
@@ -25,34 +27,15 @@ type Match struct {
 	Contains string // a part of the message
 }
 
-// Notice is a notification of Flux, as the inbox keeps it.
-type Notice struct {
-	ID       int64     `json:"id"`
-	Received time.Time `json:"received"`
-	Event    struct {
-		InvolvedObject struct {
-			Kind      string `json:"kind"`
-			Namespace string `json:"namespace"`
-			Name      string `json:"name"`
-		} `json:"involvedObject"`
-		Severity string            `json:"severity"`
-		Reason   string            `json:"reason"`
-		Message  string            `json:"message"`
-		Metadata map[string]string `json:"metadata"`
-	} `json:"event"`
+// Describe returns a notification in two lines: what it is about, and its message.
+func Describe(n *inbox.Notification) string {
+	return fmt.Sprintf("%s  %s/%s  %s\n%s", n.Severity, n.InvolvedObject.Kind, n.InvolvedObject.Name, n.Reason, strings.TrimSpace(n.Message))
 }
 
-// String returns the notice in two lines: what it is about, and its message.
-func (n *Notice) String() string {
-	e := &n.Event
-	return fmt.Sprintf("%s  %s/%s  %s\n%s", e.Severity, e.InvolvedObject.Kind, e.InvolvedObject.Name, e.Reason, strings.TrimSpace(e.Message))
-}
-
-func (m Match) fits(n *Notice) bool {
-	e := &n.Event
+func (m Match) fits(n *inbox.Notification) bool {
 	same := func(want, got string) bool { return want == "" || want == got }
-	return same(m.Kind, e.InvolvedObject.Kind) && same(m.Name, e.InvolvedObject.Name) && same(m.Reason, e.Reason) &&
-		same(m.Severity, e.Severity) && strings.Contains(e.Message, m.Contains) && m.fitsRevision(e.Metadata)
+	return same(m.Kind, n.InvolvedObject.Kind) && same(m.Name, n.InvolvedObject.Name) && same(m.Reason, n.Reason) &&
+		same(m.Severity, n.Severity) && strings.Contains(n.Message, m.Contains) && m.fitsRevision(n.Metadata)
 }
 
 // fitsRevision looks at metadata keys with and without a group in front: the source of an event writes the former,
@@ -72,7 +55,7 @@ func (m Match) fitsRevision(metadata map[string]string) bool {
 // Notification waits until the inbox at inboxURL has a notification that m fits, one from before the call included,
 // and returns it. It uses the inbox's long poll, and begins anew when the inbox was restarted.
 // ctx carries the deadline; the error says what the inbox had last.
-func Notification(ctx context.Context, inboxURL string, m Match) (*Notice, error) {
+func Notification(ctx context.Context, inboxURL string, m Match) (*inbox.Notification, error) {
 	base, err := url.Parse(inboxURL)
 	if err != nil || base.Host == "" {
 		return nil, fmt.Errorf("wait for a notification: %q is not the inbox's address, such as http://127.0.0.1:30080", inboxURL)
@@ -83,7 +66,7 @@ func Notification(ctx context.Context, inboxURL string, m Match) (*Notice, error
 	var (
 		since int64
 		last  = errors.New("the inbox was not asked yet")
-		found *Notice
+		found *inbox.Notification
 	)
 	again(ctx, func() bool {
 		for ctx.Err() == nil {
@@ -107,7 +90,7 @@ func Notification(ctx context.Context, inboxURL string, m Match) (*Notice, error
 					return true
 				}
 				since = max(since, n.ID)
-				last = fmt.Errorf("the last one was: %s", strings.ReplaceAll(n.String(), "\n", " "))
+				last = fmt.Errorf("the last one was: %s", strings.ReplaceAll(Describe(n), "\n", " "))
 			}
 		}
 		return false
@@ -118,7 +101,7 @@ func Notification(ctx context.Context, inboxURL string, m Match) (*Notice, error
 	return found, nil
 }
 
-func ask(ctx context.Context, client *http.Client, base *url.URL, since int64) ([]Notice, error) {
+func ask(ctx context.Context, client *http.Client, base *url.URL, since int64) ([]inbox.Notification, error) {
 	u := *base
 	u.RawQuery = url.Values{"since": {strconv.FormatInt(since, 10)}, "wait": {longPoll.String()}}.Encode()
 	status, body, err := get(ctx, client, u.String())
@@ -128,9 +111,9 @@ func ask(ctx context.Context, client *http.Client, base *url.URL, since int64) (
 	if status != http.StatusOK {
 		return nil, fmt.Errorf("the inbox answers %d %s", status, http.StatusText(status))
 	}
-	var notices []Notice
-	if err := json.Unmarshal(body, &notices); err != nil {
+	var list inbox.List
+	if err := json.Unmarshal(body, &list); err != nil {
 		return nil, fmt.Errorf("read the inbox's answer: %w", err)
 	}
-	return notices, nil
+	return list.Notifications, nil
 }

@@ -2,16 +2,16 @@ package wait
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/inbox"
 )
 
 func limit(t *testing.T, d time.Duration) context.Context {
@@ -62,77 +62,92 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// notices makes the JSON of an inbox.
-func notices(from int, kinds ...string) string {
-	var out []map[string]any
-	for i, kind := range kinds {
-		out = append(out, map[string]any{
-			"id": from + i, "received": time.Now(),
-			"event": map[string]any{
-				"involvedObject": map[string]string{"kind": kind, "name": "apps", "namespace": "flux-system"},
-				"severity":       "info", "reason": "ReconciliationSucceeded", "message": "finished " + strconv.Itoa(from+i),
-				"metadata": map[string]string{"kustomize.toolkit.fluxcd.io/revision": "main@sha1:" + strconv.Itoa(from+i)},
-			},
-		})
+// post puts a notification into the inbox at url.
+func post(t *testing.T, url, kind, revision string) {
+	t.Helper()
+	body := fmt.Sprintf(`{"involvedObject": {"kind": %q, "name": "apps", "namespace": "flux-system"},
+		"severity": "info", "reason": "ReconciliationSucceeded", "message": "finished %s",
+		"metadata": {"kustomize.toolkit.fluxcd.io/revision": "main@sha1:%s"}}`, kind, revision, revision)
+	resp, err := http.Post(url, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
 	}
-	b, _ := json.Marshal(out)
-	return string(b)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("the inbox answers %s", resp.Status)
+	}
+}
+
+// newInbox serves a real inbox. asked is told of each long poll that reaches it.
+func newInbox(t *testing.T) (url string, asked <-chan struct{}) {
+	t.Helper()
+	box, err := inbox.New(inbox.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	polls := make(chan struct{}, 100)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/notifications" {
+			polls <- struct{}{}
+		}
+		box.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL, polls
 }
 
 func TestNotification(t *testing.T) {
+	url, _ := newInbox(t)
+	post(t, url, "GitRepository", "1")
+	post(t, url, "Kustomization", "2")
 	tests := []struct {
-		name    string
-		answers map[string][]string // since -> answers, one after the other; then the long poll
-		match   Match
-		want    int64
-		last    string // of the error
+		name  string
+		match Match
+		want  int64
 	}{
-		{"there already", map[string][]string{"0": {notices(1, "GitRepository", "Kustomization")}}, Match{Kind: "Kustomization", Name: "apps"}, 2, ""},
-		{"comes later", map[string][]string{"0": {notices(1, "Kustomization")}, "1": {"[]", notices(2, "Kustomization")}}, Match{Revision: "main@sha1:2"}, 2, ""},
-		{"after a restart", map[string][]string{"0": {notices(5, "A"), notices(1, "B")}, "5": {"?"}}, Match{Kind: "B", Severity: "info"}, 1, ""},
-		{"message", map[string][]string{"0": {notices(1, "A", "B")}}, Match{Contains: "finished 2"}, 2, ""},
-		{"not there", map[string][]string{"0": {notices(1, "A")}}, Match{Kind: "B"}, 0, "the last one was: info  A/apps  ReconciliationSucceeded finished 1"},
-		{"empty", map[string][]string{"0": {"[]", "[]", "[]", "[]"}}, Match{}, 0, "the inbox is empty"},
-		{"broken", map[string][]string{"0": {"{", "{", "{", "{", "{"}}, Match{}, 0, "read the inbox's answer"},
+		{"any", Match{}, 1},
+		{"kind and name", Match{Kind: "Kustomization", Name: "apps"}, 2},
+		{"revision", Match{Revision: "main@sha1:2"}, 2},
+		{"message", Match{Contains: "finished 2"}, 2},
+		{"severity and reason", Match{Severity: "info", Reason: "ReconciliationSucceeded", Kind: "GitRepository"}, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				since := r.URL.Query().Get("since")
-				if r.URL.Path != "/notifications" || r.URL.Query().Get("wait") != "30s" {
-					t.Errorf("asked for %s", r.URL)
-				}
-				answers := tt.answers[since]
-				if len(answers) == 0 {
-					<-r.Context().Done()
-					return
-				}
-				tt.answers[since] = answers[1:]
-				if answers[0] == "?" { // the inbox is gone in the middle
-					panic(http.ErrAbortHandler)
-				}
-				_, _ = fmt.Fprint(w, answers[0])
-			}))
-			defer srv.Close()
-			d := 20 * time.Second
-			if tt.last != "" {
-				d = 300 * time.Millisecond
+			n, err := Notification(limit(t, 20*time.Second), url, tt.match)
+			if err != nil {
+				t.Fatal(err)
 			}
-			n, err := Notification(limit(t, d), srv.URL, tt.match)
-			switch {
-			case tt.last != "":
-				if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), tt.last) {
-					t.Errorf("got %v, %v", n, err)
-				}
-			case err != nil:
-				t.Error(err)
-			case n.ID != tt.want || !strings.Contains(n.String(), "\nfinished "):
-				t.Errorf("got %s", n)
+			if n.ID != tt.want || !strings.Contains(Describe(n), "\nfinished ") {
+				t.Errorf("got %d: %s", n.ID, Describe(n))
 			}
 		})
 	}
+	_, err := Notification(limit(t, 300*time.Millisecond), url, Match{Kind: "HelmRelease"})
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "the last one was: info  Kustomization/apps  ReconciliationSucceeded finished 2") {
+		t.Errorf("nothing that fits: got %v", err)
+	}
 	if _, err := Notification(limit(t, time.Second), "inbox", Match{}); err == nil || !strings.Contains(err.Error(), "is not the inbox's address") {
-		t.Errorf("got %v", err)
+		t.Errorf("no address: got %v", err)
+	}
+}
+
+func TestNotificationComesLater(t *testing.T) {
+	url, asked := newInbox(t)
+	_, err := Notification(limit(t, 300*time.Millisecond), url, Match{})
+	if err == nil || !strings.Contains(err.Error(), "the inbox is empty") && !strings.Contains(err.Error(), "not asked") {
+		t.Errorf("empty: got %v", err)
+	}
+	for len(asked) > 0 {
+		<-asked
+	}
+	found := make(chan error, 1)
+	go func() {
+		_, err := Notification(limit(t, 20*time.Second), url, Match{Revision: "main@sha1:7"})
+		found <- err
+	}()
+	<-asked // it waits now
+	post(t, url, "Kustomization", "7")
+	if err := <-found; err != nil {
+		t.Error(err)
 	}
 }

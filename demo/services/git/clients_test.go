@@ -125,6 +125,9 @@ func TestClients(t *testing.T) {
 		}
 	})
 	t.Run("big", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("20 MB under the race detector take a while")
+		}
 		big := make([]byte, 20<<20)
 		_, _ = rand.Read(big)
 		files := []string{"big.bin", string(big)}

@@ -57,6 +57,12 @@ type Notification struct {
 	Event
 }
 
+// List is the answer to GET /notifications, newest last. Last is the ID to ask on from.
+type List struct {
+	Last          int64          `json:"last"`
+	Notifications []Notification `json:"notifications"`
+}
+
 // Config says how an Inbox works; the zero value is fine.
 type Config struct {
 	// Logger gets one line for each notification; nil means none.
@@ -118,7 +124,7 @@ func (b *Inbox) receive(w http.ResponseWriter, r *http.Request) {
 	serve.JSON(w, map[string]int64{"id": it.ID})
 }
 
-// list answers GET /notifications with {"last": id, "notifications": [...]}, newest last. Parameters, all optional:
+// list answers GET /notifications with a List. Parameters, all optional:
 // since=<id> leaves out that one and all before; wait=<duration> holds the answer until there is something to list, at
 // most a minute; kind, namespace, name, severity, reason list only the events that have these, contains those with
 // that text in their message or revision.
@@ -158,7 +164,7 @@ func (b *Inbox) list(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
-		serve.JSON(w, map[string]any{"last": last, "notifications": out})
+		serve.JSON(w, List{last, out})
 		return
 	}
 }
