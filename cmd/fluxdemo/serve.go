@@ -38,8 +38,14 @@ func newServe() *cobra.Command {
 		Use:  "git",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return run(cmd, func(log *slog.Logger) (http.Handler, error) {
-				return git.New(git.Config{
+			var host *git.Server
+			defer func() {
+				if host != nil {
+					host.Close()
+				}
+			}()
+			return run(cmd, func(log *slog.Logger) (_ http.Handler, err error) {
+				host, err = git.New(git.Config{
 					Root:         root,
 					Username:     os.Getenv("GIT_USERNAME"),
 					Password:     os.Getenv("GIT_PASSWORD"),
@@ -47,19 +53,22 @@ func newServe() *cobra.Command {
 					WebhookToken: os.Getenv("WEBHOOK_TOKEN"),
 					Logger:       log,
 				})
+				return host, err
 			})
 		},
 	}
 	gitCmd.Flags().StringVar(&root, "root", "/var/lib/fluxdemo/git", "folder of the repositories")
+	var file string
 	inboxCmd := &cobra.Command{
 		Use:  "inbox",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return run(cmd, func(log *slog.Logger) (http.Handler, error) {
-				return inbox.New(inbox.Config{Logger: log})
+				return inbox.New(inbox.Config{File: file, Logger: log})
 			})
 		},
 	}
+	inboxCmd.Flags().StringVar(&file, "file", "", "file to keep notifications in (default: keep them in memory)")
 	appCmd := &cobra.Command{
 		Use:  "app",
 		Args: cobra.NoArgs,

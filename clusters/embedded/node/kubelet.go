@@ -33,8 +33,9 @@ func newKubelet(r *runtime, config *tls.Config) *kubelet {
 	return &kubelet{runtime: r, tls: config}
 }
 
-// kubeletTLS lets only clients in that have a certificate of the given CA.
-func kubeletTLS(certFile, keyFile, clientCAFile string) (*tls.Config, error) {
+// kubeletTLS lets only clients in that have a certificate of the given CA, in
+// the given name unless that is empty.
+func kubeletTLS(certFile, keyFile, clientCAFile, clientName string) (*tls.Config, error) {
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubelet API's certificate: %w", err)
@@ -50,6 +51,12 @@ func kubeletTLS(certFile, keyFile, clientCAFile string) (*tls.Config, error) {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert},
 		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
+		VerifyConnection: func(state tls.ConnectionState) error {
+			if name := state.PeerCertificates[0].Subject.CommonName; clientName != "" && name != clientName {
+				return fmt.Errorf("%q may not call the kubelet API", name)
+			}
+			return nil
+		},
 		// Streams are upgraded connections, which HTTP/2 has no room for.
 		NextProtos: []string{"http/1.1"},
 	}, nil

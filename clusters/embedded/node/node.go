@@ -39,11 +39,12 @@ type Config struct {
 	Images []Image              // run as processes; all others are simulated
 	Server string               // the API server's URL, for the pods' kubeconfigs
 	CAFile string               // its CA (PEM)
-	// The kubelet API's own certificate and key, and the CA of the only client
-	// that may call it: the API server.
-	ServingCert, ServingKey, ClientCAFile string
-	Env                                   []string                         // NAME=value, added to each process (optional)
-	Logf                                  func(format string, args ...any) // for what nobody else is told (optional)
+	// The kubelet API's own certificate and key, the CA of the clients that may
+	// call it, and the common name that their certificate has to have: that of
+	// the API server. An empty name lets in every certificate of the CA.
+	ServingCert, ServingKey, ClientCAFile, ClientName string
+	Env                                               []string                         // NAME=value, added to each process (optional)
+	Logf                                              func(format string, args ...any) // for what nobody else is told (optional)
 }
 
 // PodProcess describes one container of a pod on this node.
@@ -88,7 +89,7 @@ func New(cfg Config) (*Node, error) {
 			return nil, err
 		}
 	}
-	tlsConfig, err := kubeletTLS(cfg.ServingCert, cfg.ServingKey, cfg.ClientCAFile)
+	tlsConfig, err := kubeletTLS(cfg.ServingCert, cfg.ServingKey, cfg.ClientCAFile, cfg.ClientName)
 	if err != nil {
 		return nil, err
 	}

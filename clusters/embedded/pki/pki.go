@@ -42,7 +42,11 @@ const (
 	ServiceAccount    = "service-account"         // signs tokens; a key only
 )
 
-// names of certificates, with who they are and what for.
+// KubeletClientName is the common name in the certificate that the API server
+// shows to the node.
+const KubeletClientName = "kube-apiserver-kubelet-client"
+
+// requests returns the certificates by name, with who they are and what for.
 func requests() map[string]x509.Certificate {
 	client := []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	server := []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
@@ -60,7 +64,7 @@ func requests() map[string]x509.Certificate {
 			DNSNames:    []string{"localhost"},
 			IPAddresses: []net.IP{loopback},
 		},
-		KubeletClient: {Subject: pkix.Name{CommonName: "kube-apiserver-kubelet-client"}, ExtKeyUsage: client},
+		KubeletClient: {Subject: pkix.Name{CommonName: KubeletClientName}, ExtKeyUsage: client},
 		Admin:         {Subject: pkix.Name{CommonName: "fluxdemo-admin", Organization: []string{"system:masters"}}, ExtKeyUsage: client},
 		// It does what the service accounts of all controllers may do. Giving
 		// each its own client costs memory, and rights that are bootstrapped

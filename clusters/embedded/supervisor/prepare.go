@@ -101,6 +101,7 @@ func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
 		ServingCert:  keys.CertFile(pki.Node),
 		ServingKey:   keys.KeyFile(pki.Node),
 		ClientCAFile: keys.CAFile(),
+		ClientName:   pki.KubeletClientName,
 		Env: []string{
 			"HTTP_PROXY=" + proxy, "http_proxy=" + proxy,
 			"HTTPS_PROXY=" + proxy, "https_proxy=" + proxy,

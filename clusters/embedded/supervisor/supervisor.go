@@ -132,8 +132,7 @@ func (s *Supervisor) start(ctx context.Context) error {
 	etcd, apiServer := s.units[0], s.units[1]
 	run(etcd)
 	run(apiServer)
-	s.progress.add(Step{Name: stepNode, State: StepRunning})
-	for name, part := range map[string]func(context.Context) error{"network": s.network.Run, stepNode: s.node.Run} {
+	runInside := func(name string, part func(context.Context) error) {
 		s.running.Go(func() {
 			if err := part(inside); err != nil && inside.Err() == nil {
 				s.options.Log.Printf("%s: %v", name, err)
@@ -141,6 +140,7 @@ func (s *Supervisor) start(ctx context.Context) error {
 			}
 		})
 	}
+	runInside("network", s.network.Run)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -152,6 +152,9 @@ func (s *Supervisor) start(ctx context.Context) error {
 			return err
 		}
 		s.progress.add(Step{Name: apiServer.name, State: StepDone})
+		// Informers that find no server pause for a second or more.
+		s.progress.add(Step{Name: stepNode, State: StepRunning})
+		runInside(stepNode, s.node.Run)
 		// Started before /healthz is ok, they find it out and pause for
 		// seconds (seen with 1.36.3).
 		if err := s.await(ctx, apiServer, s.apiServerAnswers("/healthz")); err != nil {

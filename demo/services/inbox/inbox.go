@@ -50,7 +50,7 @@ type Event struct {
 
 // Notification is an Event in the inbox.
 type Notification struct {
-	// ID counts up from 1; it starts again when the inbox restarts, which forgets everything.
+	// ID counts up from 1; it starts again when the inbox has lost what it kept.
 	ID int64 `json:"id"`
 	// Received is when it came, UTC.
 	Received time.Time `json:"received"`
@@ -65,6 +65,8 @@ type List struct {
 
 // Config says how an Inbox works; the zero value is fine.
 type Config struct {
+	// File is where the notifications are kept, so that a restart does not lose them; empty means in memory only.
+	File string
 	// Logger gets one line for each notification; nil means none.
 	Logger *slog.Logger
 }
@@ -75,6 +77,8 @@ type Inbox struct {
 	feed *serve.Feed[Event]
 	page *template.Template
 	log  *slog.Logger
+
+	journal *journal
 }
 
 // New returns an empty inbox.
@@ -84,6 +88,9 @@ func New(cfg Config) (*Inbox, error) {
 		return nil, fmt.Errorf("parse the inbox's page: %w", err)
 	}
 	b := &Inbox{mux: http.NewServeMux(), feed: serve.NewFeed[Event](remembered), page: page, log: serve.Logger(cfg.Logger)}
+	if b.journal, err = openJournal(cfg.File, b.feed); err != nil {
+		return nil, fmt.Errorf("open the kept notifications: %w", err)
+	}
 	b.mux.HandleFunc("POST /{$}", b.receive)
 	b.mux.HandleFunc("GET /{$}", b.show)
 	b.mux.HandleFunc("GET /notifications", b.list)
@@ -118,6 +125,9 @@ func (b *Inbox) receive(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	it := b.feed.Add(ev)
+	if err := b.journal.add(number(it)); err != nil {
+		b.log.Error("a notification could not be kept", "id", it.ID, "error", err.Error())
+	}
 	o := ev.InvolvedObject
 	b.log.Info("notification", "id", it.ID, "kind", o.Kind, "namespace", o.Namespace, "name", o.Name,
 		"severity", ev.Severity, "reason", ev.Reason, "message", ev.Message)

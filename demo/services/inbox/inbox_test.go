@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -213,5 +216,48 @@ func TestShutdown(t *testing.T) {
 	}
 	if err := serve.Run(t.Context(), "256.0.0.1:x", b, nil); err == nil || !strings.Contains(err.Error(), "--addr") {
 		t.Errorf("a bad address: %v", err)
+	}
+}
+
+// TestRestart starts a second inbox on the file of the first.
+func TestRestart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "notifications")
+	post := func(n int) *Inbox {
+		t.Helper()
+		b, err := New(Config{File: file})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range n {
+			w := httptest.NewRecorder()
+			body := fmt.Sprintf(`{"involvedObject":{"kind":"Kustomization","name":"apps"},"message":"%d"}`, i)
+			b.ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader(body)))
+			if w.Code != http.StatusOK {
+				t.Fatalf("post: %d %s", w.Code, w.Body)
+			}
+		}
+		return b
+	}
+	post(6 * remembered) // more than the file is allowed to hold
+	if raw, err := os.ReadFile(file); err != nil || bytes.Count(raw, []byte("\n")) > 5*remembered {
+		t.Errorf("the file has %d lines (%v)", bytes.Count(raw, []byte("\n")), err)
+	}
+	half, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := half.WriteString(`{"id":99999,"invol`); err != nil {
+		t.Fatal(err)
+	}
+	half.Close()
+
+	w := httptest.NewRecorder()
+	post(1).ServeHTTP(w, httptest.NewRequest("GET", "/notifications", nil))
+	var list List
+	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Notifications) != remembered || list.Last != 6*remembered+1 {
+		t.Errorf("got %d notifications up to %d, want %d up to %d", len(list.Notifications), list.Last, remembered, 6*remembered+1)
 	}
 }

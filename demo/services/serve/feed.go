@@ -47,6 +47,16 @@ func (f *Feed[T]) Add(v T) Item[T] {
 	return it
 }
 
+// Restore puts back entries that an earlier life of the server had, in their order. It comes before the first Add.
+func (f *Feed[T]) Restore(items []Item[T]) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.items = append(f.items, items[max(0, len(items)-f.size):]...)
+	if n := len(f.items); n > 0 {
+		f.last = f.items[n-1].ID
+	}
+}
+
 // Since returns the remembered entries with an ID above since, oldest first, the newest ID there is,
 // and a channel that is closed when the next entry comes.
 // An ID that was never given out is one from before a restart: everything is returned.

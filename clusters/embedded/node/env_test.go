@@ -1,0 +1,215 @@
+package node
+
+import (
+	"slices"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestExpand(t *testing.T) {
+	values := map[string]string{"A": "one", "B_C": "two", "EMPTY": ""}
+	for in, want := range map[string]string{
+		"plain":            "plain",
+		"$(A)":             "one",
+		"--x=$(A)/$(B_C)/": "--x=one/two/",
+		"$$(A)":            "$(A)",
+		"$$$(A)":           "$one",
+		"$(UNSET)-$(A)":    "$(UNSET)-one",
+		"[$(EMPTY)]":       "[]",
+		"$(A":              "$(A",
+		"cost $5 $":        "cost $5 $",
+	} {
+		if got := expand(in, values); got != want {
+			t.Errorf("expand(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func yes() *bool { v := true; return &v }
+
+func TestContainerEnv(t *testing.T) {
+	object := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "web-1", Namespace: "app", UID: "u1", Labels: map[string]string{"tier": "front"}},
+		Spec:       corev1.PodSpec{NodeName: "n1", ServiceAccountName: "robot"},
+		Status:     corev1.PodStatus{PodIP: "10.244.0.9", HostIP: "127.0.0.1"},
+	}
+	find := func(kind, name string) (map[string][]byte, bool) {
+		switch kind + "/" + name {
+		case "configmap/settings":
+			return map[string][]byte{"COLOR": []byte("blue"), "SIZE": []byte("9")}, true
+		case "secret/login":
+			return map[string][]byte{"password": []byte("s3cret")}, true
+		}
+		return nil, false
+	}
+	field := func(path string) *corev1.EnvVarSource {
+		return &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: path}}
+	}
+	limit := func(name, divisor string) *corev1.EnvVarSource {
+		return &corev1.EnvVarSource{ResourceFieldRef: &corev1.ResourceFieldSelector{Resource: name, Divisor: resource.MustParse(divisor)}}
+	}
+	configRef := func(name string) corev1.LocalObjectReference { return corev1.LocalObjectReference{Name: name} }
+	tests := map[string]struct {
+		container corev1.Container
+		want      []string
+		missing   bool
+	}{
+		"values refer to earlier ones": {
+			container: corev1.Container{Env: []corev1.EnvVar{{Name: "A", Value: "1"}, {Name: "B", Value: "$(A)2$(C)"}, {Name: "C", Value: "3"}}},
+			want:      []string{"A=1", "B=12$(C)", "C=3"},
+		},
+		"fields": {
+			container: corev1.Container{Env: []corev1.EnvVar{
+				{Name: "NS", ValueFrom: field("metadata.namespace")}, {Name: "TIER", ValueFrom: field("metadata.labels['tier']")},
+				{Name: "IP", ValueFrom: field("status.podIP")}, {Name: "SA", ValueFrom: field("spec.serviceAccountName")},
+			}},
+			want: []string{"NS=app", "TIER=front", "IP=10.244.0.9", "SA=robot"},
+		},
+		"resources": {
+			container: corev1.Container{
+				Resources: corev1.ResourceRequirements{Limits: corev1.ResourceList{
+					corev1.ResourceMemory: resource.MustParse("1Gi"), corev1.ResourceCPU: resource.MustParse("1500m"),
+				}},
+				Env: []corev1.EnvVar{
+					{Name: "MEM", ValueFrom: limit("limits.memory", "0")}, {Name: "MIB", ValueFrom: limit("limits.memory", "1Mi")},
+					{Name: "CPU", ValueFrom: limit("limits.cpu", "0")}, {Name: "MILLI", ValueFrom: limit("limits.cpu", "1m")},
+				},
+			},
+			want: []string{"MEM=1073741824", "MIB=1024", "CPU=2", "MILLI=1500"},
+		},
+		"no limit means the machine's": {
+			container: corev1.Container{Env: []corev1.EnvVar{{Name: "CPU", ValueFrom: limit("limits.cpu", "0")}}},
+			want:      []string{"CPU=3"},
+		},
+		"config map and secret": {
+			container: corev1.Container{
+				EnvFrom: []corev1.EnvFromSource{{Prefix: "APP_", ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: configRef("settings")}}},
+				Env: []corev1.EnvVar{
+					{Name: "APP_SIZE", Value: "10"},
+					{Name: "PASS", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: configRef("login"), Key: "password"}}},
+				},
+			},
+			want: []string{"APP_COLOR=blue", "APP_SIZE=10", "PASS=s3cret"},
+		},
+		"optional and absent": {
+			container: corev1.Container{
+				EnvFrom: []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: configRef("nope"), Optional: yes()}}},
+				Env: []corev1.EnvVar{
+					{Name: "X", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: configRef("settings"), Key: "nope", Optional: yes()}}},
+				},
+			},
+			want: []string{},
+		},
+		"absent object": {
+			container: corev1.Container{EnvFrom: []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: configRef("nope")}}}},
+			missing:   true,
+		},
+		"absent key": {
+			container: corev1.Container{Env: []corev1.EnvVar{
+				{Name: "X", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: configRef("settings"), Key: "nope"}}},
+			}},
+			missing: true,
+		},
+	}
+	machine := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("3")}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			env, err := containerEnv(object, &test.container, find, machine)
+			if isMissing(err) != test.missing || (err != nil) != test.missing {
+				t.Fatalf("error %v, want missing: %v", err, test.missing)
+			}
+			if err == nil && !slices.Equal(env.list(), test.want) {
+				t.Errorf("got %q, want %q", env.list(), test.want)
+			}
+		})
+	}
+	if _, err := containerEnv(object, &corev1.Container{Env: []corev1.EnvVar{{Name: "X", ValueFrom: field("spec.nonsense")}}}, find, nil); err == nil || isMissing(err) {
+		t.Errorf("an unknown field gave %v", err)
+	}
+}
+
+func TestArguments(t *testing.T) {
+	image := Image{Repository: "example.org/tool", Binary: "/opt/tool", Args: []string{"serve"}}
+	for name, test := range map[string]struct {
+		container corev1.Container
+		want      []string
+		fails     bool
+	}{
+		"entry point":         {corev1.Container{Args: []string{"git"}}, []string{"serve", "git"}, false},
+		"command replaces it": {corev1.Container{Command: []string{"tool", "run"}, Args: []string{"git"}}, []string{"run", "git"}, false},
+		"command by its path": {corev1.Container{Command: []string{"/usr/bin/tool"}}, []string{}, false},
+		"command of its own":  {corev1.Container{Command: []string{"sh", "-c", "true"}}, nil, true},
+	} {
+		got, err := arguments(&test.container, image)
+		if (err != nil) != test.fails || !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %q, %v", name, got, err)
+		}
+	}
+}
+
+func TestFindImage(t *testing.T) {
+	images := []Image{{Repository: "ghcr.io/fluxcd/source-controller"}, {Repository: "localhost:5000/app"}}
+	for reference, want := range map[string]bool{
+		"ghcr.io/fluxcd/source-controller":               true,
+		"ghcr.io/fluxcd/source-controller:v1.9.3":        true,
+		"ghcr.io/fluxcd/source-controller@sha256:abc":    true,
+		"ghcr.io/fluxcd/source-controller:v1@sha256:abc": true,
+		"ghcr.io/fluxcd/source-controller-extra:v1":      false,
+		"docker.io/fluxcd/source-controller:v1":          false,
+		"localhost:5000/app":                             true,
+		"localhost:5000/app:1":                           true,
+		"localhost":                                      false,
+	} {
+		if _, got := findImage(images, reference); got != want {
+			t.Errorf("findImage(%q) = %v, want %v", reference, got, want)
+		}
+	}
+}
+
+func TestRewrite(t *testing.T) {
+	ms := newMounts([]mount{{"/data", "/host/data"}, {"/data/cache/", "/host/cache"}, {"/tmp", "/host/tmp"}, {"/etc/app.conf", "/host/conf"}})
+	for in, want := range map[string]string{
+		"/data":                     "/host/data",
+		"/data/":                    "/host/data",
+		"/data/x/y":                 "/host/data/x/y",
+		"/data/cache/z":             "/host/cache/z",
+		"/database":                 "/database",
+		"--storage-path=/data":      "--storage-path=/host/data",
+		"--file=/etc/app.conf":      "--file=/host/conf",
+		"/tmp/.sigstore":            "/host/tmp/.sigstore",
+		"x/data":                    "x/data",
+		"--url=http://example/data": "--url=http://example/data",
+		"":                          "",
+	} {
+		if got := ms.rewrite(in); got != want {
+			t.Errorf("rewrite(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestPodIPs(t *testing.T) {
+	ips := newPodIPs()
+	kept, err := ips.take("a", "10.244.0.3")
+	if err != nil || kept != "10.244.0.3" {
+		t.Fatalf("got %q, %v, want the address of before", kept, err)
+	}
+	seen := map[string]bool{kept: true}
+	for i := range 600 {
+		ip, err := ips.take("b", map[bool]string{true: "10.244.0.3", false: "127.0.0.1"}[i%2 == 0])
+		if err != nil || seen[ip] {
+			t.Fatalf("address %d: %q, %v", i, ip, err)
+		}
+		seen[ip] = true
+	}
+	ips.release("b", "10.244.0.3") // not its own
+	if ip, _ := ips.take("c", "10.244.0.3"); ip == "10.244.0.3" {
+		t.Error("an address was given twice")
+	}
+	ips.release("a", "10.244.0.3")
+	if ip, _ := ips.take("c", "10.244.0.3"); ip != "10.244.0.3" {
+		t.Errorf("a released address was not given again: %s", ip)
+	}
+}
