@@ -3,7 +3,7 @@
 GO        ?= go
 BUNDLE    := build/bundle
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
+GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .PHONY: help
 help: ## List the targets

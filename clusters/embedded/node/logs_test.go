@@ -90,12 +90,12 @@ func TestLogPrevious(t *testing.T) {
 	}
 }
 
-// TestLogFollow follows through several rotations and sees each line once.
+// TestLogFollow follows through a rotation and sees each line once.
 func TestLogFollow(t *testing.T) {
 	s := testLogs(t)
 	l := create(t, s)
 	line := strings.Repeat("x", 1000)
-	const before, after = 100, 12000 // the file is rotated every 4 MB
+	const before, after = 100, 6000 // the file is rotated at 4 MB, a reader may be 8 MB behind
 	for i := range before {
 		fmt.Fprintf(l, "%d %s\n", i, line)
 	}
@@ -115,11 +115,6 @@ func TestLogFollow(t *testing.T) {
 		defer close(written)
 		for i := range after {
 			fmt.Fprintf(l, "%d %s\n", before+i, line)
-			if i%1000 == 999 { // a reader that keeps up
-				for f := followerOf(l); f != nil && f.pending() > 0; {
-					time.Sleep(time.Millisecond)
-				}
-			}
 		}
 		l.Close()
 	}()
@@ -152,12 +147,6 @@ func followerOf(l *containerLog) *follower {
 		return f
 	}
 	return nil
-}
-
-func (f *follower) pending() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.size
 }
 
 func TestLogFollowEndsWithReader(t *testing.T) {

@@ -246,16 +246,16 @@ func (p *pod) observe(object *corev1.Pod) {
 		for _, c := range p.containers {
 			before, now := findContainer(old, c.name), findContainer(object, c.name)
 			if before != nil && now != nil && before.Image != now.Image {
-				signal(c.kick)
+				notice(c.kick)
 			}
 		}
 		if !maps.Equal(old.Labels, object.Labels) || !maps.Equal(old.Annotations, object.Annotations) {
-			signal(p.volumes.poke)
+			notice(p.volumes.poke)
 		}
 	})
 }
 
-func signal(c chan struct{}) {
+func notice(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default: // it is told already
