@@ -13,6 +13,7 @@ import (
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -29,9 +30,9 @@ func named(gvk schema.GroupVersionKind, namespace, name string) *unstructured.Un
 	return u
 }
 
-var deployment = schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}
-
-func app() *unstructured.Unstructured { return named(deployment, AppNamespace, "app") }
+func app() *unstructured.Unstructured {
+	return named(appsv1.SchemeGroupVersion.WithKind("Deployment"), AppNamespace, "app")
+}
 
 // workloads returns the Deployments among objects.
 func workloads(objects []*unstructured.Unstructured) []*unstructured.Unstructured {

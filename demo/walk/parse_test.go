@@ -187,7 +187,11 @@ func FuzzParse(f *testing.F) {
 		}
 		lines := strings.Count(src, "\n") + 1
 		if err != nil {
-			for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+			joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // what Parse returns, and nothing below it
+			if !ok {
+				t.Fatalf("not joined: %v", err)
+			}
+			for _, e := range joined.Unwrap() {
 				if bad := e.(*SyntaxError); bad.Line < 1 || bad.Line > lines || bad.Col < 1 || bad.Msg == "" {
 					t.Fatalf("%+v in a file of %d lines", bad, lines)
 				}

@@ -91,7 +91,7 @@ func askTunnel(ctx context.Context, conn net.Conn, via *url.URL, hostport string
 		return nil, err
 	}
 	reader := bufio.NewReader(conn)
-	resp, err := http.ReadResponse(reader, req)
+	resp, err := http.ReadResponse(reader, req) //nolint:bodyclose // the answer to CONNECT is the tunnel
 	if err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func (p *proxy) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	var resp *http.Response
 	err = p.resolve.reach(req.Context(), target, func(addr string) (err error) {
-		resp, err = p.local.RoundTrip(aim(req, addr))
+		resp, err = p.local.RoundTrip(aim(req, addr)) //nolint:bodyclose // the caller has it
 		return err
 	})
 	if err != nil && !isFailure(err) {

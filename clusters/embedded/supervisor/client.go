@@ -32,7 +32,7 @@ func Dial(ctx context.Context, dir string) (*Client, Status, error) {
 	}
 	status, err := c.Status(ctx)
 	if err != nil {
-		return nil, Status{}, fmt.Errorf("%w (%v)", ErrNotRunning, err)
+		return nil, Status{}, fmt.Errorf("%w (%w)", ErrNotRunning, err)
 	}
 	return c, status, nil
 }

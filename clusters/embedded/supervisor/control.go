@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -80,7 +81,11 @@ func (s *Supervisor) listen() (*control, error) {
 	mux.HandleFunc("GET /progress", c.progress)
 	mux.HandleFunc("POST /down", c.shutdown)
 	c.server = &http.Server{Handler: authorized(at.Token, mux), ReadHeaderTimeout: 5 * time.Second}
-	go c.server.Serve(listener)
+	go func() {
+		if err := c.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.options.Log.Printf("taking orders: %v", err)
+		}
+	}()
 	raw, err := json.Marshal(at)
 	if err == nil {
 		err = os.WriteFile(c.file, raw, 0o600)

@@ -47,7 +47,6 @@ type Options struct {
 // Supervisor runs one cluster.
 type Supervisor struct {
 	options  Options
-	config   controlplane.Config
 	client   kubernetes.Interface
 	units    []*unit
 	node     *node.Node
@@ -220,7 +219,7 @@ func (s *Supervisor) await(ctx context.Context, u *unit, answers func(context.Co
 		}
 		select {
 		case <-ctx.Done():
-			return &startError{u.name, u.logFile, fmt.Errorf("%w; last answer: %v", context.Cause(ctx), err)}
+			return &startError{u.name, u.logFile, fmt.Errorf("%w; last answer: %w", context.Cause(ctx), err)}
 		case <-ticker.C:
 		}
 	}
