@@ -265,7 +265,7 @@ func (w *world) kubeletClient(name string) *http.Client {
 // deleteGracefully marks the pod as deleted, as the API does.
 func (w *world) deleteGracefully(object *corev1.Pod, seconds int64) {
 	w.t.Helper()
-	now := metav1.Now()
+	now := metav1.Now().Rfc3339Copy() // as precise as the API
 	object = object.DeepCopy()
 	object.DeletionTimestamp, object.DeletionGracePeriodSeconds = &now, &seconds
 	if _, err := w.client.CoreV1().Pods(object.Namespace).Update(w.t.Context(), object, metav1.UpdateOptions{}); err != nil {

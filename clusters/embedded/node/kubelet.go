@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
@@ -66,6 +68,7 @@ func kubeletTLS(certFile, keyFile, clientCAFile, clientName string) (*tls.Config
 func (k *kubelet) serve(ctx context.Context, listener net.Listener) {
 	server := &http.Server{
 		Handler: k.handler(), TLSConfig: k.tls, ReadHeaderTimeout: requestTimeout,
+		ErrorLog: log.New(logWriter(k.runtime.logf), "", 0),
 		// Streams have to end with the node.
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
@@ -74,6 +77,14 @@ func (k *kubelet) serve(ctx context.Context, listener net.Listener) {
 	if err := server.ServeTLS(listener, "", ""); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		k.runtime.logf("kubelet API: %v", err)
 	}
+}
+
+// logWriter passes lines on to a log function.
+type logWriter func(format string, args ...any)
+
+func (w logWriter) Write(line []byte) (int, error) {
+	w("kubelet API: %s", bytes.TrimSpace(line))
+	return len(line), nil
 }
 
 func (k *kubelet) handler() http.Handler {

@@ -188,7 +188,7 @@ func (n *Node) podController() (*vknode.PodController, error) {
 		return workqueue.NewTypedItemExponentialFailureRateLimiter[any](time.Millisecond, time.Second)
 	}
 	controller, err := vknode.NewPodController(vknode.PodControllerConfig{
-		PodClient:                                statusWriter{n.cfg.Client.CoreV1()},
+		PodClient:                                podWriter{n.cfg.Client.CoreV1(), n.runtime.end},
 		PodInformer:                              n.informer.Core().V1().Pods(),
 		EventRecorder:                            silentRecorder{},
 		Provider:                                 n.runtime,

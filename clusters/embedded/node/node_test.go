@@ -90,6 +90,11 @@ func TestProcessPod(t *testing.T) {
 			t.Errorf("condition %s is %q", kind, condition(object, kind))
 		}
 	}
+	for _, c := range object.Status.Conditions {
+		if c.Reason != "" || c.Message != "" { // left from when it was not ready
+			t.Errorf("condition %+v", c)
+		}
+	}
 	s := object.Status
 	if s.Phase != corev1.PodRunning || s.QOSClass != corev1.PodQOSBurstable || s.HostIP != "127.0.0.1" || s.StartTime == nil || s.Message != "" {
 		t.Errorf("%+v", s)
@@ -283,26 +288,61 @@ func TestStubbornProcessIsKilled(t *testing.T) {
 	w := newWorld(t)
 	w.create(newTestPod("stubborn", running("stubborn")))
 	object := w.wait("stubborn", "running", isPodReady)
-	pid := pidOf(t, object)
+	w.awaitOutput("stubborn", "ready\n") // from now on it ignores SIGTERM
+	pid, asked := pidOf(t, object), time.Now()
 	w.deleteGracefully(object, 1)
 	w.wait("stubborn", "gone", isGone)
 	if !hasEnded(pid) {
 		t.Error("the process still runs")
 	}
+	if took := time.Since(asked); took < time.Second {
+		t.Errorf("it was killed after %s, its grace is a second", took)
+	}
 }
 
-// TestDeletedWithoutGrace deletes a pod as --force does, under the node's feet.
+// awaitOutput follows a pod's log until it begins with text.
+func (w *world) awaitOutput(pod, text string) {
+	w.t.Helper()
+	request, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet,
+		"https://"+w.node.Addr()+"/containerLogs/default/"+pod+"/main?follow=true", nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	response, err := w.kubeletClient(pki.KubeletClient).Do(request)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	got := make([]byte, len(text))
+	if _, err := io.ReadFull(response.Body, got); err != nil || string(got) != text {
+		w.t.Fatalf("%q, %v", got, err)
+	}
+}
+
+// TestDeletedWithoutGrace deletes pods as --force does, under the node's feet:
+// some while they start and one that runs.
 func TestDeletedWithoutGrace(t *testing.T) {
 	w := newWorld(t)
-	for _, when := range []string{"starting", "running"} {
-		w.create(newTestPod("web", serving()))
-		if when == "running" {
-			w.wait("web", "running", isPodReady)
-		}
-		if err := w.client.CoreV1().Pods("default").Delete(t.Context(), "web", metav1.DeleteOptions{}); err != nil {
+	remove := func(name string) {
+		if err := w.client.CoreV1().Pods("default").Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		w.awaitEmpty()
+	}
+	for i := range 20 {
+		name := "web-" + strconv.Itoa(i)
+		w.create(newTestPod(name, serving()))
+		pause(t.Context(), time.Duration(i)*time.Millisecond) // to meet different stages of the start
+		remove(name)
+	}
+	w.create(newTestPod("last", serving()))
+	pid := pidOf(t, w.wait("last", "running", isPodReady))
+	remove("last")
+	w.awaitEmpty()
+	if !hasEnded(pid) {
+		t.Error("the process still runs")
+	}
+	if left, _ := os.ReadDir(filepath.Join(w.cfg.Dir, "pods")); len(left) != 0 {
+		t.Errorf("folders left behind: %v", left)
 	}
 }
 
@@ -476,4 +516,19 @@ func TestOthersStatusIsKept(t *testing.T) {
 		s := p.Status.ContainerStatuses[0]
 		return s.RestartCount == 1 && s.Image == knownImage+":v2" && isPodReady(p)
 	})
+}
+
+func TestSidecarEndsWithThePod(t *testing.T) {
+	w := newWorld(t)
+	object := newTestPod("job", running("exit", "0"))
+	object.Spec.RestartPolicy = corev1.RestartPolicyNever
+	always := corev1.ContainerRestartPolicyAlways
+	beside := serving()
+	beside.Name, beside.RestartPolicy = "beside", &always
+	object.Spec.InitContainers = []corev1.Container{beside}
+	w.create(object)
+	object = w.wait("job", "finished", func(p *corev1.Pod) bool { return p.Status.Phase == corev1.PodSucceeded })
+	if s := object.Status.InitContainerStatuses[0]; s.State.Terminated == nil || s.RestartCount != 0 {
+		t.Errorf("%+v", s)
+	}
 }

@@ -100,6 +100,7 @@ func (p *pod) run() {
 	}
 	p.live()
 	p.rest()
+	p.volumes.ended.Wait()
 	if p.stopped.Err() == nil {
 		p.update(func() { p.finished = true })
 		p.release()

@@ -21,7 +21,8 @@ type podVolumes struct {
 	pod    *pod
 	tokens *tokens
 	begin  sync.Once
-	poke   chan struct{} // holds a value when the pod's labels or annotations changed
+	ended  sync.WaitGroup // nothing is written any more
+	poke   chan struct{}  // holds a value when the pod's labels or annotations changed
 
 	mu           sync.Mutex
 	subscription *subscription
@@ -40,7 +41,7 @@ func newPodVolumes(p *pod) *podVolumes {
 // start begins to prepare the volumes. Pods that are only simulated never
 // do, and so cost the API nothing.
 func (v *podVolumes) start(ctx context.Context) {
-	v.begin.Do(func() { go v.follow(ctx) })
+	v.begin.Do(func() { v.ended.Go(func() { v.follow(ctx) }) })
 }
 
 // state returns why the volumes are not ready, if they are not, and a channel

@@ -71,7 +71,12 @@ func (r *runtime) NotifyPods(_ context.Context, tell func(*corev1.Pod)) {
 	r.tell = tell
 }
 
+// notify pushes a pod's status. That of a pod which the API has forgotten, or
+// replaced by another one of the same name, is nobody's business any more.
 func (r *runtime) notify(object *corev1.Pod) {
+	if now := r.find(object.Namespace, object.Name); now == nil || now.UID != object.UID {
+		return
+	}
 	r.mu.Lock()
 	tell := r.tell
 	r.mu.Unlock()
@@ -128,6 +133,21 @@ func (r *runtime) DeletePod(_ context.Context, object *corev1.Pod) error {
 		p.terminate(goneGrace)
 	}
 	return nil
+}
+
+// end asks a pod to end in the time that the API gives it. It reports whether
+// the pod is on this node; if so, it takes itself out of the API.
+func (r *runtime) end(namespace, name string, uid types.UID) bool {
+	p := r.byUID(uid)
+	if p == nil {
+		return false
+	}
+	object := r.find(namespace, name)
+	if object == nil || object.UID != uid {
+		object = p.current()
+	}
+	_ = r.DeletePod(r.ctx, object) // only fails for a pod that has just ended
+	return true
 }
 
 // GetPod returns the pod of that name that the API means. A pod of the same
@@ -282,7 +302,7 @@ func (r *runtime) deletePod(object *corev1.Pod) {
 func (r *runtime) tryDeletePod(object *corev1.Pod) error {
 	ctx, cancel := context.WithTimeout(r.ctx, requestTimeout)
 	defer cancel()
-	_, err := statusWriter{r.api}.Pods(object.Namespace).UpdateStatus(ctx, object, metav1.UpdateOptions{})
+	_, err := writeStatus(ctx, r.api.Pods(object.Namespace), object)
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
