@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"path/filepath"
 	"slices"
@@ -70,6 +71,7 @@ type Node struct {
 	events   record.EventBroadcaster
 	stopPods context.CancelFunc
 	ready    chan struct{}
+	settled  chan struct{}
 	once     sync.Once
 }
 
@@ -99,7 +101,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	n := &Node{
-		cfg: cfg, listener: listener, stopPods: stop, ready: make(chan struct{}),
+		cfg: cfg, listener: listener, stopPods: stop, ready: make(chan struct{}), settled: make(chan struct{}),
 		events: record.NewBroadcaster(),
 		informer: informers.NewSharedInformerFactoryWithOptions(cfg.Client, 0, informers.WithTweakListOptions(func(o *metav1.ListOptions) {
 			o.FieldSelector = fields.OneTermEqualSelector("spec.nodeName", cfg.Name).String()
@@ -131,6 +133,37 @@ func (n *Node) Addr() string { return n.listener.Addr().String() }
 
 // Ready returns a channel that is closed when the API shows the node as Ready.
 func (n *Node) Ready() <-chan struct{} { return n.ready }
+
+// Settled returns a channel that is closed when the pods that the node had
+// before it was started again are ready again. A pod that does not get ready
+// holds it up for ten seconds. Until then the API shows what was before.
+func (n *Node) Settled() <-chan struct{} { return n.settled }
+
+// settle closes settled. The pods are this process's own: it looks at them.
+func (n *Node) settle(ctx context.Context, bound []*corev1.Pod) {
+	const patience, lookEvery = 10 * time.Second, 10 * time.Millisecond
+	defer close(n.settled)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	waiting := map[string]bool{}
+	for _, pod := range bound {
+		if pod.DeletionTimestamp == nil && pod.Status.Phase == corev1.PodRunning {
+			waiting[pod.Namespace+"/"+pod.Name] = true
+		}
+	}
+	for len(waiting) > 0 {
+		ready := map[string]bool{}
+		for _, c := range n.Pods() {
+			name := c.Namespace + "/" + c.Pod
+			before, seen := ready[name]
+			ready[name] = c.Ready && (before || !seen)
+		}
+		maps.DeleteFunc(waiting, func(name string, _ bool) bool { return ready[name] })
+		if !pause(ctx, lookEvery) {
+			return
+		}
+	}
+}
 
 // Run registers the Node object, serves the kubelet API and runs the pods that
 // are bound to the node, until ctx ends. Then it ends all processes, within
@@ -167,6 +200,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if err := n.runtime.recover(bound); err != nil {
 		return err
 	}
+	background.Go(func() { n.settle(ctx, bound) })
 	controller, err := n.podController()
 	if err != nil {
 		return err

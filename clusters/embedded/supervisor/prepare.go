@@ -25,6 +25,9 @@ const (
 // ports, certificates, configuration, the network and the node.
 func (s *Supervisor) prepare() error {
 	o := &s.options
+	if _, err := os.Stat(filepath.Join(o.Dir, settingsFile)); err == nil {
+		s.restarted = true
+	}
 	if err := o.findPorts(otherSettings(o.Dir)); err != nil {
 		return err
 	}

@@ -54,6 +54,8 @@ type Supervisor struct {
 	progress *progress
 	started  time.Time
 
+	restarted bool // there is data of an earlier run
+
 	stop       context.CancelFunc // ends the control plane's restarts
 	stopInside context.CancelFunc // ends the node and the network
 	running    sync.WaitGroup
@@ -169,15 +171,30 @@ func (s *Supervisor) start(ctx context.Context) error {
 		select {
 		case <-s.node.Ready():
 			s.progress.add(Step{Name: stepNode, State: StepDone})
-			return nil
 		case <-ctx.Done():
 			return &startError{stepNode, s.options.LogFile, context.Cause(ctx)}
+		}
+		if !s.restarted {
+			return nil
+		}
+		// Until the pods are up again the API shows how they were.
+		s.progress.add(Step{Name: stepPods, State: StepRunning})
+		select {
+		case <-s.node.Settled():
+			s.progress.add(Step{Name: stepPods, State: StepDone})
+			return nil
+		case <-ctx.Done():
+			return &startError{stepPods, s.options.LogFile, context.Cause(ctx)}
 		}
 	})
 	return group.Wait()
 }
 
-const stepNode = "node"
+// Steps beside those that are named after components.
+const (
+	stepNode = "node"
+	stepPods = "pods of last time"
+)
 
 // startError is a failed start with the component at fault.
 type startError struct {
