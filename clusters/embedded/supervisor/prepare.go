@@ -109,8 +109,6 @@ func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
 			"HTTP_PROXY=" + proxy, "http_proxy=" + proxy,
 			"HTTPS_PROXY=" + proxy, "https_proxy=" + proxy,
 			"NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost",
-			// Ten processes on one laptop: collect earlier, keep less.
-			"GOGC=50",
 		},
 		Logf: s.options.Log.Printf,
 	})
