@@ -29,6 +29,7 @@ deps: ## Install what the tests need (Debian's packages)
 
 .PHONY: test
 test: deps bundle ## Run all tests
+	cd hack/bundle && $(GO) test .
 	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(GO) test -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: race

@@ -32,8 +32,8 @@ func compile(ctx context.Context, dir, modfile string, modules map[string]module
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "bundle: %d packages to compile, then 6 programs to link: about %s on %d cores\n",
-		stale, estimate(stale, runtime.NumCPU()), runtime.NumCPU())
+	fmt.Fprintf(os.Stderr, "bundle: %d packages to compile, then %d programs to link: about %s on %d cores\n",
+		stale, len(pkgs), estimate(stale, runtime.NumCPU()), runtime.NumCPU())
 
 	args := append([]string{"build", "-v", "-o", dir + string(os.PathSeparator)}, flags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, pkgs...)...)
@@ -88,10 +88,10 @@ func countStale(ctx context.Context, env, flags, pkgs []string) (int, error) {
 }
 
 // estimate says how long compiling and linking take. The rates were measured
-// on 2 cores: a cold build of all packages, and a build from a warm cache.
+// on 2 cores: 4,466 packages from an empty cache took 9m43, linking alone 20 s.
 func estimate(packages, cores int) time.Duration {
-	const linking = 100 * time.Second
-	const perPackage = 320 * time.Millisecond
+	const linking = 20 * time.Second
+	const perPackage = 126 * time.Millisecond
 	return (linking + time.Duration(packages)*perPackage) * 2 / time.Duration(max(cores, 2)) / time.Second * time.Second
 }
 
