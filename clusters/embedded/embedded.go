@@ -144,13 +144,15 @@ func (c *Cluster) start(ctx context.Context, steps clusters.Steps, answers func(
 		end(err)
 	}
 	var failed *supervisor.StartError
-	if errors.As(err, &failed) {
-		if failed.Log == "" {
-			failed.Log = c.supervisorLog()
-		}
-		return &clusters.LogError{Err: fmt.Errorf("starting the cluster: %w", err), Log: failed.Log}
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return err
+	case !errors.As(err, &failed):
+		return &clusters.LogError{Err: err, Log: c.supervisorLog()}
+	case failed.Log == "":
+		return err
 	}
-	return err
+	return &clusters.LogError{Err: fmt.Errorf("starting the cluster: %w", err), Log: failed.Log}
 }
 
 // prepare checks what would otherwise fail late and obscurely.

@@ -68,7 +68,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 // Progress calls report with each step of the start, from its beginning,
-// until the start is over. A failed start is an error: *StartError.
+// until the start is over. A start that failed is a *StartError.
 func (c *Client) Progress(ctx context.Context, report func(Step)) error {
 	response, err := c.do(ctx, http.MethodGet, "/progress")
 	if err != nil {
@@ -82,9 +82,9 @@ func (c *Client) Progress(ctx context.Context, report func(Step)) error {
 				return ctx.Err()
 			}
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				err = errors.New("the supervisor died while it was starting the cluster")
+				err = errors.New("the supervisor died")
 			}
-			return &StartError{Message: err.Error()}
+			return fmt.Errorf("following the start: %w", err)
 		}
 		switch {
 		case step.Name != "":
@@ -97,7 +97,8 @@ func (c *Client) Progress(ctx context.Context, report func(Step)) error {
 	}
 }
 
-// StartError is a start that failed, with the file that tells more, if any.
+// StartError is a start that failed, with the log of the component at fault,
+// if it was one.
 type StartError struct {
 	Message string
 	Log     string

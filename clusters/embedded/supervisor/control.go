@@ -61,6 +61,8 @@ type control struct {
 	down   chan struct{} // closed by the first order to go down
 	once   sync.Once
 	gone   chan struct{} // closed when everything is down
+	told   chan struct{} // closed when somebody knows how the start went
+	tell   sync.Once
 }
 
 // listen starts to take orders.
@@ -74,6 +76,7 @@ func (s *Supervisor) listen() (*control, error) {
 		file: filepath.Join(s.options.Dir, controlplane.RunDir, controlFile),
 		down: make(chan struct{}),
 		gone: make(chan struct{}),
+		told: make(chan struct{}),
 	}
 	at := address{Addr: listener.Addr().String(), Token: rand.Text()}
 	mux := http.NewServeMux()
@@ -141,6 +144,7 @@ func (c *control) progress(w http.ResponseWriter, r *http.Request) {
 		n += len(steps)
 		_ = flush.Flush()
 		if ended {
+			c.tell.Do(func() { close(c.told) })
 			return
 		}
 		select {
@@ -158,6 +162,17 @@ func (c *control) shutdown(w http.ResponseWriter, r *http.Request) {
 	case <-c.gone:
 		w.WriteHeader(http.StatusNoContent)
 	case <-r.Context().Done():
+	}
+}
+
+// awaitTold gives the command that started this process the time to learn
+// why the start failed.
+func (c *control) awaitTold() {
+	timer := time.NewTimer(5 * time.Second)
+	defer timer.Stop()
+	select {
+	case <-c.told:
+	case <-timer.C:
 	}
 }
 
