@@ -111,3 +111,7 @@ it follows, and walks through GitOps one step at a time.
 	)
 	return root
 }
+
+// help is what a verb without a meaning of its own does. Cobra would print
+// help for a misspelled verb below it too, and call that a success.
+func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }

@@ -22,6 +22,8 @@ func newServe() *cobra.Command {
 		Use:    "serve",
 		Short:  "Run one of the demo's services (in its pod)",
 		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   help,
 	}
 	cmd.PersistentFlags().StringVar(&addr, "addr", ":8080", "address to listen on")
 	run := func(cmd *cobra.Command, handler func(log *slog.Logger) (http.Handler, error)) error {

@@ -25,6 +25,9 @@ returns at once. Ctrl-C stops the wait; the next up goes on from there.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			start := time.Now()
+			if o.port < 0 || o.port > 65535 {
+				return usageError{fmt.Errorf("--port=%d: a port is a number from 1 to 65535, or 0 for any free one", o.port)}
+			}
 			cluster, err := o.cluster()
 			if err != nil {
 				return err

@@ -15,6 +15,8 @@ func newWait() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "wait",
 		Short: "Wait for a page or a notification, as walks do",
+		Args:  cobra.NoArgs,
+		RunE:  help,
 	}
 	cmd.AddCommand(newWaitPage(), newWaitNotification())
 	return cmd
