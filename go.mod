@@ -3,6 +3,7 @@ module github.com/fluxdemo/fluxdemo
 go 1.26.0
 
 require (
+	charm.land/bubbletea/v2 v2.0.9
 	charm.land/lipgloss/v2 v2.0.5
 	github.com/adrg/xdg v0.5.3
 	github.com/charmbracelet/colorprofile v0.4.3
@@ -11,6 +12,7 @@ require (
 	github.com/fluxcd/cli-utils v1.2.2
 	github.com/fluxcd/kustomize-controller/api v1.9.3
 	github.com/fluxcd/notification-controller/api v1.9.2
+	github.com/fluxcd/pkg/apis/meta v1.30.1
 	github.com/fluxcd/pkg/ssa v0.76.1
 	github.com/fluxcd/source-controller/api v1.9.3
 	github.com/fsnotify/fsnotify v1.9.0
@@ -62,7 +64,6 @@ require (
 	github.com/exponent-io/jsonpath v0.0.0-20210407135951-1de76d718b3f // indirect
 	github.com/fluxcd/pkg/apis/acl v0.10.0 // indirect
 	github.com/fluxcd/pkg/apis/kustomize v1.19.1 // indirect
-	github.com/fluxcd/pkg/apis/meta v1.30.1 // indirect
 	github.com/fxamacker/cbor/v2 v2.9.2 // indirect
 	github.com/go-errors/errors v1.5.1 // indirect
 	github.com/go-git/gcfg/v2 v2.0.2 // indirect

@@ -27,6 +27,8 @@ const usersKubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: mine\n"
 const (
 	commandTime = 2 * time.Minute
 	healTime    = time.Minute
+	// The supervisor tells down that all is gone, and only then ends itself.
+	lastGasp = 2 * time.Second
 )
 
 // demo is one user's machine: a home, state, cache, and the cluster in it.

@@ -28,7 +28,7 @@ func clone(t *testing.T, d *demo, name string) (dir string) {
 }
 
 // edit replaces text in a file of a working copy, which has to be there.
-func edit(t *testing.T, d *demo, file, old, new string) {
+func edit(t *testing.T, file, old, new string) {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -83,7 +83,7 @@ func TestWalk(t *testing.T) {
 	for _, name := range []string{"first", "second"} {
 		d.sub(t, name+" time", func(t *testing.T) {
 			out := d.must(t, "walk", "gitops", "--auto")
-			for _, want := range []string{"Change the colour and push", "✓ the page is tomato", "ReconciliationSucceeded", "✓ Cleanup", "7 steps in "} {
+			for _, want := range []string{"Change the colour and push", "✓ the page is tomato", "ReconciliationSucceeded", "✓ Cleanup", "10 steps in "} {
 				if !strings.Contains(out, want) {
 					t.Errorf("the walk does not say %q:\n%s", want, out)
 				}
@@ -150,7 +150,7 @@ func TestPush(t *testing.T) {
 	d.sub(t, "a clone is ready to push, and the page shows it", func(t *testing.T) {
 		dir := clone(t, d, "fleet")
 		env := filepath.Join(dir, "apps", "demo", "app", "app.env")
-		edit(t, d, env, "MESSAGE=Hello from Git", "MESSAGE=Pushed by a test")
+		edit(t, env, "MESSAGE=Hello from Git", "MESSAGE=Pushed by a test")
 		d.git(t, dir, "commit", "-q", "-a", "-m", "Say something else")
 		start := time.Now()
 		d.git(t, dir, "push", "-q")
@@ -259,8 +259,8 @@ func TestBrokenManifest(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := clone(t, d, "broken")
-	edit(t, d, filepath.Join(dir, "apps", "demo", "app", "app.env"), "MESSAGE=Hello from Git", "MESSAGE=Never to be seen")
-	edit(t, d, filepath.Join(dir, "apps", "base", "app", "deployment.yaml"), "replicas: 1", "replicas: minus one")
+	edit(t, filepath.Join(dir, "apps", "demo", "app", "app.env"), "MESSAGE=Hello from Git", "MESSAGE=Never to be seen")
+	edit(t, filepath.Join(dir, "apps", "base", "app", "deployment.yaml"), "replicas: 1", "replicas: minus one")
 	d.git(t, dir, "commit", "-q", "-a", "-m", "Break the app")
 	d.git(t, dir, "push", "-q")
 	commit := d.git(t, dir, "rev-parse", "HEAD")

@@ -129,7 +129,7 @@ func TestKeepsData(t *testing.T) {
 	d.kubectl(t, "create", "configmap", "mine", "--from-literal=key=value")
 	uid := d.kubectl(t, "get", "configmap", "mine", "-o", "jsonpath={.metadata.uid}")
 	dir := clone(t, d, "fleet")
-	edit(t, d, filepath.Join(dir, "apps", "demo", "app", "app.env"), "MESSAGE=Hello from Git", "MESSAGE=Still here")
+	edit(t, filepath.Join(dir, "apps", "demo", "app", "app.env"), "MESSAGE=Hello from Git", "MESSAGE=Still here")
 	d.git(t, dir, "commit", "-q", "-a", "-m", "Say something that lasts")
 	d.git(t, dir, "push", "-q")
 	commit := d.git(t, dir, "rev-parse", "HEAD")
@@ -183,9 +183,7 @@ func TestKeepsData(t *testing.T) {
 	})
 	d.sub(t, "down with the data kept", func(t *testing.T) {
 		d.must(t, "down", "--keep-data")
-		if err := gone(d.cluster()); err != nil {
-			t.Error(err)
-		}
+		await(t, lastGasp, "no process is left", func() error { return gone(d.cluster()) })
 		if r := d.fluxdemo("status"); r.code != exitFailure || !strings.Contains(r.stdout, "is stopped") {
 			t.Errorf("status of a cluster that is stopped: %v", r)
 		}

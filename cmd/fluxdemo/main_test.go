@@ -128,7 +128,7 @@ func needsBundle(t *testing.T) *bundle.Bundle {
 	}
 	b, err := bundle.Find(dir)
 	if err != nil {
-		t.Fatalf("the cluster tests run a real cluster: %v; run `make bundle`", err)
+		t.Fatalf("the cluster tests run a real cluster: %v", err)
 	}
 	return b
 }

@@ -353,9 +353,7 @@ func checkDown(t *testing.T, d *demo) {
 		t.Error("the cluster that is to go down listens nowhere")
 	}
 	d.must(t, "down")
-	if err := gone(d.cluster()); err != nil {
-		t.Error(err)
-	}
+	await(t, lastGasp, "no process is left", func() error { return gone(d.cluster()) })
 	for _, addr := range addrs {
 		listener, err := net.Listen("tcp", addr)
 		if err != nil {

@@ -14,11 +14,11 @@ import (
 func newWait() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "wait",
-		Short: "Wait for a page or a notification, as walks do",
+		Short: "Wait for a page, a notification or a webhook, as walks do",
 		Args:  cobra.NoArgs,
 		RunE:  help,
 	}
-	cmd.AddCommand(newWaitPage(), newWaitNotification())
+	cmd.AddCommand(newWaitPage(), newWaitNotification(), newWaitDelivery())
 	return cmd
 }
 
@@ -65,6 +65,31 @@ func newWaitNotification() *cobra.Command {
 	flags.StringVar(&match.Severity, "severity", "", "severity: info or error")
 	flags.StringVar(&match.Revision, "revision", "", "revision, such as main@sha1:...")
 	flags.StringVar(&match.Contains, "contains", "", "part of the message")
+	addTimeout(flags, &timeout)
+	return cmd
+}
+
+func newWaitDelivery() *cobra.Command {
+	var match wait.Webhook
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "delivery REPOSITORY-URL",
+		Short: "Wait until the Git host has sent a webhook, and print what became of it",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			defer cancel()
+			delivery, err := wait.Delivery(ctx, args[0], match)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), wait.DescribeDelivery(delivery))
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&match.Commit, "commit", "", "the commit that was pushed, in full")
+	flags.IntVar(&match.Status, "status", 0, "what the receiver answered, such as 200")
 	addTimeout(flags, &timeout)
 	return cmd
 }

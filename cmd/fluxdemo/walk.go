@@ -4,115 +4,226 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
+	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
-	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
-	"github.com/fluxdemo/fluxdemo/demo/walks"
+	"github.com/fluxdemo/fluxdemo/demo/walk/tui"
 )
 
+// walkFlags are the flags of the verb walk.
+type walkFlags struct {
+	auto, all, learn, dryRun, json, plain, noType bool
+	junit, record                                 string
+	step, speed                                   int
+}
+
 func newWalk(o *options) *cobra.Command {
-	var auto bool
+	f := &walkFlags{}
 	cmd := &cobra.Command{
 		Use:   "walk NAME",
 		Short: "Tell a story on the live cluster, one step at a time",
 		Long: `Runs a walk: shows what each step is about and the commands it types, runs
-them when you press Enter, and checks that the state is there.
+them when you press Enter, and checks that the state is there. You can go back,
+skip, and leave: the next run goes on where you were.
+
+  fluxdemo walk gitops               on stage
+  fluxdemo walk gitops --learn       do it yourself, in a shell of your own
+  fluxdemo walk gitops --auto        prove that it works
 
 The walks: ` + strings.Join(walkNames(), ", ") + `.
 A path to a Markdown file runs a walk of your own.`,
-		Args:              cobra.ExactArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if f.all {
+				return cobra.NoArgs(cmd, args)
+			}
+			return cobra.ExactArgs(1)(cmd, args)
+		},
 		ValidArgsFunction: cobra.FixedCompletions(walkNames(), cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			story, err := loadWalk(args[0])
+			if err := f.check(); err != nil {
+				return usageError{err}
+			}
+			stories, err := f.stories(args)
 			if err != nil {
 				return usageError{err}
 			}
-			cluster, err := o.runningCluster(cmd.Context())
+			if f.dryRun {
+				for _, s := range stories {
+					walk.DryRun(s.walk, walk.NewScreen(cmd.OutOrStdout(), os.Environ()), max(f.step-1, 0))
+				}
+				return nil
+			}
+			place, err := o.place(cmd.Context())
 			if err != nil {
 				return err
 			}
-			runner, err := o.runner(cmd.Context(), cluster, story)
-			if err != nil {
-				return err
+			switch {
+			case f.auto:
+				return f.runAuto(cmd, place, stories)
+			case f.learn:
+				return f.runLearn(cmd, o, place, stories[0])
+			default:
+				return f.runStage(cmd, place, stories[0])
 			}
-			screen := walk.NewScreen(cmd.OutOrStdout(), os.Environ())
-			if auto {
-				return walk.Auto(cmd.Context(), runner, screen)
-			}
-			return walk.Interactive(cmd.Context(), runner, screen, cmd.InOrStdin())
 		},
 	}
-	cmd.Flags().BoolVar(&auto, "auto", false, "run all steps without asking, and fail if one does")
+	flags := cmd.Flags()
+	flags.BoolVar(&f.auto, "auto", false, "run all steps without asking, and fail if one does")
+	flags.BoolVar(&f.all, "all", false, "with --auto: all walks that come with fluxdemo, one after the other")
+	flags.BoolVar(&f.json, "json", false, "with --auto: a line of JSON on stdout for each step, command and check")
+	flags.StringVar(&f.junit, "junit", "", "with --auto: write a JUnit report to this `file`")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be typed, and run nothing")
+	flags.StringVar(&f.record, "record", "", "write a recording for asciinema to this `file`")
+	flags.IntVar(&f.step, "step", 0, "start at this step; what comes before is brought about silently")
+	flags.BoolVar(&f.learn, "learn", false, "show what to do, and wait until you have done it")
+	flags.BoolVar(&f.plain, "plain", false, "plain lines instead of the stage's screen")
+	flags.BoolVar(&f.noType, "no-type", false, "show commands at once instead of typing them")
+	flags.IntVar(&f.speed, "speed", tui.DefaultSpeed, "characters typed a second")
+	cmd.AddCommand(newWalkLint())
 	return cmd
 }
 
-// walkNames lists the walks that come with the program.
-func walkNames() []string {
-	files, err := fs.Glob(walks.Files, "*.md")
-	if err != nil {
-		panic(err) // the pattern is a constant
+// check reports flags that do not fit together.
+func (f *walkFlags) check() error {
+	switch {
+	case f.auto && f.learn:
+		return errors.New("--auto and --learn do not go together: one does the walk, the other waits until you do")
+	case (f.json || f.junit != "" || f.all && !f.dryRun) && !f.auto:
+		return errors.New("--all, --json and --junit need --auto")
+	case f.learn && (f.record != "" || f.step != 0):
+		return errors.New("--learn goes on where you were: leave --step and --record out")
+	case f.all && f.step != 0:
+		return errors.New("--step is for one walk: leave --all out")
+	case f.step < 0:
+		return fmt.Errorf("--step=%d: steps are counted from 1", f.step)
+	case f.speed <= 0:
+		return fmt.Errorf("--speed=%d: that is characters a second, more than 0", f.speed)
 	}
-	var names []string
-	for _, file := range files {
-		names = append(names, strings.TrimSuffix(file, ".md"))
-	}
-	return names
+	return nil
 }
 
-// loadWalk reads the walk called name, or the file at that path.
-func loadWalk(name string) (*walk.Walk, error) {
-	if !strings.ContainsAny(name, "/.") {
-		source, err := fs.ReadFile(walks.Files, name+".md")
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no walk %q; there is: %s", name, strings.Join(walkNames(), ", "))
-		}
-		if err != nil {
-			return nil, err
-		}
-		return walk.Parse(name+".md", source)
+// stories loads what is to be run.
+func (f *walkFlags) stories(args []string) ([]*story, error) {
+	if f.all {
+		return shipped()
 	}
-	source, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("reading the walk: %w", err)
-	}
-	return walk.Parse(name, source)
-}
-
-// runner prepares the work folder and the environment of a walk.
-func (o *options) runner(ctx context.Context, cluster clusters.Cluster, story *walk.Walk) (*walk.Runner, error) {
-	dir := filepath.Join(cluster.Dir(), "walks", story.Name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the walk's folder: %w", err)
-	}
-	env, err := o.environment(ctx, cluster)
+	s, err := loadStory(args[0])
 	if err != nil {
 		return nil, err
 	}
-	variables := append(os.Environ(), env.List()...)
-	// The same commits and the same output whoever runs it: the user's own
-	// git configuration has no part in it.
-	variables = append(variables,
-		"GIT_AUTHOR_NAME=Demo", "GIT_AUTHOR_EMAIL=demo@localhost",
-		"GIT_COMMITTER_NAME=Demo", "GIT_COMMITTER_EMAIL=demo@localhost",
-		"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "GIT_PAGER=cat",
-	)
-	return walk.NewRunner(story, walk.Options{
-		Env: variables,
-		Dir: dir,
-		Ready: func(ctx context.Context) error {
-			_, err := up(ctx, cluster, o.bundleDir, silent{})
-			return err
-		},
-	})
+	if n := len(s.walk.Steps); f.step > n {
+		return nil, fmt.Errorf("--step=%d: the walk %s has %d steps", f.step, s.walk.Name, n)
+	}
+	return []*story{s}, nil
 }
 
-// silent is a display of steps that shows nothing.
-type silent struct{}
+// recorded makes out's screen, which is recorded if that was asked for.
+func (f *walkFlags) screen(out io.Writer, title string) (screen *walk.Screen, done func() error, err error) {
+	screen = walk.NewScreen(out, os.Environ())
+	if f.record == "" {
+		return screen, func() error { return nil }, nil
+	}
+	file, err := os.Create(f.record)
+	if err != nil {
+		return nil, nil, usageError{fmt.Errorf("--record: %w", err)}
+	}
+	cast, err := walk.NewCast(file, title)
+	if err != nil {
+		file.Close()
+		return nil, nil, err
+	}
+	screen.Record(cast)
+	return screen, func() error { return errors.Join(cast.Err(), file.Close()) }, nil
+}
 
-func (silent) Start(string) func(error) { return func(error) {} }
+// runAuto does the walks without asking. All of them are done, also after one that failed.
+func (f *walkFlags) runAuto(cmd *cobra.Command, place *place, stories []*story) (err error) {
+	// Data on stdout, what a person reads on stderr.
+	out, lines := cmd.OutOrStdout(), io.Writer(nil)
+	if f.json {
+		out, lines = cmd.ErrOrStderr(), cmd.OutOrStdout()
+	}
+	report := walk.NewReport(lines)
+	if f.junit != "" {
+		file, err := os.Create(f.junit)
+		if err != nil {
+			return usageError{fmt.Errorf("--junit: %w", err)}
+		}
+		defer func() { err = errors.Join(err, report.WriteJUnit(file), file.Close()) }()
+	}
+	title := "fluxdemo walk --all"
+	if !f.all {
+		title = stories[0].walk.Title
+	}
+	screen, done, err := f.screen(out, title)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for i, s := range stories {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		events := report.Begin(s.walk)
+		err := autoOne(cmd.Context(), place, s, screen, walk.AutoOptions{From: max(f.step-1, 0), Events: events})
+		failed = errors.Join(failed, err, report.End(err))
+		if cmd.Context().Err() != nil {
+			break
+		}
+	}
+	return errors.Join(failed, done())
+}
+
+func autoOne(ctx context.Context, place *place, s *story, screen *walk.Screen, o walk.AutoOptions) error {
+	session, err := place.open(ctx, s, true)
+	if err != nil {
+		return err
+	}
+	err = walk.Auto(ctx, session, screen, o)
+	var step *walk.StepError
+	if errors.As(err, &step) && ctx.Err() == nil {
+		err = fmt.Errorf("%w\nTry again from there: fluxdemo walk %s%s --step %d. Look around: fluxdemo status, fluxdemo logs.",
+			err, s.arg, place.flag(), max(step.Step.Number, 1))
+	}
+	return err
+}
+
+// runStage tells a walk to an audience.
+func (f *walkFlags) runStage(cmd *cobra.Command, place *place, s *story) error {
+	ctx := cmd.Context()
+	session, err := place.open(ctx, s, false)
+	if err != nil {
+		return err
+	}
+	screen, done, err := f.screen(cmd.OutOrStdout(), s.walk.Title)
+	if err != nil {
+		return err
+	}
+	if f.step > 0 {
+		if err := walk.Start(ctx, session, screen, walk.AutoOptions{From: f.step - 1}); err != nil {
+			return errors.Join(err, done())
+		}
+	}
+	if f.record == "" && !f.plain && isStage(cmd.InOrStdin(), cmd.OutOrStdout()) {
+		return tui.Run(ctx, session, tui.Options{
+			In: cmd.InOrStdin(), Out: cmd.OutOrStdout(), Environ: os.Environ(), Type: !f.noType, Speed: f.speed,
+		})
+	}
+	return errors.Join(walk.Interactive(ctx, session, screen, cmd.InOrStdin()), done())
+}
+
+// isStage reports whether there is a terminal that can show a screen.
+func isStage(in io.Reader, out io.Writer) bool {
+	for _, stream := range []any{in, out} {
+		file, ok := stream.(*os.File)
+		if !ok || !term.IsTerminal(file.Fd()) {
+			return false
+		}
+	}
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}

@@ -79,9 +79,15 @@ func awaitReady(ctx context.Context, c client.WithWatch, objects ...*unstructure
 }
 
 func awaitOne(ctx context.Context, c client.WithWatch, o *unstructured.Unstructured) error {
+	return awaitThat(ctx, c, o, func(*unstructured.Unstructured) bool { return true })
+}
+
+// awaitThat is as awaitReady, of one object for which holds must be true
+// as well.
+func awaitThat(ctx context.Context, c client.WithWatch, o *unstructured.Unstructured, holds func(*unstructured.Unstructured) bool) error {
 	last := "it does not exist"
 	for {
-		done, message, err := watchOne(ctx, c, o)
+		done, message, err := watchOne(ctx, c, o, holds)
 		if done {
 			return nil
 		}
@@ -106,9 +112,9 @@ func awaitOne(ctx context.Context, c client.WithWatch, o *unstructured.Unstructu
 	}
 }
 
-// watchOne watches one object until it is current or the watch ends, and
+// watchOne watches one object until it is current and holds, or the watch ends, and
 // returns what was last said of it.
-func watchOne(ctx context.Context, c client.WithWatch, o *unstructured.Unstructured) (done bool, message string, err error) {
+func watchOne(ctx context.Context, c client.WithWatch, o *unstructured.Unstructured, holds func(*unstructured.Unstructured) bool) (done bool, message string, err error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(o.GroupVersionKind())
 	watcher, err := c.Watch(ctx, list, client.InNamespace(o.GetNamespace()),
@@ -126,7 +132,7 @@ func watchOne(ctx context.Context, c client.WithWatch, o *unstructured.Unstructu
 		if err != nil {
 			return false, message, err
 		}
-		if current(u, result) {
+		if current(u, result) && holds(u) {
 			return true, "", nil
 		}
 		message = result.Message

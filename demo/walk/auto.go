@@ -13,19 +13,26 @@ const cleanupTime = 30 * time.Second
 // readyTime is how long the cluster may take to heal after a step failed.
 const readyTime = 30 * time.Second
 
+// AutoOptions says how a walk is done without asking. The zero value does all of it.
+type AutoOptions struct {
+	From   int    // the first step to show, counted from 0; what comes before is brought about silently
+	Events Events // is told what happens in the setup, the steps and the cleanup, beside the screen
+}
+
 // Auto does a whole walk without asking, and writes each step with its times. It stops at the first step that fails
 // and returns its *StepError. The cleanup is done in any case, also when ctx ends.
-func Auto(ctx context.Context, r *Runner, s *Screen) error {
-	w, start := r.Walk(), time.Now()
+func Auto(ctx context.Context, ses *Session, s *Screen, o AutoOptions) error {
+	w, start := ses.Walk(), time.Now()
 	s.intro(w)
-	err := s.quietly(w.Setup, func(ev Events) error { return r.Setup(ctx, ev) })
-	for i := 0; err == nil && i < len(w.Steps); i++ {
-		s.heading(&w.Steps[i], len(w.Steps))
-		if err = r.RunStep(ctx, i, s.show(true)); err != nil {
-			err = s.onceMore(ctx, r, i, err)
+	err := Start(ctx, ses, s, o)
+	for err == nil && ses.Position() < len(w.Steps) {
+		s.heading(&w.Steps[ses.Position()], len(w.Steps))
+		ev := Both(o.Events, s.show(true))
+		if err = ses.Next(ctx, ev); err != nil {
+			err = s.onceMore(ctx, ses, ev, err)
 		}
 	}
-	err = errors.Join(err, s.cleanup(ctx, r))
+	err = errors.Join(err, s.end(ctx, ses, o.Events))
 	if err != nil {
 		return err
 	}
@@ -34,23 +41,33 @@ func Auto(ctx context.Context, r *Runner, s *Screen) error {
 	return nil
 }
 
-// onceMore takes back a step that failed and does it again, when the cluster can say that it is ready. It returns
-// the first failure when that is not so, or when there would be no sense in it: a missed deadline was long enough.
-func (s *Screen) onceMore(ctx context.Context, r *Runner, i int, first error) error {
+// Start begins a session and brings about, with a line each, what comes before the first step to show.
+func Start(ctx context.Context, ses *Session, s *Screen, o AutoOptions) error {
+	if err := s.begin(ctx, ses, o.Events); err != nil {
+		return err
+	}
+	what := "brought about: "
+	if o.From < ses.Position() {
+		what = "back: "
+	}
+	return ses.GoTo(ctx, o.From, Both(o.Events, s.brief(what)))
+}
+
+// onceMore does a step that failed again, when the cluster can say that it is ready. It returns the first failure
+// when that is not so, or when there would be no sense in it: a missed deadline was long enough.
+func (s *Screen) onceMore(ctx context.Context, ses *Session, ev Events, first error) error {
 	var failed *StepError
-	if r.ready == nil || ctx.Err() != nil || !errors.As(first, &failed) || failed.Timeout > 0 || failed.missing() {
+	ready := ses.o.Runner.Ready
+	if ready == nil || ctx.Err() != nil || !errors.As(first, &failed) || failed.Timeout > 0 || failed.missing() {
 		return first
 	}
 	s.line(indent + "once more, as soon as the cluster is ready:")
 	waiting, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	if err := r.ready(waiting); err != nil {
+	if err := ready(waiting); err != nil {
 		return errors.Join(first, fmt.Errorf("wait for the cluster after that: %w", err))
 	}
-	if err := r.Undo(ctx, i, nil); err != nil {
-		return errors.Join(first, fmt.Errorf("take the step back after that: %w", err))
-	}
-	return r.RunStep(ctx, i, s.show(true))
+	return ses.Next(ctx, ev)
 }
 
 // intro writes the title and what to expect.
@@ -63,30 +80,34 @@ func (s *Screen) intro(w *Walk) {
 	s.line(s.dim.Render(about))
 }
 
-// quietly runs something of which only the end is worth a line. It does nothing when there is no section.
-func (s *Screen) quietly(section *Step, run func(Events) error) error {
-	if section == nil {
-		return nil
+// begin starts a session, of which only the end is worth a line.
+func (s *Screen) begin(ctx context.Context, ses *Session, ev Events) error {
+	w := ses.Walk()
+	if w.Setup == nil && len(ses.o.Needs) == 0 || ses.Resumed() {
+		return ses.Begin(ctx, ev)
 	}
 	s.line("")
 	start := time.Now()
-	err := run(func(ev Event) {
-		if ev.Kind == Waiting {
-			s.wait(ev.Block, ev.Text, ev.Elapsed)
-		}
-	})
-	s.result(err == nil, section.Title, time.Since(start))
+	err := ses.Begin(ctx, Both(ev, s.waiting()))
+	title := "Setup"
+	if w.Setup != nil {
+		title = w.Setup.Title
+	}
+	s.result(err == nil, title, time.Since(start))
 	return err
 }
 
-// cleanup runs the walk's cleanup, with a deadline of its own when ctx has ended already.
-func (s *Screen) cleanup(ctx context.Context, r *Runner) error {
-	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-		defer cancel()
+// end ends a session, of which only the end is worth a line.
+func (s *Screen) end(ctx context.Context, ses *Session, ev Events) error {
+	section := ses.Walk().Cleanup
+	if section == nil {
+		return ses.End(ctx, ev)
 	}
-	return s.quietly(r.Walk().Cleanup, func(ev Events) error { return r.Cleanup(ctx, ev) })
+	s.line("")
+	start := time.Now()
+	err := ses.End(ctx, Both(ev, s.waiting()))
+	s.result(err == nil, section.Title, time.Since(start))
+	return err
 }
 
 func count(n int, what string) string {

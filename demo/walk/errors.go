@@ -22,10 +22,12 @@ type StepError struct {
 	Output  string        // the end of what the command wrote
 	Elapsed time.Duration // how long it ran
 	Timeout time.Duration // the deadline that it missed; 0 when it ended by itself
+	Objects string        // which objects of the cluster are at fault, a line each; "" when that is not known
 	Err     error
 }
 
-// Error names the place and the step in its first line, then shows the command and the last lines of its output.
+// Error names the place and the step in its first line, then shows the command and the last lines of its output,
+// and the objects at fault.
 func (e *StepError) Error() string {
 	var b strings.Builder
 	where := e.Step.Title
@@ -57,6 +59,12 @@ func (e *StepError) Error() string {
 	}
 	for _, line := range lines {
 		if line != "" {
+			b.WriteString("\n    " + line)
+		}
+	}
+	if e.Objects != "" {
+		b.WriteString("\nNot ready in the cluster:")
+		for _, line := range strings.Split(strings.TrimRight(e.Objects, "\n"), "\n") {
 			b.WriteString("\n    " + line)
 		}
 	}

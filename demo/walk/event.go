@@ -37,6 +37,17 @@ type Event struct {
 // A nil Events means that the run is silent.
 type Events func(Event)
 
+// Both tells a and b, in this order; either may be nil.
+func Both(a, b Events) Events {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return func(ev Event) { a(ev); b(ev) }
+}
+
 // emitter hands on events one at a time: a command's output comes from other goroutines than the run itself.
 type emitter struct {
 	mu sync.Mutex

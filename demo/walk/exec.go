@@ -32,7 +32,7 @@ func execInGroup(interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 		cmd.Env = exported(hc.Env)
 		cmd.Dir = hc.Dir
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = hc.Stdin, hc.Stdout, hc.Stderr
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		cmd.SysProcAttr = inGroup()
 		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 		cmd.WaitDelay = killGrace
 		if err := cmd.Start(); err != nil {

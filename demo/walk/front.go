@@ -84,6 +84,7 @@ func parseFront(s *source, data *frontmatter.Data, w *Walk) {
 		case "needs":
 			w.Needs = texts(value, bad)
 			for i, n := range w.Needs {
+				w.needsAt = append(w.needsAt, [2]int{value.Content[i].Line + 1, value.Content[i].Column})
 				if !walkName.MatchString(n) {
 					bad(value.Content[i], "%q is not a walk's name: lower case letters, digits and dashes", n)
 				}

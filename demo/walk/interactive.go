@@ -6,89 +6,111 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/charmbracelet/x/term"
 )
 
 // Interactive tells a walk step by step: it shows what is said and typed, and waits for a line on in before it runs
-// it. Enter runs the step, b takes the last one back, r does it again, s brings the step about silently, q quits.
-// After a failed step, n goes on all the same. Steps that fail are shown and do not end the walk.
+// it. Enter runs the step, b takes the last one back, r does it again, s brings the step about silently, g and a
+// number go to that step, q quits. After a failed step, n goes on all the same. Steps that fail are shown and do
+// not end the walk.
 // It returns nil when the walk was told or the speaker quit, and ctx's error when it was interrupted. Quitting leaves
-// the state as it is, for a look around; the setup of the next run starts afresh.
+// the state as it is, and the next run goes on from there.
 // One read of in may be left waiting when ctx ends.
-func Interactive(ctx context.Context, r *Runner, s *Screen, in io.Reader) error {
-	w := r.Walk()
+func Interactive(ctx context.Context, ses *Session, s *Screen, in io.Reader) error {
+	w := ses.Walk()
 	s.intro(w)
-	for i := range w.Intro {
-		s.prose(&w.Intro[i])
+	if ses.Resumed() {
+		s.line(s.dim.Render(fmt.Sprintf("goes on at step %d; g 1 goes back to the start", min(ses.Position()+1, len(w.Steps)))))
+	} else {
+		s.opening(w)
 	}
-	if err := s.quietly(w.Setup, func(ev Events) error { return r.Setup(ctx, ev) }); err != nil {
+	if err := s.begin(ctx, ses, nil); err != nil {
 		return err
 	}
-	t := &teller{r: r, s: s, keys: lines(ctx, in)}
-	if f, is := in.(term.File); is && term.IsTerminal(f.Fd()) {
-		t.echo = true
-	}
+	t := &teller{ses: ses, s: s, keys: lines(ctx, in), echo: echoes(in)}
 	t.present()
-	for t.at <= len(w.Steps) {
+	for !t.over {
 		key, err := t.ask(ctx)
 		switch {
 		case err != nil:
 			return err
 		case key == "q":
-			s.line("The state stays as it is. The next run starts from the beginning.")
+			s.line("The state stays as it is. The next run goes on from here.")
 			return nil
 		}
 		t.press(ctx, key)
 	}
-	return s.cleanup(ctx, r)
+	return s.end(ctx, ses, nil)
+}
+
+// opening writes what is said before the first step.
+func (s *Screen) opening(w *Walk) {
+	for i := range w.Intro {
+		s.prose(&w.Intro[i])
+	}
+}
+
+// echoes reports whether a terminal shows what is typed, the line end included.
+func echoes(in io.Reader) bool {
+	f, is := in.(term.File)
+	return is && term.IsTerminal(f.Fd())
 }
 
 // teller is where an interactive walk is.
 type teller struct {
-	r      *Runner
-	s      *Screen
-	keys   <-chan string
-	at     int  // the step that comes next; one past the last when the walk is told, two past when it is over
-	echo   bool // the terminal shows what is typed, the line end included
-	failed bool // that step was begun and did not succeed
+	ses  *Session
+	s    *Screen
+	keys <-chan string
+	echo bool
+	over bool
 }
+
+func (t *teller) steps() []Step { return t.ses.Walk().Steps }
 
 // ask shows what can be done now and waits for a line. The end of the input is the same as q.
 func (t *teller) ask(ctx context.Context) (string, error) {
+	at, failed := t.ses.Position(), t.ses.Begun()
 	options := []string{"Enter run"}
 	switch {
-	case t.failed:
+	case failed:
 		options = []string{"Enter try again", "n next"}
-	case t.at == len(t.r.Walk().Steps):
+	case at == len(t.steps()):
 		options = []string{"Enter finish"}
 	}
-	if t.at > 0 || t.failed {
+	if at > 0 || failed {
 		options = append(options, "b back")
 	}
-	if t.at > 0 && !t.failed {
+	if at > 0 && !failed {
 		options = append(options, "r again")
 	}
-	if t.at < len(t.r.Walk().Steps) {
+	if at < len(t.steps()) {
 		options = append(options, "s skip")
 	}
+	options = append(options, "g N go to", "q quit")
+	return t.s.ask(ctx, options, t.keys, t.echo)
+}
+
+// ask shows what can be done and waits for a line.
+func (s *Screen) ask(ctx context.Context, options []string, keys <-chan string, echo bool) (string, error) {
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	t.s.line("")
-	_, _ = fmt.Fprint(t.s.w, t.s.dim.Render("["+strings.Join(append(options, "q quit"), " · ")+"]")+" ")
+	s.line("")
+	_, _ = fmt.Fprint(s.w, s.dim.Render("["+strings.Join(options, " · ")+"]")+" ")
 	select {
 	case <-ctx.Done():
-		t.s.line("")
+		s.line("")
 		return "", ctx.Err()
-	case key, more := <-t.keys:
+	case key, more := <-keys:
 		if !more {
-			t.s.line("")
+			s.line("")
 			return "q", nil
 		}
-		if !t.echo {
-			t.s.line("")
+		if !echo {
+			s.line("")
 		}
 		return strings.ToLower(strings.TrimSpace(key)), nil
 	}
@@ -96,94 +118,72 @@ func (t *teller) ask(ctx context.Context) (string, error) {
 
 // press does what a key asks for.
 func (t *teller) press(ctx context.Context, key string) {
-	last := t.at >= len(t.r.Walk().Steps)
+	at, failed := t.ses.Position(), t.ses.Begun()
+	last := at == len(t.steps())
+	letter, number, _ := strings.Cut(key, " ")
 	switch {
 	case key == "" && last:
-		t.at++
-	case key == "", key == "r" && t.failed:
-		t.run(ctx, t.at, t.s.show(t.many()))
+		t.over = true
+	case key == "", key == "r" && failed:
+		t.done(ctx, t.ses.Next(ctx, t.s.show(t.many(at))))
 	case key == "s" && !last:
-		t.run(ctx, t.at, func(ev Event) {
-			if ev.Kind == Waiting {
-				t.s.wait(ev.Block, ev.Text, ev.Elapsed)
-			}
-			if ev.Kind == StepEnd {
-				t.s.result(ev.Err == nil, "skipped: "+ev.Step.Title, ev.Elapsed)
-			}
-		})
-	case key == "n" && t.failed:
-		t.at, t.failed = t.at+1, false
+		t.done(ctx, t.ses.Next(ctx, t.s.brief("skipped: ")))
+	case key == "n" && failed:
+		t.ses.Pass()
 		t.present()
-	case key == "r" && t.at > 0:
-		t.at, t.failed = t.at-1, true
-		t.s.heading(&t.r.Walk().Steps[t.at], len(t.r.Walk().Steps))
-		t.run(ctx, t.at, t.s.show(true))
-	case key == "b" && t.failed:
-		t.back(ctx, t.at)
-	case key == "b" && t.at > 0:
-		t.back(ctx, t.at-1)
+	case key == "r" && at > 0:
+		if err := t.ses.Back(ctx, t.s.brief("back: ")); err != nil {
+			t.done(ctx, err)
+			return
+		}
+		t.s.heading(&t.steps()[at-1], len(t.steps()))
+		t.done(ctx, t.ses.Next(ctx, t.s.show(true)))
+	case key == "b" && (failed || at > 0):
+		t.done(ctx, t.ses.Back(ctx, t.s.brief("back: ")))
+	case strings.HasPrefix(letter, "g"):
+		n, err := strconv.Atoi(strings.TrimSpace(key[1:]))
+		if err != nil || n < 1 || n > len(t.steps())+1 {
+			t.s.line(fmt.Sprintf("There is no step %q: g 1 to g %d go to a step.", strings.TrimSpace(letter[1:]+number), len(t.steps())))
+			return
+		}
+		what := "brought about: "
+		if n-1 <= at {
+			what = "back: "
+		}
+		t.done(ctx, t.ses.GoTo(ctx, n-1, t.s.brief(what)))
 	default:
 		t.s.line("There is no " + key + " here.")
 	}
 }
 
-// run does step i; what a failed try has left is taken back first, so that a second one starts where the first did.
-func (t *teller) run(ctx context.Context, i int, ev Events) {
-	if t.failed && !t.undo(ctx, i) {
-		return
-	}
-	t.failed = true
-	if err := t.r.RunStep(ctx, i, ev); err != nil {
-		t.fail(ctx, err)
-		return
-	}
-	t.at, t.failed = i+1, false
-	t.present()
-}
-
-// back takes step i back and shows it again.
-func (t *teller) back(ctx context.Context, i int) {
-	if !t.undo(ctx, i) {
-		return
-	}
-	t.at, t.failed = i, false
-	t.present()
-}
-
-func (t *teller) undo(ctx context.Context, i int) bool {
-	step := &t.r.Walk().Steps[i]
-	if len(step.Undo()) == 0 {
-		return true
-	}
-	back := *step
-	back.Title = "back: " + step.Title
-	err := t.s.quietly(&back, func(ev Events) error { return t.r.Undo(ctx, i, ev) })
+// done shows how it went, and what comes now.
+func (t *teller) done(ctx context.Context, err error) {
 	if err != nil {
-		t.at, t.failed = i, true
-		t.fail(ctx, err)
+		t.s.fail(ctx, err)
+		return
 	}
-	return err == nil
+	t.present()
 }
 
 // fail shows why a step failed. An interruption is no news to the one who made it.
-func (t *teller) fail(ctx context.Context, err error) {
+func (s *Screen) fail(ctx context.Context, err error) {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return
 	}
 	what, details, _ := strings.Cut(err.Error(), "\n")
-	t.s.line("")
+	s.line("")
 	for _, text := range wrap(what, screenWidth) {
-		t.s.line(t.s.bad.Render(text))
+		s.line(s.bad.Render(text))
 	}
 	if details != "" {
-		t.s.line(details)
+		s.line(details)
 	}
 }
 
-// many reports whether the next step has so many commands that each is shown again when it runs.
-func (t *teller) many() bool {
+// many reports whether step i has so many commands that each is shown again when it runs.
+func (t *teller) many(i int) bool {
 	n := 0
-	for _, b := range t.r.Walk().Steps[t.at].with(Change, Look) {
+	for _, b := range t.steps()[i].with(Change, Look) {
 		n += len(b.Commands)
 	}
 	return n > 1
@@ -191,30 +191,44 @@ func (t *teller) many() bool {
 
 // present shows the next step: what is said, what will be typed, and what is waited for.
 func (t *teller) present() {
-	w := t.r.Walk()
-	if t.at >= len(w.Steps) {
+	at := t.ses.Position()
+	if at == len(t.steps()) {
 		t.s.line("")
-		t.s.line(t.s.good.Render("The end: " + count(len(w.Steps), "step") + " told."))
+		t.s.line(t.s.good.Render("The end: " + count(at, "step") + " told."))
 		return
 	}
-	step := &w.Steps[t.at]
-	t.s.heading(step, len(w.Steps))
+	t.s.present(&t.steps()[at], len(t.steps()), true)
+}
+
+// present shows what is said in a step and, with typed, its commands.
+func (s *Screen) present(step *Step, total int, typed bool) {
+	s.heading(step, total)
 	for i := range step.Blocks {
 		b := &step.Blocks[i]
-		switch b.Role {
-		case Prose:
-			t.s.prose(b)
-		case Listing:
-			t.s.line("")
-			for _, text := range strings.Split(strings.TrimRight(b.Text, "\n"), "\n") {
-				t.s.line(indent + text)
-			}
-		case Change, Look:
-			t.s.line("")
-			for j := range b.Commands {
-				t.s.typed(&b.Commands[j])
-			}
+		switch {
+		case b.Role == Prose:
+			s.prose(b)
+		case b.Role == Listing:
+			s.listing(b)
+		case typed && (b.Role == Change || b.Role == Look):
+			s.commands(b)
 		}
+	}
+}
+
+// commands writes a block's commands as they are typed.
+func (s *Screen) commands(b *Block) {
+	s.line("")
+	for j := range b.Commands {
+		s.typed(&b.Commands[j])
+	}
+}
+
+// listing writes a block as it stands.
+func (s *Screen) listing(b *Block) {
+	s.line("")
+	for _, text := range strings.Split(strings.TrimRight(b.Text, "\n"), "\n") {
+		s.line(indent + text)
 	}
 }
 

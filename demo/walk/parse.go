@@ -2,6 +2,8 @@ package walk
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -19,6 +21,7 @@ func Parse(name string, src []byte) (*Walk, error) {
 	// Both kinds of line ends give the same lines and columns.
 	src = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
 	p := &reader{source: newSource(name, src), walk: &Walk{File: name}, ids: map[string]int{}}
+	p.walk.Hash = fmt.Sprintf("%x", sha256.Sum256(src))
 	p.walk.Name = strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))
 	if !walkName.MatchString(p.walk.Name) {
 		p.errorf(1, 1, "%q is not a walk's name: name the file with lower case letters, digits and dashes", p.walk.Name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"time"
@@ -34,9 +35,9 @@ type Runner struct {
 	walk   *Walk
 	dir    string
 	shell  *interp.Runner
-	goHome *syntax.Stmt // cd "$WALK_DIR"
+	start  map[string]expand.Variable // the shell's variables before the first command
+	goHome *syntax.Stmt               // cd "$WALK_DIR"
 	out    *tap
-	ready  func(context.Context) error
 }
 
 // NewRunner makes the shell for a walk. It fails when the work folder is not there.
@@ -48,7 +49,7 @@ func NewRunner(w *Walk, o Options) (*Runner, error) {
 	// A question on the terminal would hang the show, and so would a pager.
 	env := append([]string{"GIT_TERMINAL_PROMPT=0", "GIT_PAGER=cat", "PAGER=cat"}, o.Env...)
 	env = append(env, "WALK_DIR="+dir)
-	r := &Runner{walk: w, dir: dir, out: &tap{}, ready: o.Ready}
+	r := &Runner{walk: w, dir: dir, out: &tap{}}
 	r.shell, err = interp.New(
 		interp.Env(expand.ListEnviron(env...)),
 		interp.Dir(dir),
@@ -63,6 +64,10 @@ func NewRunner(w *Walk, o Options) (*Runner, error) {
 		return nil, fmt.Errorf("walk %s: make its shell: %w", w.Name, err)
 	}
 	r.goHome = cd.Stmts[0]
+	if err := r.shell.Run(context.Background(), r.goHome); err != nil {
+		return nil, fmt.Errorf("walk %s: go to the work folder %s: %w", w.Name, dir, err)
+	}
+	r.start = maps.Clone(r.shell.Vars)
 	return r, nil
 }
 
@@ -161,6 +166,9 @@ func (r *Runner) command(ctx context.Context, step *Step, b *Block, c *Command, 
 	err := r.shell.Run(limited, c.stmt)
 	stop()
 	output := r.out.close()
+	if output == "" {
+		output = r.out.lastLine() // a check may say first what it then waits for
+	}
 	if err != nil || limited.Err() != nil {
 		failed := &StepError{File: r.walk.File, Step: step, Block: b, Command: c, Output: output, Elapsed: time.Since(start)}
 		switch {

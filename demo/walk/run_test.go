@@ -23,16 +23,32 @@ const testDeadline = 30 * time.Second
 
 func newRunner(t *testing.T, src string) (r *Runner, dir string) {
 	t.Helper()
+	ses, dir := newSession(t, src)
+	return ses.runner, dir
+}
+
+// newSession makes a session that keeps its progress beside its work folder.
+func newSession(t *testing.T, src string) (ses *Session, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	return openSession(t, src, SessionOptions{Runner: testOptions(dir), File: filepath.Join(t.TempDir(), "progress.json")}), dir
+}
+
+func testOptions(dir string) Options {
+	return Options{Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, Dir: dir}
+}
+
+func openSession(t *testing.T, src string, o SessionOptions) *Session {
+	t.Helper()
 	w, err := Parse("test.md", []byte(src))
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir = t.TempDir()
-	r, err = NewRunner(w, Options{Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, Dir: dir})
+	ses, err := Open(testContext(t), w, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r, dir
+	return ses
 }
 
 // oneStep is a walk with one step of a change, a check and an undo.
@@ -103,7 +119,7 @@ func TestFailureNamesThePlace(t *testing.T) {
 			"test.md:8: step 1, One: exit status 3 after T\n    $ sh -c 'echo bad >&2; exit 3'\n    bad"},
 		{"not found", "no-such-program", "true",
 			"test.md:7: step 1, One: command not found (exit status 127) after T\n    $ no-such-program\n    \"no-such-program\": executable file not found in $PATH"},
-		{"check", "true", "echo not yet; false", "test.md:10: step 1, One: exit status 1 after T\n    $ false"},
+		{"check", "true", "echo not yet; false", "test.md:10: step 1, One: exit status 1 after T\n    $ false\n    not yet"},
 		{"exit", "exit 4", "true", "test.md:7: step 1, One: exit status 4 after T\n    $ exit 4"},
 		{"slow", "while true; do :; done", "true", "test.md:7: step 1, One: not done after T\n    $ while true; do :; done"},
 	}
@@ -206,9 +222,9 @@ func TestAutoGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, dir := newRunner(t, string(src))
+	ses, dir := newSession(t, string(src))
 	var out bytes.Buffer
-	if err := Auto(testContext(t), r, NewScreen(&out, []string{"TERM=xterm-256color"})); err != nil {
+	if err := Auto(testContext(t), ses, NewScreen(&out, []string{"TERM=xterm-256color"}), AutoOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "auto.golden", out.String())
@@ -239,9 +255,9 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestAutoFailure(t *testing.T) {
-	r, dir := newRunner(t, oneStep("touch it; false", "true", "rm it")+"## Cleanup\n```sh\ntouch clean\n```\n")
+	ses, dir := newSession(t, oneStep("touch it; false", "true", "rm it")+"## Cleanup\n```sh\ntouch clean\n```\n")
 	var out bytes.Buffer
-	err := Auto(testContext(t), r, NewScreen(&out, nil))
+	err := Auto(testContext(t), ses, NewScreen(&out, nil), AutoOptions{})
 	if err == nil || !errors.Is(err, interp.ExitStatus(1)) || !strings.Contains(out.String(), "✗ touch it") {
 		t.Errorf("error %v, output\n%s", err, &out)
 	}
@@ -251,8 +267,8 @@ func TestAutoFailure(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(testContext(t))
 	cancel()
-	r, dir = newRunner(t, oneStep("true", "true", "true")+"## Cleanup\n```sh\ntouch clean\n```\n")
-	if err := Auto(ctx, r, NewScreen(&out, nil)); !errors.Is(err, context.Canceled) {
+	ses, dir = newSession(t, oneStep("true", "true", "true")+"## Cleanup\n```sh\ntouch clean\n```\n")
+	if err := Auto(ctx, ses, NewScreen(&out, nil), AutoOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "clean")); err != nil {
@@ -270,14 +286,14 @@ func TestAutoOnceMore(t *testing.T) {
 		"no program": {"no-such-program", "healed", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, dir := newRunner(t, oneStep(tt.change, "test -e it", "rm it"))
+			ses, dir := newSession(t, oneStep(tt.change, "test -e it", "rm it"))
 			asked := 0
-			r.ready = func(context.Context) error {
+			ses.o.Runner.Ready = func(context.Context) error {
 				asked++
 				return os.WriteFile(filepath.Join(dir, tt.ready), nil, 0o600)
 			}
 			var out bytes.Buffer
-			err := Auto(testContext(t), r, NewScreen(&out, nil))
+			err := Auto(testContext(t), ses, NewScreen(&out, nil), AutoOptions{})
 			if (err == nil) != tt.heals || asked > 1 {
 				t.Errorf("asked %d times, error %v, output\n%s", asked, err, &out)
 			}

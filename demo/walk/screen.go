@@ -25,7 +25,7 @@ type Screen struct {
 	tty     bool
 	cut     func() int // where lines of output end on a terminal; 0 = nowhere
 	partial string     // output that has no line end yet
-	waiting bool       // the cursor stands on a line that is written anew
+	waits   bool       // the cursor stands on a line that is written anew
 	said    string     // what the check was last seen waiting for
 	saidAt  time.Duration
 
@@ -63,6 +63,9 @@ func NewScreen(out io.Writer, environ []string) *Screen {
 	}
 	return s
 }
+
+// Record has everything that the screen shows written to w too, with colours.
+func (s *Screen) Record(w io.Writer) { s.w = io.MultiWriter(s.w, w) }
 
 // line writes one line. A show goes on when its terminal does not take a line, so that is no error.
 func (s *Screen) line(text string) {
@@ -146,7 +149,7 @@ func (s *Screen) wait(b *Block, last string, elapsed time.Duration) {
 		spent := "  " + seconds(elapsed)
 		s.clearWaiting()
 		_, _ = fmt.Fprint(s.w, s.dim.Render(ansi.Truncate(text, screenWidth-len(spent), "…")+spent))
-		s.waiting = true
+		s.waits = true
 		return
 	}
 	if text == s.said && elapsed < s.saidAt+10*time.Second {
@@ -157,11 +160,17 @@ func (s *Screen) wait(b *Block, last string, elapsed time.Duration) {
 }
 
 func (s *Screen) clearWaiting() {
-	if s.waiting {
+	if s.waits {
 		_, _ = fmt.Fprint(s.w, "\r"+ansi.EraseEntireLine)
-		s.waiting = false
+		s.waits = false
 	}
 }
+
+// Commands is the Events that shows commands as they run, what they write, and which checks hold.
+func (s *Screen) Commands() Events { return s.show(true) }
+
+// Checks is the Events that shows what is waited for, and which checks hold.
+func (s *Screen) Checks() Events { return s.show(false) }
 
 // show is the Events of a screen. Commands are written as they run when typed is true.
 func (s *Screen) show(typed bool) Events {
@@ -187,6 +196,26 @@ func (s *Screen) show(typed bool) Events {
 			if check || ev.Err != nil {
 				s.result(ev.Err == nil, ev.Block.Name(), ev.Elapsed)
 			}
+		}
+	}
+}
+
+// waiting is the Events of something of which only what it waits for is shown.
+func (s *Screen) waiting() Events {
+	return func(ev Event) {
+		if ev.Kind == Waiting {
+			s.wait(ev.Block, ev.Text, ev.Elapsed)
+		}
+	}
+}
+
+// brief is the Events of a step of which only the end is worth a line, with what is done to it in front.
+func (s *Screen) brief(what string) Events {
+	waiting := s.waiting()
+	return func(ev Event) {
+		waiting(ev)
+		if ev.Kind == StepEnd {
+			s.result(ev.Err == nil, what+ev.Step.Title, ev.Elapsed)
 		}
 	}
 }

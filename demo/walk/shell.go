@@ -75,3 +75,9 @@ func parseShell(s *source, b *Block, first int, indents []int) {
 		s.errorf(b.Line, 1, "the block has no command")
 	}
 }
+
+// moves reports whether the command only goes to another folder.
+func (c *Command) moves() bool {
+	call, is := c.stmt.Cmd.(*syntax.CallExpr)
+	return is && len(call.Assigns) == 0 && len(call.Args) > 0 && call.Args[0].Lit() == "cd"
+}

@@ -13,6 +13,7 @@ import (
 type Walk struct {
 	Name     string        // the file's name without its folder and ending, such as "gitops"
 	File     string        // the name given to Parse; errors show it
+	Hash     string        // of the file's text: another text is another walk
 	Title    string        // the first heading
 	Needs    []string      // names of walks whose end state this one builds on
 	Duration time.Duration // about how long it takes on stage; 0 when not said
@@ -21,6 +22,14 @@ type Walk struct {
 	Setup    *Step         // brought about silently before the first step; nil when there is none
 	Steps    []Step        // at least one
 	Cleanup  *Step         // run when the walk is over, also after a failure; nil when there is none
+
+	needsAt [][2]int // line and column of each of Needs
+}
+
+// NeedError is a mistake in the i-th of Needs, at its place in the file.
+func (w *Walk) NeedError(i int, msg string) *SyntaxError {
+	at := w.needsAt[i]
+	return &SyntaxError{File: w.File, Line: at[0], Col: at[1], Msg: msg}
 }
 
 // Step is one heading with what is said and done under it.

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk"
+)
+
+// learning is the file that names the walk being learnt, for check, hint and solve in another shell.
+func (p *place) learning() string { return p.dir("learning") + ".walk" }
+
+// runLearn lets somebody do a walk in a shell of their own.
+func (f *walkFlags) runLearn(cmd *cobra.Command, o *options, place *place, s *story) error {
+	ctx := cmd.Context()
+	session, err := place.open(ctx, s, false)
+	if err != nil {
+		return err
+	}
+	arg := s.arg
+	if strings.ContainsAny(arg, "/.") {
+		if arg, err = filepath.Abs(arg); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(place.learning(), []byte(arg+"\n"), 0o600); err != nil {
+		return fmt.Errorf("noting which walk is learnt: %w", err)
+	}
+	dir, err := syntax.Quote(place.dir(s.walk.Name), syntax.LangPOSIX)
+	if err != nil {
+		return fmt.Errorf("naming the walk's folder: %w", err)
+	}
+	err = walk.Learn(ctx, session, walk.NewScreen(cmd.OutOrStdout(), os.Environ()), cmd.InOrStdin(), []string{
+		`eval "$(fluxdemo env` + place.flag() + `)"`,
+		"cd " + dir,
+		"fluxdemo clone" + place.flag() + " fleet",
+	})
+	if !session.Started() { // it is over
+		err = errors.Join(err, os.Remove(place.learning()))
+	}
+	return err
+}
+
+// learnt opens the walk that args name, or the one that is being learnt.
+func (o *options) learnt(ctx context.Context, args []string) (*story, *walk.Session, error) {
+	p, err := o.place(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	arg := ""
+	if len(args) > 0 {
+		arg = args[0]
+	} else {
+		raw, err := os.ReadFile(p.learning())
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, usageError{fmt.Errorf("no walk is being learnt; `fluxdemo walk NAME --learn%s` starts one", p.flag())}
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		arg = strings.TrimSpace(string(raw))
+	}
+	s, err := loadStory(arg)
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	session, err := p.open(ctx, s, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !session.Started() {
+		return nil, nil, usageError{fmt.Errorf("the walk %s was not begun; `fluxdemo walk %s --learn%s` begins it", s.walk.Name, arg, p.flag())}
+	}
+	return s, session, nil
+}
+
+// newLearnVerb makes a verb that acts on the step which the learner is at.
+func newLearnVerb(o *options, use, short, long string, run func(cmd *cobra.Command, session *walk.Session, screen *walk.Screen) error) *cobra.Command {
+	return &cobra.Command{
+		Use:               use + " [NAME]",
+		Short:             short,
+		Long:              long,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions(walkNames(), cobra.ShellCompDirectiveDefault),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, session, err := o.learnt(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			steps := s.walk.Steps
+			if session.Position() == len(steps) {
+				fmt.Fprintf(out, "All %d steps of %s are done.\n", len(steps), s.walk.Name)
+				return nil
+			}
+			step := &steps[session.Position()]
+			fmt.Fprintf(out, "%d/%d %s\n", step.Number, len(steps), step.Title)
+			if err := run(cmd, session, walk.NewScreen(out, os.Environ())); err != nil {
+				return err
+			}
+			if at := session.Position(); at >= step.Number && at < len(steps) {
+				fmt.Fprintf(out, "Next: %s\n", steps[at].Title)
+			}
+			return nil
+		},
+	}
+}
+
+func newCheck(o *options) *cobra.Command {
+	return newLearnVerb(o, "check", "Check the step that you are learning",
+		"Waits for the state that the step of `fluxdemo walk NAME --learn` leads to, and\nmarks the step as done. It fails if the state is not there in time.",
+		func(cmd *cobra.Command, session *walk.Session, screen *walk.Screen) error {
+			return session.Complete(cmd.Context(), screen.Checks())
+		})
+}
+
+func newHint(o *options) *cobra.Command {
+	return newLearnVerb(o, "hint", "Show a hint for the step that you are learning",
+		"Shows the hint of the step that `fluxdemo walk NAME --learn` is at.",
+		func(cmd *cobra.Command, session *walk.Session, screen *walk.Screen) error {
+			if !screen.Hint(&session.Walk().Steps[session.Position()]) {
+				fmt.Fprintln(cmd.OutOrStdout(), "There is no hint for this step; `fluxdemo solve` does it.")
+			}
+			return nil
+		})
+}
+
+func newSolve(o *options) *cobra.Command {
+	return newLearnVerb(o, "solve", "Do the step that you are learning",
+		"Takes back what was done of the step that `fluxdemo walk NAME --learn` is at,\nthen runs its commands and shows them.",
+		func(cmd *cobra.Command, session *walk.Session, screen *walk.Screen) error {
+			return session.Next(cmd.Context(), screen.Commands())
+		})
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func newWalkLint() *cobra.Command {
+	return &cobra.Command{
+		Use:   "lint FILE...",
+		Short: "Find the mistakes in walks, with their places",
+		Long: `Reads walks and prints every mistake as file:line:column: what is wrong.
+The exit code is 2 if there is one. It needs no cluster.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			bad := false
+			for _, arg := range args {
+				s, err := loadStory(arg)
+				if err != nil {
+					bad = true
+					fmt.Fprintln(cmd.OutOrStdout(), err)
+					continue
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d steps, no mistakes\n", s.walk.File, len(s.walk.Steps))
+			}
+			if bad {
+				return exitCode(exitUsage)
+			}
+			return nil
+		},
+	}
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/diagnose"
+	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo/walk"
+	"github.com/fluxdemo/fluxdemo/demo/walks"
+)
+
+// story is a walk with the walks that it needs, in the order in which to bring them about.
+type story struct {
+	arg   string // what the user has to type for it
+	walk  *walk.Walk
+	needs []*walk.Walk
+}
+
+// walkNames lists the walks that come with the program.
+func walkNames() []string {
+	files, err := fs.Glob(walks.Files, "*.md")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	var names []string
+	for _, file := range files {
+		names = append(names, strings.TrimSuffix(file, ".md"))
+	}
+	return names
+}
+
+// loadWalk reads the walk called name, or the file at that path.
+func loadWalk(name string) (*walk.Walk, error) {
+	if !strings.ContainsAny(name, "/.") {
+		source, err := fs.ReadFile(walks.Files, name+".md")
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no walk %q; there is: %s", name, strings.Join(walkNames(), ", "))
+		}
+		if err != nil {
+			return nil, err
+		}
+		return walk.Parse(name+".md", source)
+	}
+	source, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the walk: %w", err)
+	}
+	return walk.Parse(name, source)
+}
+
+// loadStory reads a walk and the walks that it needs.
+func loadStory(arg string) (*story, error) {
+	w, err := loadWalk(arg)
+	if err != nil {
+		return nil, err
+	}
+	s := &story{arg: arg, walk: w}
+	return s, s.need(w, arg, []string{w.Name})
+}
+
+// need adds what w needs, the first to bring about first. A walk of the user's own may need others in its folder.
+// path are the walks on the way from the story to w.
+func (s *story) need(w *walk.Walk, arg string, path []string) error {
+	for i, name := range w.Needs {
+		if slices.Contains(path, name) {
+			return w.NeedError(i, fmt.Sprintf("the walks need each other: %s, %s", strings.Join(path, ", "), name))
+		}
+		if slices.ContainsFunc(s.needs, func(other *walk.Walk) bool { return other.Name == name }) {
+			continue
+		}
+		from := name
+		if beside := filepath.Join(filepath.Dir(arg), name+".md"); strings.ContainsAny(arg, "/.") && exists(beside) {
+			from = beside
+		}
+		needed, err := loadWalk(from)
+		if err != nil {
+			var syntax *walk.SyntaxError
+			if errors.As(err, &syntax) {
+				return err
+			}
+			return w.NeedError(i, err.Error())
+		}
+		if err := s.need(needed, from, append(path, name)); err != nil {
+			return err
+		}
+		s.needs = append(s.needs, needed)
+	}
+	return nil
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
+}
+
+// shipped returns the walks that come with the program, those that others need first.
+func shipped() ([]*story, error) {
+	all := map[string]*story{}
+	for _, name := range walkNames() {
+		s, err := loadStory(name)
+		if err != nil {
+			return nil, err
+		}
+		all[name] = s
+	}
+	var order []*story
+	add := func(name string) {
+		if !slices.Contains(order, all[name]) {
+			order = append(order, all[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		for _, needed := range all[name].needs {
+			add(needed.Name)
+		}
+		add(name)
+	}
+	return order, nil
+}
+
+// place is where walks run: a running cluster, with everything that their commands need.
+type place struct {
+	o       *options
+	cluster clusters.Cluster
+	client  client.WithWatch
+	env     []string
+	git     walk.Git // nil when there is no Git host
+}
+
+func (o *options) place(ctx context.Context) (*place, error) {
+	cluster, err := o.runningCluster(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &place{o: o, cluster: cluster}
+	if p.client, err = setup.Connect(cluster.Kubeconfig()); err != nil {
+		return nil, err
+	}
+	env, err := o.environment(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	// The same commits and the same output whoever runs it: the user's own
+	// git configuration has no part in it.
+	p.env = slices.Concat(os.Environ(), env.List(), []string{
+		"GIT_AUTHOR_NAME=Demo", "GIT_AUTHOR_EMAIL=demo@localhost",
+		"GIT_COMMITTER_NAME=Demo", "GIT_COMMITTER_EMAIL=demo@localhost",
+		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "GIT_PAGER=cat",
+	})
+	urls, err := setup.FindURLs(ctx, p.client, cluster)
+	if err != nil || urls.Git == "" {
+		return p, err
+	}
+	password, err := setup.GitPassword(ctx, p.client)
+	if err != nil {
+		return nil, err
+	}
+	p.git = &fleet.Repository{
+		URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), "fleet.git"),
+		Applied: func(ctx context.Context, commit string) error {
+			return fleet.Applied(ctx, p.client, setup.FluxNamespace, setup.SyncName, commit)
+		},
+	}
+	return p, nil
+}
+
+// flag is what the user has to add to name this cluster.
+func (p *place) flag() string {
+	if p.o.name == "fluxdemo" {
+		return ""
+	}
+	return " --name " + p.o.name
+}
+
+// dir is the work folder of a walk.
+func (p *place) dir(name string) string { return filepath.Join(p.cluster.Dir(), "walks", name) }
+
+// open takes up a story, or starts it afresh.
+func (p *place) open(ctx context.Context, s *story, fresh bool) (*walk.Session, error) {
+	options := func(w *walk.Walk) (walk.Options, error) {
+		dir := p.dir(w.Name)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return walk.Options{}, fmt.Errorf("making the walk's folder: %w", err)
+		}
+		return walk.Options{Env: p.env, Dir: dir, Ready: func(ctx context.Context) error {
+			_, err := up(ctx, p.cluster, p.o.bundleDir, silent{})
+			return err
+		}}, nil
+	}
+	runner, err := options(s.walk)
+	if err != nil {
+		return nil, err
+	}
+	so := walk.SessionOptions{
+		Runner: runner, File: p.dir(s.walk.Name) + ".json", Fresh: fresh, Git: p.git,
+		Diagnose: func(ctx context.Context) string { return diagnose.Objects(ctx, p.client) },
+	}
+	for _, w := range s.needs {
+		ro, err := options(w)
+		if err != nil {
+			return nil, err
+		}
+		r, err := walk.NewRunner(w, ro)
+		if err != nil {
+			return nil, err
+		}
+		so.Needs = append(so.Needs, r)
+	}
+	return walk.Open(ctx, s.walk, so)
+}
+
+// silent is a display of steps that shows nothing.
+type silent struct{}
+
+func (silent) Start(string) func(error) { return func(error) {} }

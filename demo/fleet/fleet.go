@@ -1,0 +1,112 @@
+// Package fleet moves the demo's Git repository: it tells the head of its branch, and brings the branch back to an
+// earlier commit. A copy on this machine keeps every commit it has seen, so that the way back is there even after
+// the branch was forced elsewhere.
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-git/go-git/v6"
+	"github.com/go-git/go-git/v6/config"
+	"github.com/go-git/go-git/v6/plumbing"
+	gitclient "github.com/go-git/go-git/v6/plumbing/client"
+	githttp "github.com/go-git/go-git/v6/plumbing/transport/http"
+)
+
+// Branch is the branch that the demo's cluster follows.
+const Branch = plumbing.ReferenceName("refs/heads/main")
+
+// target is the name of the commit to bring the branch to, in the copy.
+const target = plumbing.ReferenceName("refs/heads/restore")
+
+// Repository is the demo's repository. It is used by one goroutine at a time.
+type Repository struct {
+	URL            string // for clone and push
+	User, Password string // for push; reading needs none
+	Copy           string // folder of the copy, which is made when it is not there
+	// Applied waits until the cluster has the commit, after the branch was moved; ctx is that of Restore. nil waits
+	// for nothing.
+	Applied func(ctx context.Context, commit string) error
+}
+
+// Head returns the commit of the branch, and keeps it in the copy.
+func (r *Repository) Head(ctx context.Context) (commit string, err error) {
+	copied, err := r.open()
+	if err != nil {
+		return "", err
+	}
+	remote, err := copied.Remote(git.DefaultRemoteName)
+	if err != nil {
+		return "", fmt.Errorf("open the copy of the fleet in %s: %w", r.Copy, err)
+	}
+	refs, err := remote.ListContext(ctx, &git.ListOptions{})
+	if err != nil {
+		return "", fmt.Errorf("look into %s: %w", r.URL, err)
+	}
+	for _, ref := range refs {
+		if ref.Name() != Branch {
+			continue
+		}
+		if _, err := copied.CommitObject(ref.Hash()); err == nil {
+			return ref.Hash().String(), nil
+		}
+		err := remote.FetchContext(ctx, &git.FetchOptions{
+			RefSpecs: []config.RefSpec{"+" + config.RefSpec(Branch) + ":" + config.RefSpec(Branch)},
+			Tags:     plumbing.NoTags,
+		})
+		if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
+			return "", fmt.Errorf("fetch %s: %w", r.URL, err)
+		}
+		return ref.Hash().String(), nil
+	}
+	return "", fmt.Errorf("look into %s: there is no branch %s; `fluxdemo up` repairs it", r.URL, Branch.Short())
+}
+
+// Restore moves the branch to a commit that Head returned at any time before, whatever is on it now, and waits until
+// the cluster has it.
+func (r *Repository) Restore(ctx context.Context, commit string) error {
+	copied, err := r.open()
+	if err != nil {
+		return err
+	}
+	hash := plumbing.NewHash(commit)
+	if _, err := copied.CommitObject(hash); err != nil {
+		return fmt.Errorf("bring %s back to %s: the copy in %s does not have it: %w", r.URL, commit, r.Copy, err)
+	}
+	if err := copied.Storer.SetReference(plumbing.NewHashReference(target, hash)); err != nil {
+		return fmt.Errorf("bring %s back to %s: %w", r.URL, commit, err)
+	}
+	push := &git.PushOptions{RefSpecs: []config.RefSpec{"+" + config.RefSpec(target) + ":" + config.RefSpec(Branch)}}
+	if r.User != "" {
+		push.ClientOptions = []gitclient.Option{gitclient.WithHTTPAuth(&githttp.BasicAuth{Username: r.User, Password: r.Password})}
+	}
+	if err := copied.PushContext(ctx, push); err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
+		return fmt.Errorf("bring %s back to %s: %w", r.URL, commit, err)
+	}
+	if r.Applied == nil {
+		return nil
+	}
+	return r.Applied(ctx, commit)
+}
+
+// open returns the copy, whose remote is the URL of today: a cluster that comes up again may have another port.
+func (r *Repository) open() (*git.Repository, error) {
+	copied, err := git.PlainOpen(r.Copy)
+	if errors.Is(err, git.ErrRepositoryNotExists) {
+		copied, err = git.PlainInit(r.Copy, true)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the copy of the fleet in %s: %w", r.Copy, err)
+	}
+	remote := &config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{r.URL}}
+	if now, err := copied.Remote(remote.Name); err == nil && len(now.Config().URLs) == 1 && now.Config().URLs[0] == r.URL {
+		return copied, nil
+	}
+	_ = copied.DeleteRemote(remote.Name) // not there the first time
+	if _, err := copied.CreateRemote(remote); err != nil {
+		return nil, fmt.Errorf("open the copy of the fleet in %s: %w", r.Copy, err)
+	}
+	return copied, nil
+}

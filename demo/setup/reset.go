@@ -1,0 +1,322 @@
+package setup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
+	notificationv1 "github.com/fluxcd/notification-controller/api/v1"
+	"github.com/fluxcd/pkg/apis/meta"
+	sourcev1 "github.com/fluxcd/source-controller/api/v1"
+	"github.com/go-git/go-git/v6"
+	"github.com/go-git/go-git/v6/plumbing"
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/manifests"
+)
+
+// Reset brings the demo back to how it was right after up, in place: the Git repository to its first commit, Flux to
+// what that says, and everything away that was put beside it in the demo's namespaces. It returns when Flux has
+// applied the first commit and the sample app is served. Doing it twice is no harm. What the inbox has received and
+// what the services log stays.
+func Reset(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not done after %s", timeout))
+	defer cancel()
+	c, err := Connect(cluster.Kubeconfig())
+	if err != nil {
+		return err
+	}
+	urls, err := FindURLs(ctx, c, cluster)
+	if err != nil {
+		return err
+	}
+	if urls.Git == "" {
+		return errors.New("there is no Git host in the cluster; `fluxdemo up` repairs the demo")
+	}
+	r := &resetter{client: c, cluster: cluster, urls: urls}
+	for _, step := range []struct {
+		name string
+		work func(context.Context) error
+	}{
+		{"What is not in Git", r.tidy},
+		{"First commit", r.rewind},
+		{"GitRepository and Kustomizations", r.reconcile},
+		{"Sample app", r.app},
+	} {
+		end := steps.Start(step.name)
+		err := step.work(ctx)
+		end(err)
+		if err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return nil
+}
+
+// resetter is a reset under way. It tidies up before it moves the branch and wakes Flux: one pass of each
+// Kustomization is then enough, and a pass is what takes time.
+type resetter struct {
+	client     client.WithWatch
+	cluster    clusters.Cluster
+	urls       URLs
+	repository *fleet.Repository
+	head, root string                       // the commit on the branch, and the first one
+	sync       []*unstructured.Unstructured // what Flux follows, as Git says at the first commit
+	stood      map[string]bool              // Kustomizations that were at the first commit before the branch moved
+}
+
+// tidy puts back what Flux starts from, and takes away what it does not know. These have nothing to do with each
+// other, so they happen at a time.
+func (r *resetter) tidy(ctx context.Context) (err error) {
+	if r.sync, err = manifests.Sync(); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.find(ctx) })
+	group.Go(func() error { return r.token(ctx) })
+	group.Go(func() error { return r.strangers(ctx) })
+	group.Go(func() error { return r.leftovers(ctx) })
+	return group.Wait()
+}
+
+// find looks for the first commit.
+func (r *resetter) find(ctx context.Context) error {
+	password, err := GitPassword(ctx, r.client)
+	if err != nil {
+		return err
+	}
+	r.repository = &fleet.Repository{
+		URL: r.urls.Git, User: GitUser, Password: password, Copy: filepath.Join(r.cluster.Dir(), "fleet.git"),
+	}
+	if r.head, err = r.repository.Head(ctx); err != nil {
+		return err
+	}
+	r.root, err = firstCommit(r.repository.Copy, r.head)
+	return err
+}
+
+// rewind moves the branch to its first commit, and has Flux fetch it.
+func (r *resetter) rewind(ctx context.Context) error {
+	all, err := r.kustomizations(ctx)
+	if err != nil {
+		return err
+	}
+	r.stood = map[string]bool{}
+	for _, o := range all {
+		r.stood[o.GetName()] = r.at(o)
+	}
+	if r.root != r.head {
+		if err := r.repository.Restore(ctx, r.root); err != nil {
+			return err
+		}
+	}
+	if err := r.apply(ctx, func(o *unstructured.Unstructured) bool { return !isKustomization(o) }); err != nil {
+		return err
+	}
+	now := time.Now().Format(time.RFC3339Nano)
+	source := named(sourcev1.GroupVersion.WithKind(sourcev1.GitRepositoryKind), FluxNamespace, SyncName)
+	// The Receiver's address comes from its token, which it reads only now and then.
+	receiver := named(notificationv1.GroupVersion.WithKind(notificationv1.ReceiverKind), FluxNamespace, SyncName)
+	if err := errors.Join(r.ask(ctx, source, now), r.ask(ctx, receiver, now)); err != nil {
+		return err
+	}
+	return awaitThat(ctx, r.client, source, func(o *unstructured.Unstructured) bool {
+		revision, _, _ := unstructured.NestedString(o.Object, "status", "artifact", "revision")
+		return strings.HasSuffix(revision, ":"+r.root)
+	})
+}
+
+// firstCommit returns the oldest commit from which head comes, in the copy of the repository.
+func firstCommit(copied, head string) (string, error) {
+	repository, err := git.PlainOpen(copied)
+	if err != nil {
+		return "", fmt.Errorf("opening the copy of the fleet in %s: %w", copied, err)
+	}
+	hash := plumbing.NewHash(head)
+	for {
+		commit, err := repository.CommitObject(hash)
+		if err != nil {
+			return "", fmt.Errorf("looking for the fleet's first commit: %w", err)
+		}
+		if len(commit.ParentHashes) == 0 {
+			return hash.String(), nil
+		}
+		hash = commit.ParentHashes[0]
+	}
+}
+
+// token gives the Receiver the token that the Git host has.
+func (r *resetter) token(ctx context.Context) error {
+	host, err := readSecret(ctx, r.client, DemoNamespace, "git")
+	if err != nil {
+		return err
+	}
+	data := map[string]string{"token": host["webhook-token"]}
+	now, err := newSecrets(r.client).get(ctx, FluxNamespace, "webhook-token", data)
+	if err != nil || now["token"] == data["token"] {
+		return err
+	}
+	secret := named(corev1.SchemeGroupVersion.WithKind("Secret"), FluxNamespace, "webhook-token")
+	raw, err := json.Marshal(map[string]any{"stringData": data})
+	if err != nil {
+		return err
+	}
+	if err := r.client.Patch(ctx, secret, client.RawPatch(types.MergePatchType, raw)); err != nil {
+		return fmt.Errorf("giving the Receiver its token back: %w", err)
+	}
+	return nil
+}
+
+// strangers has those of Flux's own objects go that Git does not know.
+func (r *resetter) strangers(ctx context.Context) error {
+	ours := map[string]bool{}
+	for _, o := range r.sync {
+		ours[key(o)] = true
+	}
+	kinds, err := fluxKinds(ctx, r.client)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, kind := range kinds {
+		group.Go(func() error {
+			return each(ctx, r.client, kind, []string{FluxNamespace, AppNamespace, playground}, func(o *unstructured.Unstructured) error {
+				if ours[key(o)] || managed(o) {
+					return nil
+				}
+				return remove(ctx, r.client, o)
+			})
+		})
+	}
+	return group.Wait()
+}
+
+// apply makes those objects that Flux follows, and which fit, what Git says, and has them go on if they are
+// suspended.
+func (r *resetter) apply(ctx context.Context, fits func(*unstructured.Unstructured) bool) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, o := range r.sync {
+		if !fits(o) {
+			continue
+		}
+		group.Go(func() error {
+			there := named(o.GroupVersionKind(), o.GetNamespace(), o.GetName())
+			err := r.client.Get(ctx, client.ObjectKeyFromObject(o), there)
+			if client.IgnoreNotFound(err) != nil {
+				return wrap(o, err)
+			}
+			o := o.DeepCopy()
+			o.SetLabels(there.GetLabels()) // by which Flux knows its own
+			// As kustomize-controller will, so that nothing is left for it to change.
+			err = r.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("kustomize-controller"), client.ForceOwnership)
+			if err != nil {
+				return wrap(o, err)
+			}
+			return r.resume(ctx, there)
+		})
+	}
+	return group.Wait()
+}
+
+// resume has a suspended object go on. Git says nothing about that.
+func (r *resetter) resume(ctx context.Context, o *unstructured.Unstructured) error {
+	if suspended, _, _ := unstructured.NestedBool(o.Object, "spec", "suspend"); !suspended {
+		return nil
+	}
+	return wrap(o, r.client.Patch(ctx, o, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":null}}`))))
+}
+
+// ask has Flux look at an object now.
+func (r *resetter) ask(ctx context.Context, o *unstructured.Unstructured, token string) error {
+	annotate := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, meta.ReconcileRequestAnnotation, token)
+	return wrap(o, r.client.Patch(ctx, o.DeepCopy(), client.RawPatch(types.MergePatchType, annotate)))
+}
+
+// reconcile waits until Flux has applied the first commit, after everything that was tidied up.
+func (r *resetter) reconcile(ctx context.Context) error {
+	if err := r.apply(ctx, isKustomization); err != nil {
+		return err
+	}
+	all, err := r.kustomizations(ctx)
+	if err != nil {
+		return err
+	}
+	token := time.Now().Format(time.RFC3339Nano)
+	group, groupCtx := errgroup.WithContext(ctx)
+	for _, o := range all {
+		group.Go(func() error {
+			if err := r.resume(groupCtx, o); err != nil {
+				return err
+			}
+			// The new artifact wakes it. One that stood at the first commit all the time has to be asked.
+			stood := r.stood[o.GetName()]
+			if stood {
+				if err := r.ask(groupCtx, o, token); err != nil {
+					return err
+				}
+			}
+			return awaitThat(groupCtx, r.client, o, func(o *unstructured.Unstructured) bool {
+				handled, _, _ := unstructured.NestedString(o.Object, "status", "lastHandledReconcileAt")
+				return r.at(o) && (!stood || handled >= token)
+			})
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	// What was applied last may have changed other Kustomizations, which take note of that now.
+	return awaitSync(ctx, r.client)
+}
+
+// kustomizations returns the Kustomizations of the demo.
+func (r *resetter) kustomizations(ctx context.Context) ([]*unstructured.Unstructured, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind))
+	if err := r.client.List(ctx, list, client.InNamespace(FluxNamespace)); err != nil {
+		return nil, fmt.Errorf("listing Kustomizations: %w", err)
+	}
+	var all []*unstructured.Unstructured
+	for i := range list.Items {
+		all = append(all, &list.Items[i])
+	}
+	return all, nil
+}
+
+// at tells whether a Kustomization has tried and applied the first commit.
+func (r *resetter) at(o *unstructured.Unstructured) bool {
+	for _, field := range []string{"lastAttemptedRevision", "lastAppliedRevision"} {
+		revision, _, _ := unstructured.NestedString(o.Object, "status", field)
+		if !strings.HasSuffix(revision, ":"+r.root) {
+			return false
+		}
+	}
+	return true
+}
+
+func isKustomization(o *unstructured.Unstructured) bool {
+	return o.GetKind() == kustomizev1.KustomizationKind
+}
+
+func (r *resetter) app(ctx context.Context) error {
+	if err := awaitReady(ctx, r.client, app()); err != nil {
+		return err
+	}
+	urls, err := FindURLs(ctx, r.client, r.cluster) // its Service may be a new one
+	if err != nil {
+		return err
+	}
+	return awaitPage(ctx, urls.App)
+}

@@ -1,0 +1,176 @@
+package setup
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/fluxcd/pkg/ssa"
+	"golang.org/x/sync/errgroup"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// playground is the namespace of the fleet in which everybody may try things.
+const playground = "playground"
+
+// fluxGroup is the group of the labels and annotations with which Flux and its users mark objects.
+const fluxGroup = "kustomize.toolkit.fluxcd.io/"
+
+// sweptKinds are the kinds that people put into the namespaces app and playground.
+func sweptKinds() []schema.GroupVersionKind {
+	return []schema.GroupVersionKind{
+		corev1.SchemeGroupVersion.WithKind("Secret"),
+		corev1.SchemeGroupVersion.WithKind("ConfigMap"),
+		corev1.SchemeGroupVersion.WithKind("Service"),
+		corev1.SchemeGroupVersion.WithKind("Pod"),
+		corev1.SchemeGroupVersion.WithKind("ServiceAccount"),
+		corev1.SchemeGroupVersion.WithKind("ResourceQuota"),
+		corev1.SchemeGroupVersion.WithKind("LimitRange"),
+		corev1.SchemeGroupVersion.WithKind("PersistentVolumeClaim"),
+		appsv1.SchemeGroupVersion.WithKind("Deployment"),
+		appsv1.SchemeGroupVersion.WithKind("StatefulSet"),
+		appsv1.SchemeGroupVersion.WithKind("DaemonSet"),
+		batchv1.SchemeGroupVersion.WithKind("Job"),
+		batchv1.SchemeGroupVersion.WithKind("CronJob"),
+		networkingv1.SchemeGroupVersion.WithKind("Ingress"),
+		networkingv1.SchemeGroupVersion.WithKind("NetworkPolicy"),
+		rbacv1.SchemeGroupVersion.WithKind("Role"),
+		rbacv1.SchemeGroupVersion.WithKind("RoleBinding"),
+	}
+}
+
+// leftovers removes what is in the fleet's namespaces and not in Git, and takes away from the rest what hands have
+// left on it. What of that Git says otherwise, Flux puts back.
+func (r *resetter) leftovers(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for _, kind := range sweptKinds() {
+		group.Go(func() error {
+			return each(ctx, r.client, kind, []string{AppNamespace, playground}, func(o *unstructured.Unstructured) error {
+				switch {
+				case managed(o):
+					return handBack(ctx, r.client, o)
+				case len(o.GetOwnerReferences()) > 0, o.GetName() == "kube-root-ca.crt", o.GetKind() == "ServiceAccount" && o.GetName() == "default":
+					return nil // Kubernetes's own
+				}
+				return remove(ctx, r.client, o)
+			})
+		})
+	}
+	return group.Wait()
+}
+
+// managed tells whether a Kustomization of Flux has made the object.
+func managed(o *unstructured.Unstructured) bool { return o.GetLabels()[fluxGroup+"name"] != "" }
+
+func key(o *unstructured.Unstructured) string {
+	return o.GroupVersionKind().GroupKind().String() + " " + o.GetNamespace() + "/" + o.GetName()
+}
+
+// each calls do for every object of the kind in the namespaces. A kind that is not served has none.
+func each(ctx context.Context, c client.Client, kind schema.GroupVersionKind, namespaces []string, do func(*unstructured.Unstructured) error) error {
+	for _, namespace := range namespaces {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(kind)
+		if err := c.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return fmt.Errorf("listing each %s in the namespace %s: %w", kind.Kind, namespace, err)
+		}
+		for i := range list.Items {
+			if err := do(&list.Items[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fluxKinds returns the kinds of Flux's own objects.
+func fluxKinds(ctx context.Context, c client.Client) ([]schema.GroupVersionKind, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
+	if err := c.List(ctx, list, client.MatchingLabels{"app.kubernetes.io/part-of": "flux"}); err != nil {
+		return nil, fmt.Errorf("listing Flux's CRDs: %w", err)
+	}
+	var kinds []schema.GroupVersionKind
+	for _, crd := range list.Items {
+		group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
+		kind, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "kind")
+		versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
+		for _, v := range versions {
+			if version, ok := v.(map[string]any); ok && version["storage"] == true {
+				kinds = append(kinds, schema.GroupVersionKind{Group: group, Version: fmt.Sprint(version["name"]), Kind: kind})
+			}
+		}
+	}
+	return kinds, nil
+}
+
+// handBack takes annotations with which somebody tells Flux to keep off from an object, and gives the fields that
+// hands have written to Flux, which removes those that are not in Git when it applies the object next.
+func handBack(ctx context.Context, c client.Client, o *unstructured.Unstructured) error {
+	var managers []ssa.FieldManager
+	for _, entry := range o.GetManagedFields() {
+		// Kubernetes writes too, and Flux takes care of kubectl by itself.
+		if entry.Operation == metav1.ManagedFieldsOperationUpdate && entry.Subresource == "" && !strings.HasPrefix(entry.Manager, "kube") {
+			managers = append(managers, ssa.FieldManager{Name: entry.Manager, OperationType: entry.Operation, ExactMatch: true})
+		}
+	}
+	patches, err := ssa.PatchReplaceFieldsManagers(o, managers, "kustomize-controller")
+	if err != nil {
+		return wrap(o, err)
+	}
+	for name := range o.GetAnnotations() {
+		if strings.HasPrefix(name, fluxGroup) {
+			path := "/metadata/annotations/" + strings.ReplaceAll(name, "/", "~1")
+			patches = append([]ssa.JSONPatch{{Operation: "remove", Path: path}}, patches...)
+		}
+	}
+	if len(patches) == 0 {
+		return nil
+	}
+	raw, err := json.Marshal(patches)
+	if err != nil {
+		return wrap(o, err)
+	}
+	// What Flux has removed meanwhile is as well.
+	return wrap(o, client.IgnoreNotFound(c.Patch(ctx, o, client.RawPatch(types.JSONPatchType, raw))))
+}
+
+// remove deletes an object and waits until it is gone.
+func remove(ctx context.Context, c client.WithWatch, o *unstructured.Unstructured) error {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(o.GroupVersionKind())
+	// From before the deletion, so that it cannot be missed.
+	watcher, err := c.Watch(ctx, list, client.InNamespace(o.GetNamespace()),
+		client.MatchingFieldsSelector{Selector: fields.OneTermEqualSelector("metadata.name", o.GetName())})
+	if err != nil {
+		return fmt.Errorf("watching %s: %w", key(o), err)
+	}
+	defer watcher.Stop()
+	err = c.Delete(ctx, o, client.PropagationPolicy(metav1.DeletePropagationBackground))
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("deleting %s: %w", key(o), err)
+	}
+	for event := range watcher.ResultChan() {
+		if event.Type == watch.Deleted {
+			return nil
+		}
+	}
+	return fmt.Errorf("deleting %s: it is still there: %w", key(o), context.Cause(ctx))
+}

@@ -1,0 +1,100 @@
+package wait
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/git"
+)
+
+// Webhook says which delivery of a webhook to wait for. Zero fields match everything.
+type Webhook struct {
+	Commit string // the commit that was pushed, in full
+	Status int    // what the receiver answered, such as 200
+}
+
+// DescribeDelivery returns in one line what became of a webhook.
+func DescribeDelivery(ev *git.Event) string {
+	commit := ev.Commit[:min(len(ev.Commit), 8)]
+	if ev.Error != "" {
+		return fmt.Sprintf("webhook for %s: %s", commit, ev.Error)
+	}
+	return fmt.Sprintf("webhook for %s: %s after %d ms", commit, ev.State, ev.DurationMS)
+}
+
+func (w Webhook) fits(ev *git.Event) bool {
+	return ev.Kind == git.EventDelivery && (w.Commit == "" || w.Commit == ev.Commit) && (w.Status == 0 || w.Status == ev.Status)
+}
+
+// Delivery waits until the Git host has sent a webhook that w fits, one from before the call included, and returns
+// what became of it. repository is the address to clone from. It listens to the Git host's stream of events, and
+// begins anew when the Git host was restarted. ctx carries the deadline; the error says what was delivered last.
+func Delivery(ctx context.Context, repository string, w Webhook) (*git.Event, error) {
+	base, err := url.Parse(repository)
+	if err != nil || base.Host == "" {
+		return nil, fmt.Errorf("wait for a webhook: %q is not the repository's address, such as http://127.0.0.1:30080/fleet.git", repository)
+	}
+	events := (&url.URL{Scheme: base.Scheme, Host: base.Host, Path: "/events"}).String()
+	var (
+		last  = errors.New("the Git host has delivered nothing yet")
+		found *git.Event
+	)
+	again(ctx, func() bool {
+		err := listen(ctx, events, func(ev *git.Event) bool {
+			if w.fits(ev) {
+				found = ev
+				return true
+			}
+			if ev.Kind == git.EventDelivery {
+				last = errors.New("the last one was: " + DescribeDelivery(ev))
+			}
+			return false
+		})
+		if err != nil && ctx.Err() == nil {
+			last = err
+		}
+		return found != nil
+	})
+	if found == nil {
+		return nil, fmt.Errorf("wait for a webhook of %s: %w: %w", repository, ctx.Err(), last)
+	}
+	return found, nil
+}
+
+// listen passes on the events of the stream at address until done returns true, the stream ends, or ctx does.
+func listen(ctx context.Context, address string, done func(*git.Event) bool) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the Git host answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	}
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		data, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if !ok {
+			continue
+		}
+		var ev git.Event
+		if err := json.Unmarshal([]byte(data), &ev); err != nil {
+			return fmt.Errorf("read the Git host's events: %w", err)
+		}
+		if done(&ev) {
+			return nil
+		}
+	}
+	return lines.Err()
+}

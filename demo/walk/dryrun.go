@@ -1,0 +1,24 @@
+package walk
+
+import "fmt"
+
+// DryRun writes what a walk would type and wait for, from step from (counted from 0) on, and runs nothing.
+func DryRun(w *Walk, s *Screen, from int) {
+	s.intro(w)
+	for _, name := range w.Needs {
+		s.line(s.dim.Render("needs " + name))
+	}
+	for i := from; i < len(w.Steps); i++ {
+		step := &w.Steps[i]
+		s.heading(step, len(w.Steps))
+		for _, b := range step.Actions() {
+			if b.Role == Check {
+				s.line(indent + s.dim.Render(fmt.Sprintf("… %s (at most %s)", b.Name(), b.Timeout)))
+				continue
+			}
+			for j := range b.Commands {
+				s.typed(&b.Commands[j])
+			}
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package walk
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// typist gives a learner's lines one by one, and keeps what is shown.
+type typist struct {
+	mu    sync.Mutex
+	shown bytes.Buffer
+	in    *io.PipeReader
+	keys  *io.PipeWriter
+}
+
+func newTypist() *typist {
+	in, keys := io.Pipe()
+	return &typist{in: in, keys: keys}
+}
+
+func (y *typist) Write(p []byte) (int, error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.shown.Write(p)
+}
+
+func (y *typist) text() string {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.shown.String()
+}
+
+// see waits for a text after what was seen before.
+func (y *typist) see(t *testing.T, text string) {
+	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Log(y.text())
+		}
+	}()
+	waitFor(t, text, func() bool { return strings.Contains(y.text(), text) })
+}
+
+func (y *typist) press(t *testing.T, key string) {
+	t.Helper()
+	if _, err := io.WriteString(y.keys, key+"\n"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const learnt = front + "## Make it\nMake a folder.\n```sh\nmkdir -p made/deep\ncd made\n```\n```sh check label=\"there is a folder\"\necho nobody made it; test -d \"$WALK_DIR/made\"\n```\n" +
+	"```text hint\nThink of mkdir.\n```\n```sh undo\nrm -rf \"$WALK_DIR/made\"\n```\n" +
+	"## Look at it\n```sh look\nls\n```\n```sh check label=\"it is there\"\ntest -d deep\n```\n" +
+	"## Fill it\n```sh\necho full > deep/file\n```\n```sh check label=\"it is full\"\ntest -s deep/file\n```\n```sh undo\nrm -f deep/file\n```\n" +
+	"## Cleanup\n```sh\nrm -rf made\n```\n"
+
+func TestLearn(t *testing.T) {
+	ses, dir := newSession(t, learnt)
+	y := newTypist()
+	over := make(chan error, 1)
+	go func() { over <- Learn(testContext(t), ses, NewScreen(y, nil), y.in, []string{"cd there"}) }()
+	y.see(t, "    cd there\n")
+	y.see(t, "Make a folder.")
+	y.see(t, "… there is a folder: nobody made it\n")
+	if strings.Contains(y.text(), "mkdir") {
+		t.Error("the solution is shown")
+	}
+	y.press(t, "h")
+	y.see(t, "Think of mkdir.")
+	y.press(t, "h")
+	y.see(t, "$ mkdir -p made/deep")
+	y.press(t, "x")
+	y.see(t, "There is no x here.")
+	if err := os.MkdirAll(filepath.Join(dir, "made", "deep"), 0o700); err != nil { // the learner's own hand
+		t.Fatal(err)
+	}
+	y.see(t, "✓ done: Make it")
+	y.see(t, "2/3 Look at it")
+	y.see(t, "[Enter go on · h hint · s solve · q quit]")
+	y.press(t, "")
+	y.see(t, "✓ it is there") // the walk went where the learner's folder is
+	y.see(t, "3/3 Fill it")
+	y.see(t, "… it is full")
+	y.press(t, "r")
+	y.see(t, "✓ back: Fill it")
+	y.press(t, "q")
+	if err := <-over; err != nil {
+		t.Fatal(err)
+	}
+	y.see(t, "The next run goes on from here.")
+
+	// Somebody solves it in another process while the next run waits.
+	again := openSession(t, learnt, ses.o)
+	y = newTypist()
+	go func() { over <- Learn(testContext(t), again, NewScreen(y, nil), y.in, nil) }()
+	y.see(t, "3/3 Fill it")
+	other := openSession(t, learnt, ses.o)
+	if other.Position() != 2 {
+		t.Fatalf("the other process is at %d", other.Position())
+	}
+	if err := other.Next(testContext(t), nil); err != nil {
+		t.Fatal(err)
+	}
+	y.see(t, "The end: 3 steps done.")
+	y.press(t, "")
+	if err := <-over; err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
+func TestLearnSolve(t *testing.T) {
+	ses, dir := newSession(t, learnt)
+	y := newTypist()
+	over := make(chan error, 1)
+	ctx, cancel := context.WithCancel(testContext(t))
+	go func() { over <- Learn(ctx, ses, NewScreen(y, nil), y.in, nil) }()
+	y.press(t, "s")
+	y.see(t, "$ cd made")
+	y.see(t, "✓ there is a folder")
+	y.see(t, "2/3")
+	y.press(t, "s")
+	y.see(t, "    deep\n")
+	y.see(t, "3/3")
+	cancel()
+	if err := <-over; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "made")); err != nil {
+		t.Error(err)
+	}
+}
