@@ -138,14 +138,17 @@ func (s *Screen) Hint(step *Step) bool {
 func (l *learner) wait(ctx context.Context) (key string, err error) {
 	checking, cancel := context.WithCancel(ctx)
 	defer cancel()
-	held := make(chan error, 1)
-	go func() { held <- l.untilHeld(checking) }()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		err = l.untilHeld(checking)
+	}()
 	select {
-	case err := <-held:
+	case <-over:
 		return "", err
 	case key, more := <-l.keys:
 		cancel()
-		_ = <-held // the screen and the session belong to it until then
+		<-over // the screen and the session belong to it until then
 		l.s.clearWaiting()
 		if !more {
 			return "q", nil

@@ -192,7 +192,8 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("not joined: %v", err)
 			}
 			for _, e := range joined.Unwrap() {
-				if bad := e.(*SyntaxError); bad.Line < 1 || bad.Line > lines || bad.Col < 1 || bad.Msg == "" {
+				var bad *SyntaxError
+				if !errors.As(e, &bad) || bad.Line < 1 || bad.Line > lines || bad.Col < 1 || bad.Msg == "" {
 					t.Fatalf("%+v in a file of %d lines", bad, lines)
 				}
 			}

@@ -170,7 +170,7 @@ func (c *container) once(ctx context.Context, spec *corev1.Container, image Imag
 	if err != nil {
 		return c.notStarted(spec, image, err), nil
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	p, err := process.Start(process.Spec{Path: prepared.path, Args: prepared.args, Env: prepared.env, Dir: prepared.dir, Output: log})
 	if err != nil {
 		return c.notStarted(spec, image, err), nil

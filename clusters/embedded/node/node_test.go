@@ -217,8 +217,8 @@ func TestRestartAndLogs(t *testing.T) {
 
 func TestFollowLogsToTheEnd(t *testing.T) {
 	w := newWorld(t)
-	object := w.create(newTestPod("web", serving()))
-	object = w.wait("web", "running", func(p *corev1.Pod) bool { return p.Status.Phase == corev1.PodRunning })
+	w.create(newTestPod("web", serving()))
+	object := w.wait("web", "running", func(p *corev1.Pod) bool { return p.Status.Phase == corev1.PodRunning })
 	got := make(chan string, 1)
 	go func() {
 		body, _ := w.logs("web", "main", "follow=true", pki.KubeletClient)

@@ -15,7 +15,7 @@ const (
 	hostIP = "127.0.0.1"
 	// conditionSimulated marks pods of which not all containers really run.
 	conditionSimulated corev1.PodConditionType = "fluxdemo.io/Simulated"
-	reasonSimulated                            = "Simulated"
+	reasonSimulated    string                  = "Simulated"
 )
 
 // status works out the pod's status from the state of its containers. It keeps

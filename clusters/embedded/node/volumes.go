@@ -256,7 +256,7 @@ func podReferences(pod *corev1.Pod, containers []*corev1.Container) []reference 
 	var list []reference
 	add := func(kind, name string) {
 		ref := reference{kind: kind, namespace: pod.Namespace, name: name}
-		if name != "" && !seen[ref] && !(kind == kindConfigMap && name == rootCAConfigMap) {
+		if name != "" && !seen[ref] && (kind != kindConfigMap || name != rootCAConfigMap) {
 			seen[ref] = true
 			list = append(list, ref)
 		}
