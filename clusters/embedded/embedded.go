@@ -232,13 +232,13 @@ func (c *Cluster) Down(ctx context.Context, keepData bool) error {
 		return fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
 	}
 	client, _, err := supervisor.Dial(ctx, c.dir)
+	var unanswered error
 	if err == nil {
-		if err := client.Down(ctx); err != nil {
-			return fmt.Errorf("stopping the cluster: %w", err)
-		}
+		// One that is ending anyway may not answer; what counts is its end.
+		unanswered = client.Down(ctx)
 	}
 	if err := c.awaitUnlock(ctx); err != nil {
-		return err
+		return errors.Join(err, unanswered)
 	}
 	if keepData {
 		return nil

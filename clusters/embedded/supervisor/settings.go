@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Settings is what a cluster keeps over restarts: what the user chose and
@@ -50,6 +51,9 @@ func (s Settings) save(dir string) error {
 // findPorts fills in the ports that are not known yet or are taken by now.
 // others are the settings of the other clusters of this user.
 func (s *Settings) findPorts(others []Settings) error {
+	if s.NodePorts != "" { // there was a last time
+		awaitFree(s.Port, s.ProxyPort)
+	}
 	if s.FixedPort && !portFree(s.Port) {
 		return fmt.Errorf("port %d is in use; free it or choose another with --port", s.Port)
 	}
@@ -80,6 +84,25 @@ func (s *Settings) findPorts(others []Settings) error {
 		}
 	}
 	return fmt.Errorf("no block of 100 free ports between 30000 and 32699 for NodePort Services; `fluxdemo down` clusters that you no longer need")
+}
+
+// awaitFree gives the processes of last time up to two seconds to let go of
+// their ports: after a crash of the supervisor they may just be ending. The
+// end of other parents' processes cannot be watched.
+func awaitFree(ports ...int) {
+	limit := time.NewTimer(2 * time.Second)
+	defer limit.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for _, port := range ports {
+		for !portFree(port) {
+			select {
+			case <-tick.C:
+			case <-limit.C:
+				return
+			}
+		}
+	}
 }
 
 func portFree(port int) bool {

@@ -93,6 +93,7 @@ func Run(ctx context.Context, o Options, listening func()) error {
 	if err := s.start(ctx); err != nil {
 		s.shutdown()
 		s.progress.add(failure(err))
+		control.downDone()
 		control.awaitTold()
 		control.drain()
 		return err
