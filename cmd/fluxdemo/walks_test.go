@@ -201,9 +201,7 @@ func same(before, after string) error {
 func TestWalksInAnyOrder(t *testing.T) {
 	d := sharedDemo(t)
 	names := walkNames()
-	slices.Reverse(names) // what --all does is the other way round
-	names = append(names, names...)
-	rand.Shuffle(len(names)/2, func(i, j int) { names[i], names[j] = names[j], names[i] })
+	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	t.Log("in the order ", names)
 	for _, name := range names {
 		if out := d.must(t, "walk", name, "--auto"); strings.Contains(out, "✗") || strings.Contains(out, "once more") {
