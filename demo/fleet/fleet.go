@@ -7,6 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"time"
 
 	"github.com/go-git/go-git/v6"
 	"github.com/go-git/go-git/v6/config"
@@ -31,8 +34,32 @@ type Repository struct {
 	Applied func(ctx context.Context, commit string) error
 }
 
-// Head returns the commit of the branch, and keeps it in the copy.
+// patience is how long the Git host may be away, as it is while it is started again after a crash.
+const patience = 15 * time.Second
+
+// Head returns the commit of the branch, and keeps it in the copy. A Git host that does not answer is asked again for a
+// while: a server that is not there cannot be watched.
 func (r *Repository) Head(ctx context.Context) (commit string, err error) {
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		commit, err = r.head(ctx)
+		if _, away := errors.AsType[net.Error](err); !away && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return commit, err
+		}
+		select {
+		case <-ctx.Done():
+			return "", err
+		case <-limit.C:
+			return "", err
+		case <-tick.C:
+		}
+	}
+}
+
+func (r *Repository) head(ctx context.Context) (commit string, err error) {
 	copied, err := r.open()
 	if err != nil {
 		return "", err
