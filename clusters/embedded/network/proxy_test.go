@@ -411,7 +411,7 @@ func TestNotAProxyRequest(t *testing.T) {
 // TestGit clones and pushes with the real git, the way Flux and the user do.
 func TestGit(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not installed")
+		t.Fatal("git is not installed; `make deps` installs it")
 	}
 	where, err := exec.Command("git", "--exec-path").Output()
 	if err != nil {
@@ -419,7 +419,7 @@ func TestGit(t *testing.T) {
 	}
 	cgiPath := filepath.Join(strings.TrimSpace(string(where)), "git-http-backend")
 	if _, err := os.Stat(cgiPath); err != nil {
-		t.Skip("git http-backend is not installed")
+		t.Fatal("git has no http-backend; `make deps` installs git with it")
 	}
 	root := t.TempDir()
 	var output bytes.Buffer

@@ -163,7 +163,7 @@ func TestTriesUntilPortOpens(t *testing.T) {
 	c.awaitWaiter(t, "fluxdemo/git")
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		t.Skipf("the port was taken meanwhile: %v", err)
+		t.Fatalf("the port was taken meanwhile: %v", err)
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(w, r.Body)
