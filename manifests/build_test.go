@@ -93,7 +93,7 @@ func checkDeployment(t *testing.T, text string) {
 
 // TestClusterPaths: each Flux Kustomization points to a folder that is there, builds, and waits for no other.
 func TestClusterPaths(t *testing.T) {
-	for _, name := range []string{"apps", "infrastructure"} {
+	for _, name := range []string{"apps"} {
 		raw, err := os.ReadFile("fleet/clusters/demo/" + name + ".yaml")
 		if err != nil {
 			t.Fatal(err)

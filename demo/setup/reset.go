@@ -86,6 +86,7 @@ func (r *resetter) tidy(ctx context.Context) (err error) {
 	group.Go(func() error { return r.find(ctx) })
 	group.Go(func() error { return r.token(ctx) })
 	group.Go(func() error { return r.strangers(ctx) })
+	group.Go(func() error { return r.resumeAll(ctx) })
 	group.Go(func() error { return r.leftovers(ctx) })
 	return group.Wait()
 }
@@ -239,6 +240,21 @@ func (r *resetter) resume(ctx context.Context, o *unstructured.Unstructured) err
 	return wrap(o, r.client.Patch(ctx, o, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":null}}`))))
 }
 
+// resumeAll has all Kustomizations go on before the branch moves: one that is suspended leaves what it has applied
+// behind when it is removed.
+func (r *resetter) resumeAll(ctx context.Context) error {
+	all, err := r.kustomizations(ctx)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		if err := r.resume(ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ask has Flux look at an object now.
 func (r *resetter) ask(ctx context.Context, o *unstructured.Unstructured, token string) error {
 	annotate := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, meta.ReconcileRequestAnnotation, token)
@@ -258,9 +274,6 @@ func (r *resetter) reconcile(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	for _, o := range all {
 		group.Go(func() error {
-			if err := r.resume(groupCtx, o); err != nil {
-				return err
-			}
 			// The new artifact wakes it. One that stood at the first commit all the time has to be asked.
 			stood := r.stood[o.GetName()]
 			if stood {
