@@ -180,7 +180,7 @@ func (f *walkFlags) runAuto(cmd *cobra.Command, place *place, stories []*story) 
 }
 
 func autoOne(ctx context.Context, place *place, s *story, screen *walk.Screen, o walk.AutoOptions) error {
-	session, err := place.open(ctx, s, true)
+	session, err := place.open(ctx, s, walk.SessionOptions{Fresh: true})
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func autoOne(ctx context.Context, place *place, s *story, screen *walk.Screen, o
 // runStage tells a walk to an audience.
 func (f *walkFlags) runStage(cmd *cobra.Command, place *place, s *story) error {
 	ctx := cmd.Context()
-	session, err := place.open(ctx, s, false)
+	session, err := place.open(ctx, s, walk.SessionOptions{Rejoin: true})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func (p *place) learning() string { return p.dir("learning") + ".walk" }
 // runLearn lets somebody do a walk in a shell of their own.
 func (f *walkFlags) runLearn(cmd *cobra.Command, o *options, place *place, s *story) error {
 	ctx := cmd.Context()
-	session, err := place.open(ctx, s, false)
+	session, err := place.open(ctx, s, walk.SessionOptions{})
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (o *options) learnt(ctx context.Context, args []string) (*story, *walk.Sess
 	if err != nil {
 		return nil, nil, usageError{err}
 	}
-	session, err := p.open(ctx, s, false)
+	session, err := p.open(ctx, s, walk.SessionOptions{})
 	if err != nil {
 		return nil, nil, err
 	}

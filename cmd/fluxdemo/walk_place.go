@@ -187,8 +187,8 @@ func (p *place) flag() string {
 // dir is the work folder of a walk.
 func (p *place) dir(name string) string { return filepath.Join(p.cluster.Dir(), "walks", name) }
 
-// open takes up a story, or starts it afresh.
-func (p *place) open(ctx context.Context, s *story, fresh bool) (*walk.Session, error) {
+// open takes up a story. How says whether it starts afresh or comes back to where it was; the rest of it is filled in.
+func (p *place) open(ctx context.Context, s *story, how walk.SessionOptions) (*walk.Session, error) {
 	options := func(w *walk.Walk) (walk.Options, error) {
 		dir := p.dir(w.Name)
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -203,10 +203,8 @@ func (p *place) open(ctx context.Context, s *story, fresh bool) (*walk.Session, 
 	if err != nil {
 		return nil, err
 	}
-	so := walk.SessionOptions{
-		Runner: runner, File: p.dir(s.walk.Name) + ".json", Fresh: fresh, Git: p.git,
-		Diagnose: func(ctx context.Context) string { return diagnose.Objects(ctx, p.client) },
-	}
+	how.Runner, how.File, how.Git = runner, p.dir(s.walk.Name)+".json", p.git
+	how.Diagnose = func(ctx context.Context) string { return diagnose.Objects(ctx, p.client) }
 	for _, w := range s.needs {
 		ro, err := options(w)
 		if err != nil {
@@ -216,9 +214,9 @@ func (p *place) open(ctx context.Context, s *story, fresh bool) (*walk.Session, 
 		if err != nil {
 			return nil, err
 		}
-		so.Needs = append(so.Needs, r)
+		how.Needs = append(how.Needs, r)
 	}
-	return walk.Open(ctx, s.walk, so)
+	return walk.Open(ctx, s.walk, how)
 }
 
 // silent is a display of steps that shows nothing.

@@ -30,6 +30,9 @@ func Interactive(ctx context.Context, ses *Session, s *Screen, in io.Reader) err
 	if err := s.begin(ctx, ses, nil); err != nil {
 		return err
 	}
+	if ses.Rejoined() {
+		s.line(s.dim.Render(movedNote))
+	}
 	t := &teller{ses: ses, s: s, keys: lines(ctx, in), echo: echoes(in)}
 	t.present()
 	for !t.over {
@@ -45,6 +48,9 @@ func Interactive(ctx context.Context, ses *Session, s *Screen, in io.Reader) err
 	}
 	return s.end(ctx, ses, nil)
 }
+
+// movedNote is said when a walk is taken up and finds the fleet elsewhere.
+const movedNote = "Somebody has moved the fleet since; it is back where this walk was."
 
 // opening writes what is said before the first step.
 func (s *Screen) opening(w *Walk) {

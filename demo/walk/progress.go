@@ -23,6 +23,9 @@ type progress struct {
 	Done  []before `json:"done"`            // the steps that are done, in order
 	Begun *before  `json:"begun,omitempty"` // the step after them, when it was begun and is not done
 	Shell snapshot `json:"shell"`           // the shell as it is now
+	// Commit is the head of the fleet's branch as the last of Done, or the last step back, has left it; "" when that is
+	// not known.
+	Commit string `json:"commit,omitempty"`
 }
 
 // before is what a step is taken back to.

@@ -33,6 +33,9 @@ type SessionOptions struct {
 	Git Git
 	// Needs are runners of the walks whose end state this one builds on, in the order in which to bring it about.
 	Needs []*Runner
+	// Rejoin brings the fleet back to where the walk was when progress is taken up and somebody has moved it since,
+	// another walk for example. Not for learners: they may push while no session is open.
+	Rejoin bool
 	// Diagnose says in a few lines which objects are at fault after a step failed, "" when it finds none; nil for
 	// walks without a cluster. ctx carries a deadline.
 	Diagnose func(ctx context.Context) string
@@ -57,6 +60,7 @@ type Session struct {
 	store    store
 	p        progress
 	ready    bool // Begin was called
+	rejoined bool // Begin has brought the fleet back
 	position atomic.Int64
 	begun    atomic.Bool
 }
@@ -106,7 +110,7 @@ func (s *Session) Begin(ctx context.Context, ev Events) error {
 	return s.locked(ctx, func() error {
 		if s.Resumed() {
 			s.ready = true
-			return nil
+			return s.rejoin(ctx)
 		}
 		for _, r := range s.o.Needs {
 			if err := whole(ctx, r); err != nil {
@@ -119,6 +123,26 @@ func (s *Session) Begin(ctx context.Context, ev Events) error {
 		s.p.Set, s.ready, s.p.Shell = true, true, s.runner.snapshot()
 		return s.save()
 	})
+}
+
+// Rejoined reports whether Begin found the fleet elsewhere and has brought it back.
+func (s *Session) Rejoined() bool { return s.rejoined }
+
+// rejoin brings the fleet back to where the last step has left it. A step that was begun needs no help: it is taken back
+// before anything else happens.
+func (s *Session) rejoin(ctx context.Context) error {
+	if !s.o.Rejoin || s.o.Git == nil || s.p.Begun != nil || s.p.Commit == "" {
+		return nil
+	}
+	head, err := s.o.Git.Head(ctx)
+	if err == nil && head != s.p.Commit {
+		s.rejoined = true
+		err = s.o.Git.Restore(ctx, s.p.Commit)
+	}
+	if err != nil {
+		return fmt.Errorf("bring the fleet back to where this walk was: %w", err)
+	}
+	return nil
 }
 
 // whole does a walk silently, but for its cleanup.
@@ -212,7 +236,7 @@ func (s *Session) Pass() {
 		return
 	}
 	// A progress that cannot be kept now is reported by what is done next.
-	_ = s.pass(s.p.Begun)
+	_ = s.pass(s.p.Begun, "")
 }
 
 // Complete waits as Check does, and passes the step. When another process has passed it meanwhile, there is nothing
@@ -234,7 +258,7 @@ func (s *Session) Complete(ctx context.Context, ev Events) error {
 			return nil
 		}
 		s.follow(ctx, at)
-		return s.pass(s.p.Begun)
+		return s.passAt(ctx)
 	})
 }
 
@@ -337,7 +361,19 @@ func (s *Session) next(ctx context.Context, ev Events) error {
 	if err := s.runner.RunStep(ctx, i, s.keep(ev)); err != nil {
 		return s.explain(ctx, err)
 	}
-	return s.pass(s.p.Begun)
+	return s.passAt(ctx)
+}
+
+// passAt notes that the step at Position is done, and where it has left the fleet.
+func (s *Session) passAt(ctx context.Context) error {
+	commit := ""
+	if s.o.Git != nil {
+		var err error
+		if commit, err = s.o.Git.Head(ctx); err != nil {
+			return fmt.Errorf("note the fleet's commit after the step: %w", err)
+		}
+	}
+	return s.pass(s.p.Begun, commit)
 }
 
 // keep notes the shell after each command that changes something: a step that is killed in the middle is undone by
@@ -354,12 +390,12 @@ func (s *Session) keep(ev Events) Events {
 	}
 }
 
-// pass notes that the step at Position is done.
-func (s *Session) pass(b *before) error {
+// pass notes that the step at Position is done, and that the fleet is at commit then.
+func (s *Session) pass(b *before, commit string) error {
 	if b == nil {
 		b = &before{Step: s.Walk().Steps[s.Position()].ID, Shell: s.runner.snapshot()}
 	}
-	s.p.Done, s.p.Begun, s.p.Shell = append(s.p.Done, *b), nil, s.runner.snapshot()
+	s.p.Done, s.p.Begun, s.p.Shell, s.p.Commit = append(s.p.Done, *b), nil, s.runner.snapshot(), commit
 	return s.save()
 }
 
@@ -400,7 +436,7 @@ func (s *Session) undo(ctx context.Context, ev Events) error {
 	if err := s.runner.restore(b.Shell); err != nil {
 		return err
 	}
-	s.p.Begun, s.p.Shell = nil, b.Shell
+	s.p.Begun, s.p.Shell, s.p.Commit = nil, b.Shell, b.Commit
 	return s.save()
 }
 

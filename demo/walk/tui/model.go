@@ -188,6 +188,9 @@ func (m *model) done(err error) tea.Cmd {
 	case begin:
 		if m.pos > 0 {
 			m.note = "Taken up where it stopped. To start from the beginning: g 1"
+			if m.session.Rejoined() {
+				m.note = "Somebody has moved the fleet since. It is back where this was."
+			}
 			m.show(m.pos)
 		}
 	case back, goTo, skip:

@@ -24,6 +24,8 @@ type Session interface {
 	Position() int
 	// Begin brings about what the walk starts from, unless it goes on where it was interrupted.
 	Begin(context.Context, walk.Events) error
+	// Rejoined reports whether Begin found the fleet moved by somebody, and has brought it back.
+	Rejoined() bool
 	// Next runs the step at Position.
 	Next(context.Context, walk.Events) error
 	// Back takes back the step before Position, or what a failed one at Position has left.

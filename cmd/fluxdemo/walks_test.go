@@ -1,0 +1,184 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// stateKinds are the objects that walks and people change.
+const stateKinds = "gitrepositories.source.toolkit.fluxcd.io,kustomizations.kustomize.toolkit.fluxcd.io," +
+	"receivers.notification.toolkit.fluxcd.io,providers.notification.toolkit.fluxcd.io,alerts.notification.toolkit.fluxcd.io," +
+	"deployments.apps,services,configmaps,secrets,resourcequotas,limitranges"
+
+// state is what a walk can change, in a form that two moments can be compared by: each object as somebody wrote it,
+// the revisions that Flux has applied, and the commit of the fleet.
+func state(t *testing.T, d *demo) map[string]string {
+	t.Helper()
+	state := map[string]string{"main": head(t, d)}
+	for _, namespace := range []string{"flux-system", "app", "playground"} {
+		var list struct{ Items []map[string]any }
+		out := d.kubectl(t, "-n", namespace, "get", stateKinds, "-o", "json")
+		if err := json.Unmarshal([]byte(out), &list); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range list.Items {
+			meta, _ := o["metadata"].(map[string]any)
+			facts := map[string]any{"labels": meta["labels"], "data": o["data"], "spec": o["spec"]}
+			notes := map[string]any{}
+			annotations, _ := meta["annotations"].(map[string]any)
+			for name, value := range annotations {
+				switch name {
+				case "reconcile.fluxcd.io/requestedAt", "deployment.kubernetes.io/revision":
+					// How often somebody asked is not a state.
+				default:
+					notes[name] = value
+				}
+			}
+			facts["annotations"] = notes
+			status, _ := o["status"].(map[string]any)
+			if o["kind"] == "Kustomization" {
+				facts["applied"] = status["lastAppliedRevision"]
+			}
+			text, err := json.Marshal(facts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			state[fmt.Sprintf("%s %s/%s", o["kind"], namespace, meta["name"])] = string(text)
+		}
+	}
+	return state
+}
+
+// same compares two states and names each difference.
+func same(t *testing.T, before, after map[string]string) {
+	t.Helper()
+	names := maps.Clone(before)
+	maps.Copy(names, after)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if before[name] != after[name] {
+			t.Errorf("%s was\n\t%s\nand is\n\t%s", name, or(before[name], "not there"), or(after[name], "not there"))
+		}
+	}
+}
+
+func or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// press runs a walk in plain lines with some keys typed, and goes on where the run before has left off.
+func press(t *testing.T, d *demo, keys, walk string) string {
+	t.Helper()
+	r := d.run(nil, "/bin/sh", "-c", fmt.Sprintf("printf '%s' | fluxdemo walk %s", keys, walk))
+	if r.code != 0 || strings.Contains(r.stdout, "✗") {
+		t.Fatal(r)
+	}
+	return r.stdout
+}
+
+// TestWalksBack takes back each step of each walk, and looks whether back means back. Every key is pressed in a process
+// of its own, so that each step is a resumption as well.
+func TestWalksBack(t *testing.T) {
+	d := sharedDemo(t)
+	for _, name := range walkNames() {
+		story, err := loadStory(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.sub(t, name, func(t *testing.T) {
+			press(t, d, `g 1\nq\n`, name)
+			for i, step := range story.walk.Steps {
+				before := state(t, d)
+				out := press(t, d, `\nb\nq\n`, name)
+				if !strings.Contains(out, "✓ back: "+step.Title) {
+					t.Fatalf("step %d was not taken back:\n%s", i+1, out)
+				}
+				same(t, before, state(t, d))
+				if t.Failed() {
+					t.Fatalf("that was step %d, %s:\n%s", i+1, step.Title, out)
+				}
+				press(t, d, `\nq\n`, name)
+			}
+			press(t, d, `\n`, name) // cleans up
+		})
+	}
+	await(t, healTime, "all is well", d.healthy)
+}
+
+// TestWalksInAnyOrder does all walks without a second try, in an order that nobody has thought of.
+func TestWalksInAnyOrder(t *testing.T) {
+	d := sharedDemo(t)
+	before := tree(t, d)
+	names := walkNames()
+	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	t.Logf("the order: %s", strings.Join(names, ", "))
+	for _, name := range names {
+		d.sub(t, name, func(t *testing.T) { d.must(t, "walk", name, "--auto") })
+	}
+	if after := tree(t, d); after != before {
+		t.Errorf("the repository holds %s after the walks, %s before", after, before)
+	}
+	await(t, healTime, "all is well", d.healthy)
+}
+
+// TestReset makes a mess such as a workshop leaves, and resets.
+func TestReset(t *testing.T) {
+	d := sharedDemo(t)
+	d.must(t, "reset")
+	before := state(t, d)
+	dir := clone(t, d, "mess")
+	edit(t, dir+"/apps/base/app/deployment.yaml", "replicas: 1", "replicas: lots")
+	d.git(t, dir, "commit", "-q", "-a", "-m", "A mistake")
+	d.git(t, dir, "push", "-q")
+	d.kubectl(t, "-n", "flux-system", "wait", "kustomization/apps", "--for=condition=Ready=False", "--timeout=60s")
+	for _, mess := range []string{
+		"-n flux-system patch kustomization apps --type=merge -p {\"spec\":{\"suspend\":true}}",
+		"-n flux-system patch receiver flux-system --type=merge -p {\"spec\":{\"events\":[\"ping\"]}}",
+		"-n flux-system patch gitrepository flux-system --type=merge -p {\"spec\":{\"suspend\":true}}",
+		"-n app scale deployment app --replicas=3",
+		"-n app annotate deployment app kustomize.toolkit.fluxcd.io/reconcile=disabled",
+		"-n app create configmap guest --from-literal=hello=there",
+		"-n playground create deployment guest --image=nginx",
+		"-n playground delete limitrange playground",
+	} {
+		d.kubectl(t, strings.Fields(mess)...)
+	}
+	if now := state(t, d); maps.Equal(before, now) {
+		t.Fatal("the mess is not seen: nothing would be tested")
+	}
+	d.must(t, "reset")
+	same(t, before, state(t, d))
+	await(t, healTime, "all is well", d.healthy)
+	if r := d.fluxdemo("reset"); r.code != 0 { // twice is no harm
+		t.Error(r)
+	}
+	same(t, before, state(t, d))
+}
+
+// TestResumedAfterAnother goes on with a walk after another one has moved the fleet.
+func TestResumedAfterAnother(t *testing.T) {
+	d := sharedDemo(t)
+	press(t, d, `g 4\nq\n`, "gitops") // the app is tomato
+	painted := state(t, d)
+	d.must(t, "walk", "principles", "--auto")
+	if now := head(t, d); now == painted["main"] {
+		t.Fatal("the other walk has not moved the fleet: nothing would be tested")
+	}
+	out := press(t, d, `q\n`, "gitops")
+	if !strings.Contains(out, "moved") {
+		t.Errorf("nobody says that the fleet was moved:\n%s", out)
+	}
+	same(t, painted, state(t, d))
+	press(t, d, `g 11\n\n`, "gitops")
+	if _, err := os.Stat(d.cluster() + "/walks/gitops.json"); !os.IsNotExist(err) {
+		t.Errorf("the progress is still there: %v", err)
+	}
+}
