@@ -33,6 +33,7 @@ type options struct {
 	peers    bool
 	pushes   int
 	runs     int
+	rounds   int
 	pace     time.Duration // a push starts this long after the one before, at the earliest
 	idle     time.Duration
 	jsonFile string
@@ -55,6 +56,7 @@ func sections(o options) []section {
 		{"peers", o.peers, measurePeers},
 		{"push", true, measurePush},
 		{"idle", true, measureIdle},
+		{"walks", true, measureWalks},
 		{"build", false, measureBuild},
 	}
 }
@@ -96,10 +98,11 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.SetOutput(errOut)
 	flags.StringVar(&o.fluxdemo, "fluxdemo", filepath.Join("bin", "fluxdemo"), "`path` of the program to measure")
 	flags.StringVar(&o.bundle, "bundle", filepath.Join("build", "bundle"), "`folder` of the bundle")
-	flags.StringVar(&only, "only", "", "measure only these, comma separated: help, start, peers, push, idle, build")
+	flags.StringVar(&only, "only", "", "measure only these, comma separated: help, start, peers, push, idle, walks, build")
 	flags.BoolVar(&o.peers, "peers", false, "build kwokctl and measure it as well")
 	flags.IntVar(&o.pushes, "pushes", 50, "how many pushes")
 	flags.IntVar(&o.runs, "runs", 3, "how often a cluster is brought up")
+	flags.IntVar(&o.rounds, "rounds", 1, "how often all walks are done: in order, in reverse, in any order, and so on")
 	flags.DurationVar(&o.pace, "pace", 2*time.Second, "time from one push to the next, at least")
 	flags.DurationVar(&o.idle, "idle", time.Minute, "how long the idle cluster is watched")
 	flags.StringVar(&o.jsonFile, "json", "", "write the report as JSON to this `file`")
@@ -114,8 +117,8 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	if o.output != "" && o.output != "json" {
 		return o, fmt.Errorf("-o %s: only json is there", o.output)
 	}
-	if o.runs < 1 || o.pushes < 1 || o.idle <= 0 || o.pace < 0 {
-		return o, errors.New("-runs, -pushes, -idle and -pace must be above zero")
+	if o.runs < 1 || o.rounds < 1 || o.pushes < 1 || o.idle <= 0 || o.pace < 0 {
+		return o, errors.New("-runs, -rounds, -pushes, -idle and -pace must be above zero")
 	}
 	for _, s := range sections(o) {
 		if s.always || s.name == "peers" && o.peers {
