@@ -121,6 +121,7 @@ func carries(from, to Target) []string {
 		{Trigger, (from == User || isKind(from, "Receiver")) && (to.role() == source || to.role() == applier) || from == User && to == Flux},
 		{Fetch, (from == Git || from == Registry) && (to.role() == source || to == Flux)},
 		{Artifact, from.role() == source && to.role() == applier},
+		{Depend, isKind(from, "Kustomization") && isKind(to, "Kustomization")},
 		{Apply, applies(from) && workload(to)},
 		{Drift, applies(from) && from != Git && workload(to)},
 		{Change, from == User && workload(to)},

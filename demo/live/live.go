@@ -40,6 +40,7 @@ const (
 	Trigger  = "trigger"  // Receiver or user to an object: the request to look now
 	Fetch    = "fetch"    // git or registry to a source: what is stored as an artifact
 	Artifact = "artifact" // a source to a Kustomization or HelmRelease: an artifact that it builds from
+	Depend   = "depend"   // Kustomization to Kustomization: the first is ready, so the second, which waits for it, may go on
 	Apply    = "apply"    // Kustomization or HelmRelease to kubernetes: a revision's manifests
 	Drift    = "drift"    // the same: what was changed by hand and is put back
 	Change   = "change"   // user to kubernetes: a change by hand of what Flux manages

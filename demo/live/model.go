@@ -185,6 +185,9 @@ func (m *model) reconciling(t Target, old, o *unstructured.Unstructured, seen ti
 		r.builds++
 		r.fetched = revision
 		m.pulse(Pulse{From: sourceOf(o), To: t, What: Artifact, Revision: revision, Evidence: evidence}, seen)
+		for _, d := range dependencies(o) {
+			m.pulse(Pulse{From: d, To: t, What: Depend, Revision: revision, Evidence: "it goes on, so what it depends on is ready"}, seen)
+		}
 	}
 	if applied := revisionOfObject(o); applied != "" && applied != revisionOfObject(old) {
 		m.apply(t, o, applied, "", "it says: Applied revision", seen)
@@ -279,6 +282,22 @@ func sourceOf(o *unstructured.Unstructured) Target {
 		return ObjectTarget(ref["kind"], namespace, ref["name"])
 	}
 	return ""
+}
+
+// dependencies are what a Kustomization waits for.
+func dependencies(o *unstructured.Unstructured) []Target {
+	list, _, _ := unstructured.NestedSlice(o.Object, "spec", "dependsOn")
+	var all []Target
+	for _, each := range list {
+		d, _ := each.(map[string]any)
+		name, _ := d["name"].(string)
+		namespace, _ := d["namespace"].(string)
+		if namespace == "" {
+			namespace = o.GetNamespace()
+		}
+		all = append(all, ObjectTarget(o.GetKind(), namespace, name))
+	}
+	return all
 }
 
 // managed takes an object that a Kustomization manages, of any kind, which is new (before is nil) or has changed.

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/fluxdemo/fluxdemo/demo/diagram"
+	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/demo/live"
+	"github.com/fluxdemo/fluxdemo/demo/setup"
+)
+
+func newDiagram(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "diagram",
+		Short: "Run a plain flowchart: each node a Kustomization",
+		Args:  cobra.NoArgs,
+		RunE:  help,
+	}
+	cmd.AddCommand(newDiagramRun(o), newDiagramClean(o))
+	return cmd
+}
+
+func newDiagramRun(o *options) *cobra.Command {
+	var output string
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "run FILE[#N]",
+		Short: "Turn a flowchart into Kustomizations that wait for each other",
+		Long: `Turns a mermaid flowchart into Kustomizations, one for each node. What an arrow
+points to waits for where it comes from (dependsOn). They are pushed to the
+demo's Git repository, and Flux applies them in that order. Run it again after
+a change: what the diagram no longer has, Flux removes.
+
+  fluxdemo diagram run plan.mmd      a file that is nothing but a diagram
+  fluxdemo diagram run deck.md#2     the second diagram of a deck
+  fluxdemo diagram clean             take them away again`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkOutput(output, "json"); err != nil {
+				return err
+			}
+			plan, err := diagram.Load(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			return o.withRunner(cmd, timeout, func(ctx context.Context, r *diagram.Runner) error {
+				done, err := r.Run(ctx, plan)
+				if err != nil {
+					return err
+				}
+				return printDone(cmd.OutOrStdout(), done, output == "json")
+			})
+		},
+	}
+	addOutput(cmd, &output, "json")
+	addDiagramTimeout(cmd, &timeout)
+	return cmd
+}
+
+func newDiagramClean(o *options) *cobra.Command {
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "clean [NAME...]",
+		Short: "Take away what diagram run has made",
+		Long: `Takes the diagrams out of the demo's Git repository, all of them or those that
+are named, and waits until Flux has removed what it made of them. The name of a
+diagram is its file's; for one of several in a file, its number stands behind
+that: deck-2.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.withRunner(cmd, timeout, func(ctx context.Context, r *diagram.Runner) error {
+				gone, err := r.Clean(ctx, args)
+				if err != nil {
+					return err
+				}
+				if len(gone) == 0 {
+					fmt.Fprintln(cmd.ErrOrStderr(), "There was nothing to clean.")
+				}
+				for _, name := range gone {
+					fmt.Fprintln(cmd.OutOrStdout(), name)
+				}
+				return nil
+			})
+		},
+	}
+	addDiagramTimeout(cmd, &timeout)
+	return cmd
+}
+
+func addDiagramTimeout(cmd *cobra.Command, timeout *time.Duration) {
+	cmd.Flags().DurationVar(timeout, "timeout", 5*time.Minute, "how long to wait for Flux")
+}
+
+// withRunner has work done on the running cluster.
+func (o *options) withRunner(cmd *cobra.Command, timeout time.Duration, work func(context.Context, *diagram.Runner) error) error {
+	ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+	defer cancel()
+	cluster, err := o.runningCluster(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := setup.Connect(cluster.Kubeconfig())
+	if err != nil {
+		return err
+	}
+	urls, err := setup.FindURLs(ctx, c, cluster)
+	if err != nil {
+		return err
+	}
+	if urls.Git == "" {
+		return errors.New("the Git host is not there; `fluxdemo up` repairs it")
+	}
+	password, err := setup.GitPassword(ctx, c)
+	if err != nil {
+		return err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", cluster.Kubeconfig())
+	if err != nil {
+		return fmt.Errorf("reading the cluster's kubeconfig: %w; `fluxdemo up` writes it", err)
+	}
+	watcher, err := live.Start(ctx, live.Options{Config: config, GitURL: urls.Git, InboxURL: urls.Inbox})
+	if err != nil {
+		return err
+	}
+	if err := watcher.Synced(ctx); err != nil {
+		return err
+	}
+	steps := newStepPrinter(cmd.ErrOrStderr())
+	defer steps.close()
+	return work(ctx, &diagram.Runner{
+		Fleet: &fleet.Repository{
+			URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), "fleet.git"),
+		},
+		Client: c, Live: watcher, Steps: steps,
+	})
+}
+
+// printDone prints the nodes in the order in which they were ready.
+func printDone(out io.Writer, done []diagram.Done, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(map[string]any{"nodes": done})
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NODE\tKUSTOMIZATION\tAFTER\tREADY")
+	for _, d := range done {
+		after := strings.Join(d.After, ",")
+		if after == "" {
+			after = "-"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%.1f s\n", d.ID, d.Kustomization, after, d.Seconds)
+	}
+	return w.Flush()
+}

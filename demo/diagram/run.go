@@ -1,0 +1,182 @@
+package diagram
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
+	"github.com/go-git/go-billy/v6"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/demo/live"
+	"github.com/fluxdemo/fluxdemo/demo/setup"
+)
+
+// Runner runs diagrams on a cluster.
+type Runner struct {
+	Fleet *fleet.Repository
+	// Client reads which Kustomizations there are.
+	Client client.Reader
+	// Live follows the cluster, and has seen it (live.Watcher.Synced).
+	Live *live.Watcher
+	// Steps are told of the push and of each node.
+	Steps clusters.Steps
+}
+
+// Done is a node that Flux has applied.
+type Done struct {
+	Node
+	// Revision is what it has, ReadyAfter how long after the push it was ready.
+	Revision   string        `json:"revision"`
+	ReadyAfter time.Duration `json:"-"`
+	Seconds    float64       `json:"readyAfterSeconds"`
+}
+
+// Run pushes the plan, and waits until Flux has applied all of it. It returns the nodes in the order in which they were
+// ready. A step of a node begins when those that it waits for are ready. ctx carries a deadline; the error then says
+// which node is not ready, and why.
+func (r *Runner) Run(ctx context.Context, p *Plan) ([]Done, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	states, events := r.Live.Subscribe(ctx)
+	end := r.Steps.Start("Push")
+	began := time.Now()
+	commit, err := r.Fleet.Change(ctx, "Run the diagram "+p.Name, p.write)
+	end(err)
+	if err != nil {
+		return nil, fmt.Errorf("run the diagram %s: %w", p.Name, err)
+	}
+	run := &progress{plan: p, commit: commit, began: began, steps: r.Steps, last: map[live.Target]live.State{}, ends: map[string]func(error){}}
+	for _, s := range states {
+		run.last[s.Target] = s
+	}
+	run.look(began)
+	for len(run.done) < len(p.Nodes) {
+		e, ok := <-events
+		if !ok {
+			err := fmt.Errorf("run the diagram %s: %s (%w)", p.Name, run.waitsFor(), context.Cause(ctx))
+			for _, end := range run.ends {
+				end(err)
+			}
+			return run.done, err
+		}
+		if e.State != nil {
+			run.last[e.State.Target] = *e.State
+			run.look(time.Now())
+		}
+	}
+	return run.done, nil
+}
+
+// progress is a run under way.
+type progress struct {
+	plan   *Plan
+	commit string
+	began  time.Time
+	steps  clusters.Steps
+	last   map[live.Target]live.State
+	ends   map[string]func(error) // of the steps that have begun and not ended, by the node's ID
+	done   []Done
+}
+
+func (r *progress) isDone(id string) bool {
+	return slices.ContainsFunc(r.done, func(d Done) bool { return d.ID == id })
+}
+
+// look begins and ends steps, in the order of the plan.
+func (r *progress) look(now time.Time) {
+	for _, n := range r.plan.Nodes {
+		if r.isDone(n.ID) || slices.ContainsFunc(n.After, func(id string) bool { return !r.isDone(id) }) {
+			continue
+		}
+		if r.ends[n.ID] == nil {
+			r.ends[n.ID] = r.steps.Start(n.Label)
+		}
+		s := r.last[n.Target()]
+		if s.Status == live.Ready && strings.HasSuffix(s.Revision, ":"+r.commit) {
+			r.ends[n.ID](nil)
+			delete(r.ends, n.ID)
+			after := now.Sub(r.began)
+			r.done = append(r.done, Done{n, s.Revision, after, after.Seconds()})
+		}
+	}
+}
+
+// waitsFor says what the first node that is not ready says.
+func (r *progress) waitsFor() string {
+	for _, n := range r.plan.Nodes {
+		if r.isDone(n.ID) {
+			continue
+		}
+		s := r.last[n.Target()]
+		if s.Status == "" {
+			s.Status, s.Message = live.Missing, "Flux has not made it yet; is the Kustomization flux-system ready?"
+		}
+		return fmt.Sprintf("node %s, Kustomization %s, is %s: %s", n.ID, n.Kustomization, s.Status, s.Message)
+	}
+	return ""
+}
+
+// Clean takes the named plans out of the fleet, or all of them if none is named, and waits until Flux has removed what
+// it made of them. It returns their names. To name one that is not there is an error.
+func (r *Runner) Clean(ctx context.Context, wanted []string) ([]string, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	_, events := r.Live.Subscribe(ctx)
+	there := &unstructured.UnstructuredList{}
+	there.SetGroupVersionKind(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind))
+	if err := r.Client.List(ctx, there, client.InNamespace(setup.FluxNamespace), client.HasLabels{Label}); err != nil {
+		return nil, fmt.Errorf("clean: list the Kustomizations: %w", err)
+	}
+	var gone []string
+	end := r.Steps.Start("Push")
+	_, err := r.Fleet.Change(ctx, "Take the diagrams away", func(files billy.Filesystem) error {
+		all, err := names(files)
+		if err != nil {
+			return err
+		}
+		gone = wanted
+		if len(wanted) == 0 {
+			gone = all
+		}
+		for _, name := range gone {
+			if !slices.Contains(all, name) {
+				return fmt.Errorf("there is no diagram %q in it; there is: %s", name, strings.Join(all, ", "))
+			}
+			if err := erase(files, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	end(err)
+	if err != nil {
+		return nil, fmt.Errorf("clean: %w", err)
+	}
+	left := map[live.Target]bool{}
+	for _, k := range there.Items {
+		if slices.Contains(gone, k.GetLabels()[Label]) {
+			left[live.ObjectTarget(k.GetKind(), k.GetNamespace(), k.GetName())] = true
+		}
+	}
+	end = r.Steps.Start("Flux removes what it made")
+	for len(left) > 0 {
+		e, ok := <-events
+		if !ok {
+			err := fmt.Errorf("clean: %d Kustomizations are still there (%w)", len(left), context.Cause(ctx))
+			end(err)
+			return gone, err
+		}
+		if e.State != nil && e.State.Status == live.Missing {
+			delete(left, e.State.Target)
+		}
+	}
+	end(nil)
+	return gone, nil
+}
