@@ -55,8 +55,9 @@ func (w *Watcher) caches(ctx context.Context) (stop func()) {
 		ByObject: map[client.Object]cache.ByObject{
 			// Of this one Secret the path is kept, and nothing else.
 			gitSecret: {
-				Namespaces: map[string]cache.Config{"fluxdemo": {FieldSelector: fields.OneTermEqualSelector("metadata.name", "git")}},
-				Transform:  onlyHook,
+				Namespaces: map[string]cache.Config{"fluxdemo": {
+					FieldSelector: fields.OneTermEqualSelector("metadata.name", "git"), Transform: onlyHook,
+				}},
 			},
 		},
 	})
@@ -103,6 +104,7 @@ func (s *session) end() {
 				m.gone(t, seen)
 			}
 		}
+		m.health(State{Status: Ready, Message: "the API answers"}, seen)
 		select {
 		case <-s.w.synced:
 		default:

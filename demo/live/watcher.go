@@ -199,8 +199,10 @@ func (w *Watcher) watch(ctx context.Context) {
 			}
 			continue
 		}
-		w.tell(func(m *model, seen time.Time) { m.health(State{Status: Ready, Message: "the API answers"}, seen) })
-		if stop == nil {
+		if stop == nil { // it is well again once everything was listed: see session.end
+			w.tell(func(m *model, seen time.Time) {
+				m.health(State{Status: Working, Message: "the API answers, and is being read"}, seen)
+			})
 			stop = w.caches(ctx)
 		}
 		for range stream.ResultChan() { // it ends from time to time, also when all is well
