@@ -265,7 +265,7 @@ func (s *session) crdHandler() toolscache.ResourceEventHandler {
 // hookHandler takes the Secret of the Git host.
 func (s *session) hookHandler() toolscache.ResourceEventHandler {
 	return handler(func(_, secret *corev1.Secret, _ bool) {
-		path := string(secret.Data["path"])
+		path := string(secret.Data[hookKey])
 		s.w.tell(func(m *model, seen time.Time) {
 			m.hookPath = path
 			m.roles(seen)
@@ -275,7 +275,10 @@ func (s *session) hookHandler() toolscache.ResourceEventHandler {
 	})
 }
 
-// onlyHook leaves of the Git host's Secret the path that its webhooks go to.
+// hookKey is where the Git host's Secret has the address that its webhooks go to.
+const hookKey = "webhook-url"
+
+// onlyHook leaves of the Git host's Secret the path of that address. It may see an object twice.
 func onlyHook(o any) (any, error) {
 	secret, ok := o.(*corev1.Secret)
 	if !ok {
@@ -283,8 +286,8 @@ func onlyHook(o any) (any, error) {
 	}
 	kept := &corev1.Secret{}
 	kept.Namespace, kept.Name, kept.ResourceVersion, kept.UID = secret.Namespace, secret.Name, secret.ResourceVersion, secret.UID
-	if u, err := url.Parse(string(secret.Data["webhook-url"])); err == nil {
-		kept.Data = map[string][]byte{"path": []byte(u.Path)}
+	if u, err := url.Parse(string(secret.Data[hookKey])); err == nil {
+		kept.Data = map[string][]byte{hookKey: []byte(u.Path)}
 	}
 	return kept, nil
 }
