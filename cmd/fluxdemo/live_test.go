@@ -33,7 +33,7 @@ func (w *watching) settled(mark int, revision string) []live.Event {
 				done[p.From] = true
 			}
 		}
-		return len(done) == 3
+		return len(done) == w.kustomizations()
 	})
 }
 
@@ -255,7 +255,7 @@ func checkPush(t *testing.T, d *demo, w *watching, events []live.Event, revision
 		live.Push: 1, live.Webhook: 2, live.Trigger: 1, live.Fetch: 1,
 		live.Artifact: len(kustomizations), live.Apply: len(kustomizations), live.Notify: len(notices),
 	}
-	if len(kustomizations) != 3 || fmt.Sprint(count) != fmt.Sprint(want) {
+	if len(kustomizations) != w.kustomizations() || fmt.Sprint(count) != fmt.Sprint(want) {
 		t.Errorf("pulses: %v, want %v of %v\n%s", count, want, kustomizations, list(events))
 	}
 	if stored := d.kubectl(t, "-n", "flux-system", "get", "gitrepository", "flux-system", "-o=jsonpath={.status.artifact.revision}"); stored != revision {

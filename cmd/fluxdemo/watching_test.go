@@ -121,6 +121,18 @@ func (w *watching) state(target live.Target, what string, holds func(live.State)
 	return found
 }
 
+// kustomizations counts those that there are.
+func (w *watching) kustomizations() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for t, s := range w.states {
+		if strings.HasPrefix(string(t), "Kustomization/") && s.Status != live.Missing {
+			n++
+		}
+	}
+	return n
+}
+
 func is(status live.Status) func(live.State) bool {
 	return func(s live.State) bool { return s.Status == status }
 }

@@ -58,7 +58,7 @@ func TestRefused(t *testing.T) {
 		"graph LR\nA-->B\nB-->C-->A\nC-->D":      "3:6: the arrows go in a circle, and nothing in it could ever start: A → B → C → A",
 		"graph LR\nX-->A\nA-->A":                 "3:2: the arrows go in a circle, and nothing in it could ever start: A → A",
 		"graph LR\nA<-->B":                       "2:2: the arrows go in a circle, and nothing in it could ever start: A → B → A",
-		"graph LR\nA-->B-->C[Kustomization]":     "2:11: node C (Kustomization) is in the cluster anyway: this diagram is for `fluxdemo present`, which shows it live",
+		"graph LR\nA-->B-->C[Kustomization]":     "2:9: node C (Kustomization) is in the cluster anyway: this diagram is for `fluxdemo present`, which shows it live",
 		"graph LR\n":                             "1:1: the diagram has no nodes, so there is nothing to run",
 		"graph LR\nsubgraph s\nA\nB\nend\nA-->s": "6:2: the arrows go in a circle, and nothing in it could ever start: A → A",
 	} {
@@ -131,7 +131,7 @@ func TestLoad(t *testing.T) {
 	}
 	for arg, want := range map[string]string{
 		deck:                     deck + ": there are 2 diagrams in it; choose one: #1 in line 4, #2 in line 14",
-		deck + "#2":              deck + ":15:7: a node is expected here, not the end of the diagram",
+		deck + "#2":              deck + ":16:3: a node is expected here, not the end of the diagram",
 		deck + "#3":              deck + ": there is no diagram 3 in it, only 2",
 		deck + "#x":              deck + "#x: behind the # stands the number of a diagram, from 1",
 		write("none.md", "# x"):  "none.md: there is no diagram in it: a fenced block with the word mermaid",

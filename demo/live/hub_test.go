@@ -44,11 +44,11 @@ func TestSameState(t *testing.T) {
 	_, events := h.subscribe(t.Context())
 	first := time.Now()
 	h.state(State{Target: "git", Status: Ready, Since: first}, first)
+	if e := <-events; e.State.Revision != "" || e.Seq != 1 {
+		t.Errorf("first %d %+v", e.Seq, e.State)
+	}
 	h.state(State{Target: "git", Status: Ready, Since: first.Add(time.Hour)}, first)
 	h.state(State{Target: "git", Status: Ready, Revision: "new", Since: first.Add(time.Hour)}, first)
-	if e := <-events; e.State.Revision != "" {
-		t.Errorf("first %+v", e.State)
-	}
 	if e := <-events; e.State.Revision != "new" || !e.State.Since.Equal(first) || e.Seq != 2 {
 		t.Errorf("second %d %+v", e.Seq, e.State)
 	}
