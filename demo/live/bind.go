@@ -125,7 +125,7 @@ func carries(from, to Target) []string {
 		{Apply, applies(from) && workload(to)},
 		{Drift, applies(from) && from != Git && workload(to)},
 		{Change, from == User && workload(to)},
-		{Notify, (from.ofFlux() || from == Flux || from == Kubernetes) && !(from.role() == alert && to.role() == alert && isKind(from, "Provider")) &&
+		{Notify, (from.ofFlux() || from == Flux || from == Kubernetes) && (to.role() != alert || !isKind(from, "Provider")) &&
 			(to == Inbox || to == User || to.role() == alert)},
 	} {
 		if each.can {

@@ -54,7 +54,7 @@ func owned(e metav1.ManagedFieldsEntry) int {
 	if e.FieldsV1 == nil {
 		return 0
 	}
-	return bytes.Count(e.FieldsV1.Raw, []byte(`"`))
+	return bytes.Count(e.FieldsV1.GetRawBytes(), []byte(`"`))
 }
 
 // byFlux fits what kustomize-controller has applied.
@@ -72,7 +72,7 @@ func asker(o metav1.Object) string {
 	var last metav1.ManagedFieldsEntry
 	mark := fmt.Appendf(nil, `"f:%s"`, meta.ReconcileRequestAnnotation)
 	for _, e := range o.GetManagedFields() {
-		if e.FieldsV1 == nil || !bytes.Contains(e.FieldsV1.Raw, mark) {
+		if e.FieldsV1 == nil || !bytes.Contains(e.FieldsV1.GetRawBytes(), mark) {
 			continue
 		}
 		if last.Time == nil || e.Time != nil && last.Time.Before(e.Time) {
