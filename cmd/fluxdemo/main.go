@@ -12,7 +12,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 )
@@ -38,6 +40,8 @@ func main() {
 func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// It would write a stack trace to the terminal where it is not told what to do with its logs.
+	ctrllog.SetLogger(logr.Discard())
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(in)
