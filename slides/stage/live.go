@@ -14,7 +14,7 @@ type stateModel struct {
 	Message  string      `json:"message,omitempty"`
 	Revision string      `json:"revision,omitempty"`
 	Since    int64       `json:"since"` // in milliseconds since 1970
-	At       float64     `json:"at"`    // when the stage got to know, in milliseconds since 1970
+	At       float64     `json:"at"`    // when the watch has brought it, in milliseconds since 1970
 }
 
 // pulseModel is something that travelled.
@@ -24,7 +24,10 @@ type pulseModel struct {
 	What     string      `json:"what"`
 	Revision string      `json:"revision,omitempty"`
 	Object   string      `json:"object,omitempty"`
+	Evidence string      `json:"evidence,omitempty"`
 	At       float64     `json:"at"` // as in stateModel
+	// Edges are those that it travels, by the ID of their diagram.
+	Edges map[string][]int `json:"edges"`
 }
 
 func newState(st live.State, at time.Time) stateModel {
@@ -51,19 +54,19 @@ func (s *Stage) listen(ctx context.Context) {
 			if !more {
 				return
 			}
-			s.take(ev, time.Now())
+			s.take(ev)
 		}
 	}
 }
 
-func (s *Stage) take(ev live.Event, at time.Time) {
+func (s *Stage) take(ev live.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ev.State != nil {
-		s.setState(newState(*ev.State, at))
+		s.setState(newState(*ev.State, ev.Seen))
 	}
 	if p := ev.Pulse; p != nil {
-		s.send("pulse", pulseModel{p.From, p.To, p.What, p.Revision, p.Object, millis(at)})
+		s.send("pulse", pulseModel{p.From, p.To, p.What, p.Revision, p.Object, p.Evidence, millis(ev.Seen), s.talk.edges(*p)})
 	}
 }
 

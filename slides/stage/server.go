@@ -6,14 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"path"
-	"path/filepath"
 	"strconv"
 	"time"
-
-	"os"
 
 	"github.com/fluxdemo/fluxdemo/demo/live"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
@@ -43,6 +39,7 @@ func (s *Stage) routes() http.Handler {
 	mux.HandleFunc("GET /api/deck", s.getDeck)
 	mux.HandleFunc("GET /api/events", s.getEvents)
 	mux.HandleFunc("GET /api/detail", s.getDetail)
+	mux.HandleFunc("GET /api/position", func(w http.ResponseWriter, _ *http.Request) { serve.JSON(w, s.answer(nil)) })
 	mux.HandleFunc("POST /api/position", s.postPosition)
 	mux.HandleFunc("POST /api/step", s.postStep)
 	mux.HandleFunc("POST /api/clock", func(w http.ResponseWriter, _ *http.Request) {
@@ -60,41 +57,24 @@ func (s *Stage) file(w http.ResponseWriter, r *http.Request, name string) {
 
 // asset sends an image that the deck shows, and no other file.
 func (s *Stage) asset(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("name")
 	s.mu.Lock()
-	known := s.talk.assets[name]
+	d := s.talk.deck
 	s.mu.Unlock()
-	if !known {
-		http.NotFound(w, r)
-		return
-	}
-	// The root keeps links from leading out of the deck's folder.
-	root, err := os.OpenRoot(filepath.Dir(s.o.Deck))
+	file, err := d.OpenAsset(r.PathValue("name"))
 	if err != nil {
 		http.NotFound(w, r)
 		return
 	}
-	defer root.Close()
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		http.NotFound(w, r)
+		return
+	}
 	// An SVG that is opened by itself could bring scripts.
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox")
 	w.Header().Set("Cache-Control", "no-cache")
-	http.ServeFileFS(w, r, noFolders{root.FS()}, name)
-}
-
-// noFolders is a file system that opens files only.
-type noFolders struct{ fs.FS }
-
-// Open implements fs.FS.
-func (n noFolders) Open(name string) (fs.File, error) {
-	f, err := n.FS.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		f.Close()
-		return nil, fs.ErrNotExist
-	}
-	return f, nil
+	http.ServeContent(w, r, info.Name(), info.ModTime(), file)
 }
 
 func (s *Stage) getDeck(w http.ResponseWriter, _ *http.Request) {

@@ -18,9 +18,10 @@ var errInput = errors.New("bad request")
 // talk is a deck as it is told: its slides, and what each press of the key does there. It does not change; an edit of
 // the deck makes a new one.
 type talk struct {
-	slides []slide
-	assets map[string]bool // the images that the deck shows
-	model  []byte          // what browsers get to know, as JSON
+	deck     *deck.Deck
+	slides   []slide
+	bindings map[string]live.Binding // of each diagram, by its ID
+	model    []byte                  // what browsers get to know, as JSON
 }
 
 type slide struct {
@@ -39,6 +40,19 @@ const wait beat = -1
 type step struct {
 	walk  *walk.Walk
 	index int // in the walk's steps
+}
+
+// edges returns the edges that a pulse travels: their indexes, by the ID of their diagram.
+func (t *talk) edges(p live.Pulse) map[string][]int {
+	all := map[string][]int{}
+	for id, b := range t.bindings {
+		for _, e := range b.Edges {
+			if e.Travels(p) {
+				all[id] = append(all[id], e.Index)
+			}
+		}
+	}
+	return all
 }
 
 // step returns the step that a beat runs; nil when it ends a wait.
@@ -114,7 +128,7 @@ type problemModel struct {
 
 // newTalk makes a talk of a deck. Walks that find does not know are marked as coming; find may be nil.
 func newTalk(d *deck.Deck, find func(name string) (*walk.Walk, error), defaults live.Defaults) (*talk, error) {
-	t := &talk{assets: map[string]bool{}}
+	t := &talk{deck: d, bindings: map[string]live.Binding{}}
 	m := deckModel{
 		Title: d.Title,
 		Meta: metaModel{
@@ -126,15 +140,17 @@ func newTalk(d *deck.Deck, find func(name string) (*walk.Walk, error), defaults 
 	if !d.Meta.StartTime.IsZero() && !d.Meta.EndTime.IsZero() {
 		m.Meta.Start, m.Meta.End = d.Meta.StartTime.UnixMilli(), d.Meta.EndTime.UnixMilli()
 	}
-	for _, name := range d.Assets() {
-		t.assets[name] = true
-	}
 	for _, p := range d.Problems {
 		m.Problems = append(m.Problems, problemModel{p.Line, p.Col, p.Severity, p.Msg})
 	}
 	for i := range d.Slides {
 		s, sm := newSlide(&d.Slides[i], find, defaults)
 		t.slides, m.Slides = append(t.slides, s), append(m.Slides, sm)
+		for _, each := range sm.Diagrams {
+			if each.Bind != nil {
+				t.bindings[each.ID] = *each.Bind
+			}
+		}
 	}
 	var err error
 	if t.model, err = json.Marshal(m); err != nil {
@@ -149,21 +165,23 @@ func (t *talk) same(other *talk) bool { return bytes.Equal(t.model, other.model)
 func newSlide(d *deck.Slide, find func(name string) (*walk.Walk, error), defaults live.Defaults) (slide, slideModel) {
 	s := slide{id: d.ID, title: d.Title}
 	m := slideModel{
-		ID: d.ID, Title: d.Title, HTML: string(d.HTML(deck.HTMLOptions{})), Waits: d.Waits,
+		ID: d.ID, Title: d.Title, HTML: d.HTML(deck.HTMLOptions{}), Waits: d.Waits,
 		Beats: []int{}, Notes: []noteModel{}, Diagrams: []diagramModel{}, Steps: []stepModel{},
 	}
-	for _, n := range d.Notes {
-		m.Notes = append(m.Notes, noteModel{n.After, string(n.HTML)})
+	for i := range d.Notes {
+		n := &d.Notes[i]
+		m.Notes = append(m.Notes, noteModel{n.Wait, n.HTML(deck.HTMLOptions{})})
 	}
 	for i := range d.Diagrams {
 		m.Diagrams = append(m.Diagrams, newDiagram(&d.Diagrams[i], defaults))
 	}
+	m.Coming = d.Coming.Walk
 	if d.Walk.Walk != "" {
 		if s.steps = steps(d.Walk, find); s.steps == nil {
 			m.Coming = d.Walk.Walk
 		}
 	}
-	after := min(d.Walk.After, d.Waits)
+	after := min(d.Walk.Wait, d.Waits)
 	for i := range d.Waits + 1 {
 		if i == after {
 			for j := range s.steps {

@@ -107,7 +107,10 @@ export interface Pulse {
   what: string;
   revision?: string;
   object?: string;
+  evidence?: string;
   at: number;
+  /** The edges that it travels: their indexes, by the ID of their diagram. */
+  edges: Record<string, number[]>;
 }
 
 export interface TerminalText {
@@ -135,20 +138,22 @@ export interface Condition {
 
 /** A close look at one thing in the cluster. */
 export interface Detail {
-  target: string;
+  state: { target: string; status: Status; message?: string; revision?: string };
   yaml?: string;
-  conditions?: Condition[] | null;
-  events?: ClusterEvent[] | null;
-  log?: string[] | null;
+  conditions?: Condition[];
+  events?: ClusterEvent[];
   controller?: string;
+  log?: string[];
+  problem?: string;
+  parts?: { target: string; status: Status; message?: string }[];
 }
 
 export interface ClusterEvent {
-  type?: string;
-  reason?: string;
-  message?: string;
-  at?: string;
-  count?: number;
+  type: string;
+  reason: string;
+  message: string;
+  at: string;
+  count: number;
 }
 
 export interface VersionedDeck {

@@ -4,6 +4,7 @@ import { loadMermaid } from "./mermaid";
 
 /** A diagram on the page, with the parts of it that stand for something in the cluster. */
 export interface Drawing {
+  id: string;
   nodes: LiveNode[];
   edges: LiveEdge[];
 }
@@ -78,7 +79,7 @@ function place(figure: HTMLElement, id: string, text: string, diagram: Diagram, 
 }
 
 function bind(root: SVGSVGElement, id: string, diagram: Diagram, edgeIDs: string[]): Drawing {
-  const drawing: Drawing = { nodes: [], edges: [] };
+  const drawing: Drawing = { id: diagram.id, nodes: [], edges: [] };
   if (!diagram.bind) return drawing;
   for (const group of root.querySelectorAll<SVGGElement>("g.node")) {
     const target = diagram.bind.nodes[nodeID(group.id, id)];

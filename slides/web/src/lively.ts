@@ -74,8 +74,9 @@ export class Lively {
   pulse(pulse: Pulse): void {
     let count = 0;
     for (const d of this.drawings.values()) {
-      for (const e of d.edges) {
-        if (!carries(e, pulse)) continue;
+      for (const index of pulse.edges[d.id] ?? []) {
+        const e = d.edges.find((edge) => edge.binding.index === index);
+        if (!e) continue;
         run(e);
         count++;
       }
@@ -96,10 +97,10 @@ export class Lively {
   }
 
   private paint(n: LiveNode, state: State | undefined): void {
-    const status = state?.status ?? "idle";
-    if (n.group.dataset["status"] !== status) {
+    const status = state?.status;
+    if (status && n.group.dataset["status"] !== status) {
       n.group.dataset["status"] = status;
-      n.badge.replaceChildren(svg("circle", { r: 11 }), svg("path", { d: signs[status], class: "sign" }));
+      n.badge.replaceChildren(svg("circle", { r: 14 }), svg("path", { d: signs[status], class: "sign", transform: "scale(1.2)" }));
     }
     const revision = state?.revision ?? "";
     if (revision && n.group.dataset["revision"] && n.group.dataset["revision"] !== revision) flash(n.group);
@@ -111,11 +112,6 @@ export class Lively {
 /** A revision as people read it: main@sha1:1a2b3c4. */
 export function short(revision: string): string {
   return revision.replace(/(sha1:|sha256:)([0-9a-f]{7})[0-9a-f]+/, "$1$2");
-}
-
-function carries(e: LiveEdge, p: Pulse): boolean {
-  const b = e.binding;
-  return b.from === p.from && b.to === p.to && (b.carries.length === 0 || b.carries.includes(p.what));
 }
 
 function flash(group: SVGGElement): void {

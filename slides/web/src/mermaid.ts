@@ -24,7 +24,7 @@ async function start(): Promise<Mermaid> {
     document.head.append(s);
   });
   // Labels are measured when a diagram is drawn, in the font that they will have.
-  await document.fonts.load("600 18px 'Inter Variable'");
+  await document.fonts.load("600 24px 'Inter Variable'");
   const m = window.mermaid;
   if (!m) throw new Error("mermaid did not start");
   m.initialize({
@@ -32,9 +32,9 @@ async function start(): Promise<Mermaid> {
     securityLevel: "strict",
     theme: "base",
     fontFamily: "'Inter Variable', sans-serif",
-    themeVariables: { fontSize: "18px" },
+    themeVariables: { fontSize: "24px" },
     themeCSS: themeCSS,
-    flowchart: { htmlLabels: true, useMaxWidth: false, padding: 18, nodeSpacing: 50, rankSpacing: 60, wrappingWidth: 260 },
+    flowchart: { htmlLabels: true, useMaxWidth: false, padding: 16, nodeSpacing: 36, rankSpacing: 44, wrappingWidth: 320, subGraphTitleMargin: { top: 6, bottom: 10 } },
     sequence: { useMaxWidth: false },
   });
   return m;
@@ -56,8 +56,21 @@ text.actor > tspan, .messageText, .labelText, .loopText, .noteText, text {
 .edge-thickness-thick { stroke-width: 4.5px; }
 .edge-thickness-invisible { stroke-width: 0; }
 .marker, .marker path, .arrowMarkerPath { fill: var(--edge) !important; stroke: var(--edge) !important; }
-.edgeLabel, .edgeLabel p, .labelBkg { background-color: var(--paper) !important; }
-.edgeLabel rect { fill: var(--paper) !important; opacity: 1; }
-.edgeLabel p { padding: 0 6px; font-size: 16px; }
+.edgeLabel, .edgeLabel p, .labelBkg { background-color: transparent !important; }
+.edgeLabel p { padding: 0 6px; border-radius: 6px; background-color: var(--label) !important; font-size: 19px; }
+.edgeLabel rect { fill: var(--label) !important; opacity: 1; }
 .actor { fill: var(--node) !important; stroke: var(--node-line) !important; }
+
+.node.live > :is(rect, circle, ellipse, polygon, path), .node.live > g:not(.badge) > :is(rect, circle, ellipse, polygon, path) {
+  stroke-width: 3.5px;
+}
+.node.live[data-status="suspended"] > :is(rect, circle, ellipse, polygon, path),
+.node.live[data-status="missing"] > :is(rect, circle, ellipse, polygon, path) { stroke-dasharray: 8 6; }
+.node.live:focus-visible > :is(rect, circle, ellipse, polygon, path) { stroke: var(--accent) !important; stroke-width: 6px; }
+.badge > circle { fill: var(--state) !important; stroke: var(--paper) !important; stroke-width: 3px; }
+.badge > path.sign {
+  fill: none !important; stroke: var(--paper) !important; stroke-width: 3px; stroke-linecap: round; stroke-linejoin: round;
+}
+.flowchart-link.travelled { stroke: var(--parcel) !important; stroke-width: 6px; }
+.parcel { fill: var(--parcel) !important; stroke: var(--paper) !important; stroke-width: 3px; }
 `;

@@ -90,7 +90,7 @@ export class Panel {
   private content(d: Detail): Node {
     switch (this.tab) {
       case "YAML":
-        return d.yaml ? el("pre", "yaml", d.yaml) : nothing("This is not an object in the cluster.");
+        return d.yaml ? el("pre", "yaml", d.yaml) : parts(d);
       case "Conditions":
         return table(
           ["Type", "Status", "Reason", "Message"],
@@ -100,21 +100,30 @@ export class Panel {
       case "Events":
         return table(
           ["Age", "Type", "Reason", "Message"],
-          (d.events ?? []).map((e) => [
-            e.at ? ago(Date.now() - Date.parse(e.at)) : "",
-            e.type ?? "",
-            e.reason ?? "",
-            e.message ?? "",
+          (d.events ?? []).toReversed().map((e) => [
+            ago(Date.now() - Date.parse(e.at)),
+            e.type,
+            e.reason,
+            e.count > 1 ? `${e.message} (${e.count} times)` : e.message,
           ]),
           "Nothing was said about it lately.",
         );
       case "Log": {
         const lines = d.log ?? [];
-        if (lines.length === 0) return nothing("There is no log.");
+        if (lines.length === 0) return nothing(d.problem ?? "There is no log.");
         return el("div", "", el("p", "quiet", d.controller ?? ""), el("pre", "log", lines.join("\n")));
       }
     }
   }
+}
+
+/** What a role, such as Flux, is made of. */
+function parts(d: Detail): HTMLElement {
+  return table(
+    ["Part", "State", "Message"],
+    (d.parts ?? []).map((p) => [p.target, p.status, p.message ?? ""]),
+    "This is not an object in the cluster.",
+  );
 }
 
 function nothing(text: string): HTMLElement {
