@@ -29,13 +29,20 @@ export function page(slide: Slide, index: number): HTMLElement {
   return p;
 }
 
-/** Draws the diagrams of a page that are not drawn yet. It is done when each is drawn or shows why not. */
-export async function drawAll(p: HTMLElement, slide: Slide, lively: Lively): Promise<void> {
+const drawings = new WeakMap<HTMLElement, Promise<void>>();
+
+/** Draws the diagrams of a page, once. It is done when each is drawn or shows why not. */
+export function drawAll(p: HTMLElement, slide: Slide, lively: Lively): Promise<void> {
+  const drawing = drawings.get(p) ?? drawNow(p, slide, lively);
+  drawings.set(p, drawing);
+  return drawing;
+}
+
+async function drawNow(p: HTMLElement, slide: Slide, lively: Lively): Promise<void> {
   const waiting: Promise<void>[] = [];
-  for (const figure of p.querySelectorAll<HTMLElement>("figure.diagram:not([data-asked])")) {
+  for (const figure of p.querySelectorAll<HTMLElement>("figure.diagram")) {
     const diagram = slide.diagrams.find((d) => d.id === figure.dataset["diagram"]);
     if (!diagram) continue;
-    figure.dataset["asked"] = "";
     waiting.push(
       draw(figure, diagram).then((drawing) => {
         if (drawing) lively.add(figure, drawing);
@@ -95,6 +102,7 @@ export class Slides {
       margin: 0,
       minScale: 0.05,
       maxScale: 4,
+      scrollActivationWidth: 0, // no scroll view on phones: slides stay in step with the speaker
       viewDistance: 2,
       transition: "none",
       backgroundTransition: "none",
