@@ -44,6 +44,7 @@ export interface Diagram {
 
 export interface Binding {
   nodes: Record<string, string>;
+  subgraphs?: Record<string, string>;
   edges: EdgeBinding[];
 }
 

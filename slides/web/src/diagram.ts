@@ -62,13 +62,14 @@ function place(figure: HTMLElement, id: string, text: string, diagram: Diagram, 
   document.body.append(bench);
   const root = bench.querySelector("svg");
   if (!root) throw new Error("mermaid has drawn nothing");
+  root.setAttribute("role", "img");
+  raiseTitles(root);
   const box = root.viewBox.baseVal;
   root.removeAttribute("width");
   root.removeAttribute("height");
   root.removeAttribute("style");
   root.style.setProperty("--natural-width", `${box.width}px`);
   root.style.setProperty("--natural-height", `${box.height}px`);
-  root.setAttribute("role", "img");
   const drawing = bind(root, id, diagram, edges);
   figure.querySelector(".mermaid-source")?.remove();
   figure.querySelector("svg")?.remove();
@@ -78,21 +79,47 @@ function place(figure: HTMLElement, id: string, text: string, diagram: Diagram, 
   return drawing;
 }
 
+/** Makes room for the titles of boxes that would lie under the boxes inside them. */
+function raiseTitles(root: SVGSVGElement): void {
+  const boxes = [...root.querySelectorAll<SVGGElement>("g.cluster")].flatMap((group) => {
+    const rect = group.querySelector<SVGRectElement>(":scope > rect");
+    const label = group.querySelector<SVGGElement>(":scope > .cluster-label");
+    return rect && label ? [{ rect, label, area: rect.width.baseVal.value * rect.height.baseVal.value }] : [];
+  });
+  boxes.sort((a, b) => a.area - b.area); // what is inside comes first
+  let top = root.viewBox.baseVal.y;
+  for (const [i, outer] of boxes.entries()) {
+    const title = outer.label.getBoundingClientRect();
+    const covered = boxes.slice(0, i).map(({ rect }) => rect.getBoundingClientRect()).filter((r) => overlap(r, title));
+    if (covered.length === 0) continue;
+    const by = title.bottom - Math.min(...covered.map((r) => r.top)) + 4;
+    const y = outer.rect.y.baseVal.value - by;
+    outer.rect.setAttribute("y", String(y));
+    outer.rect.setAttribute("height", String(outer.rect.height.baseVal.value + by));
+    outer.label.setAttribute("transform", `translate(0,${-by}) ${outer.label.getAttribute("transform") ?? ""}`);
+    top = Math.min(top, y - 8);
+  }
+  const box = root.viewBox.baseVal;
+  root.setAttribute("viewBox", `${box.x} ${top} ${box.width} ${box.height + box.y - top}`);
+}
+
+function overlap(a: DOMRect, b: DOMRect): boolean {
+  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+}
+
 function bind(root: SVGSVGElement, id: string, diagram: Diagram, edgeIDs: string[]): Drawing {
   const drawing: Drawing = { id: diagram.id, nodes: [], edges: [] };
   if (!diagram.bind) return drawing;
   for (const group of root.querySelectorAll<SVGGElement>("g.node")) {
     const target = diagram.bind.nodes[nodeID(group.id, id)];
     if (!target || target === "none") continue;
-    const badge = svg("g", { class: "badge" });
-    const box = group.getBBox();
-    badge.setAttribute("transform", `translate(${corner(group, box)})`);
-    group.append(badge);
-    group.classList.add("live");
-    group.dataset["target"] = target;
-    group.setAttribute("tabindex", "0");
-    group.setAttribute("role", "button");
-    drawing.nodes.push({ target, group, badge });
+    drawing.nodes.push(liven(group, target, corner(group, group.getBBox())));
+  }
+  for (const group of root.querySelectorAll<SVGGElement>("g.cluster")) {
+    const target = diagram.bind.subgraphs?.[group.dataset["id"] ?? nodeID(group.id, id)];
+    const rect = group.querySelector("rect");
+    if (!target || !rect) continue;
+    drawing.nodes.push(liven(group, target, corner(group, rect.getBBox())));
   }
   const paths = new Map<string, SVGPathElement>();
   for (const p of root.querySelectorAll<SVGPathElement>("path.flowchart-link")) {
@@ -103,6 +130,17 @@ function bind(root: SVGSVGElement, id: string, diagram: Diagram, edgeIDs: string
     if (path) drawing.edges.push({ binding, path });
   }
   return drawing;
+}
+
+/** Makes a node or a box something that has a state and can be opened. */
+function liven(group: SVGGElement, target: string, at: string): LiveNode {
+  const badge = svg("g", { class: "badge", transform: `translate(${at})` });
+  group.append(badge);
+  group.classList.add("live");
+  group.dataset["target"] = target;
+  group.setAttribute("tabindex", "0");
+  group.setAttribute("role", "button");
+  return { target, group, badge };
 }
 
 /** The upper right of a node's outline: on the circle for round ones, in the corner for the others. */

@@ -9,7 +9,7 @@ export function hover(root: HTMLElement, lively: Lively, open: (target: string) 
   root.append(tip);
 
   const node = (e: Event): SVGGElement | null =>
-    e.target instanceof Element ? e.target.closest<SVGGElement>("g.node.live") : null;
+    e.target instanceof Element ? e.target.closest<SVGGElement>("g.live") : null;
   const show = (e: Event): void => {
     const n = node(e);
     const target = n?.dataset["target"];

@@ -34,7 +34,7 @@ async function start(): Promise<Mermaid> {
     fontFamily: "'Inter Variable', sans-serif",
     themeVariables: { fontSize: "24px" },
     themeCSS: themeCSS,
-    flowchart: { htmlLabels: true, useMaxWidth: false, padding: 16, nodeSpacing: 36, rankSpacing: 44, wrappingWidth: 320, subGraphTitleMargin: { top: 6, bottom: 10 } },
+    flowchart: { htmlLabels: true, useMaxWidth: false, padding: 16, nodeSpacing: 36, rankSpacing: 44, wrappingWidth: 320, subGraphTitleMargin: { top: 5, bottom: 5 } },
     sequence: { useMaxWidth: false },
   });
   return m;
@@ -50,7 +50,7 @@ text.actor > tspan, .messageText, .labelText, .loopText, .noteText, text {
   color: var(--ink) !important; fill: var(--ink);
 }
 .nodeLabel { font-weight: 600; }
-.cluster rect { fill: var(--cluster) !important; stroke: var(--cluster-line) !important; stroke-width: 1.5px; rx: 12px; ry: 12px; }
+.cluster > rect { fill: var(--cluster) !important; stroke: var(--cluster-line) !important; stroke-width: 1.5px; rx: 12px; ry: 12px; }
 .cluster-label, .cluster-label p { font-weight: 600; color: var(--soft) !important; }
 .edgePath .path, .flowchart-link, .messageLine0, .messageLine1 { stroke: var(--edge) !important; stroke-width: 2.5px; }
 .edge-thickness-thick { stroke-width: 4.5px; }
@@ -67,6 +67,7 @@ text.actor > tspan, .messageText, .labelText, .loopText, .noteText, text {
 .node.live[data-status="suspended"] > :is(rect, circle, ellipse, polygon, path),
 .node.live[data-status="missing"] > :is(rect, circle, ellipse, polygon, path) { stroke-dasharray: 8 6; }
 .node.live:focus-visible > :is(rect, circle, ellipse, polygon, path) { stroke: var(--accent) !important; stroke-width: 6px; }
+.cluster.live[data-status] > rect { stroke: var(--state) !important; }
 .badge > circle { fill: var(--state) !important; stroke: var(--paper) !important; stroke-width: 3px; }
 .badge > path.sign {
   fill: none !important; stroke: var(--paper) !important; stroke-width: 3px; stroke-linecap: round; stroke-linejoin: round;

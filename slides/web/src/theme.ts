@@ -11,6 +11,8 @@ function known(name: string | null | undefined): Theme | undefined {
 export function applyTheme(params: URLSearchParams, deck?: string): void {
   const theme = known(params.get("theme")) ?? known(sessionStorage.getItem(key)) ?? known(deck?.toLowerCase()) ?? "light";
   document.documentElement.dataset["theme"] = theme;
+  // What is looked at once has to be there at once.
+  document.documentElement.classList.toggle("still", params.has("static") || params.has("view"));
 }
 
 /** Changes to the next theme, for this window. */
