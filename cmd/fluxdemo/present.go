@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/demo/live"
+	"github.com/fluxdemo/fluxdemo/demo/setup"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/slides/stage"
 )
@@ -117,6 +119,12 @@ func (o *options) openStage(ctx context.Context, file string, port int, fresh bo
 			p.note = fmt.Sprintf("It goes on where it was: %s. --fresh starts at the first slide.", before.Place)
 		}
 	}
+	watcher, why := o.watch(ctx)
+	if watcher != nil {
+		so.Live = watcher
+	} else {
+		p.note = strings.TrimPrefix(p.note+"\nDiagrams stay still: "+why.Error(), "\n")
+	}
 	if p.stage, err = stage.New(so); err != nil {
 		return nil, usageError{err}
 	}
@@ -126,6 +134,27 @@ func (o *options) openStage(ctx context.Context, file string, port int, fresh bo
 	}
 	p.record.URL = "http://" + p.ln.Addr().String()
 	return p, nil
+}
+
+// watch follows the cluster until ctx ends. Without a cluster there is nothing to follow, and the error says so.
+func (o *options) watch(ctx context.Context) (*live.Watcher, error) {
+	cluster, err := o.runningCluster(ctx)
+	if err != nil {
+		return nil, err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", cluster.Kubeconfig())
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	c, err := setup.Connect(cluster.Kubeconfig())
+	if err != nil {
+		return nil, err
+	}
+	urls, err := setup.FindURLs(ctx, c, cluster)
+	if err != nil {
+		return nil, err
+	}
+	return live.Start(ctx, live.Options{Config: config, GitURL: urls.Git, InboxURL: urls.Inbox})
 }
 
 // listen opens a port on loopback, another one when somebody else has taken it.

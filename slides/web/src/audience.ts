@@ -90,6 +90,7 @@ export function audience(params: URLSearchParams, control: Control | undefined, 
       room.state(s);
       panel.changed(s.target);
     },
+    settle: (known) => room.settle(known),
     pulse: (p) => room.pulse(p),
     terminal: (t) => room.write(t),
     connected(is) {

@@ -41,6 +41,15 @@ const signs: Record<Status, string> = {
 export class Lively {
   private readonly drawings = new Map<HTMLElement, Drawing>();
   private readonly states = new Map<string, State>();
+  private known = false;
+
+  /** Says that everything is known about the cluster: an object that was not named is not there. */
+  settle(known: boolean): void {
+    this.known = known;
+    for (const d of this.drawings.values()) {
+      for (const n of d.nodes) this.paint(n, this.states.get(n.target));
+    }
+  }
 
   /** Takes a diagram that was drawn, in the place of what the figure had before. */
   add(figure: HTMLElement, drawing: Drawing): void {
@@ -97,7 +106,7 @@ export class Lively {
   }
 
   private paint(n: LiveNode, state: State | undefined): void {
-    const status = state?.status;
+    const status = state?.status ?? (this.known && n.target.includes("/") ? "missing" : undefined);
     if (status && n.group.dataset["status"] !== status) {
       n.group.dataset["status"] = status;
       n.badge.replaceChildren(svg("circle", { r: 14 }), svg("path", { d: signs[status], class: "sign", transform: "scale(1.2)" }));

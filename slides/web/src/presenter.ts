@@ -114,6 +114,7 @@ export function presenter(params: URLSearchParams, control: Control | undefined)
       room.state(s);
       panel.changed(s.target);
     },
+    settle: (known) => room.settle(known),
     pulse: (p) => room.pulse(p),
     terminal: (t) => room.write(t),
     connected: (is) => document.body.classList.toggle("away", !is),

@@ -44,6 +44,10 @@ export class Room {
     this.arrange();
   }
 
+  settle(known: boolean): void {
+    this.lively.settle(known);
+  }
+
   state(state: State): void {
     this.lively.state(state);
   }

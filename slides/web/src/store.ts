@@ -9,6 +9,8 @@ export interface View {
   place(place: Place): void;
   step(step: Step | null): void;
   state(state: State): void;
+  /** Whether all there is in the cluster was told. */
+  settle(known: boolean): void;
   pulse(pulse: Pulse): void;
   terminal(text: TerminalText): void;
   connected(is: boolean): void;
@@ -58,6 +60,7 @@ export class Store {
     this.step = hello.step;
     void this.load(hello.version, hello.instance).then(() => {
       for (const s of this.states.values()) this.view.state(s);
+      this.view.settle(hello.live);
       this.view.step(this.step);
       this.view.terminal(hello.terminal);
     });
