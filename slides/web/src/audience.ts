@@ -7,6 +7,7 @@ import { Race } from "./race";
 import { Room } from "./room";
 import { Store } from "./store";
 import { applyTheme, nextTheme } from "./theme";
+import { settle, unsettle } from "./ready";
 import { Help } from "./help";
 import { Notice } from "./notice";
 
@@ -27,7 +28,7 @@ export function hashOf(place: Pick<Place, "id" | "fragment">): string {
 /** What the audience sees: the slide, the terminal beside it, and the race. It follows the speaker. */
 export function audience(params: URLSearchParams, control: Control | undefined, still: Deck | undefined): void {
   const settled = (): void => {
-    document.documentElement.dataset["ready"] = "true";
+    settle();
   };
   const room = new Room(settled);
   const race = new Race();
@@ -47,7 +48,7 @@ export function audience(params: URLSearchParams, control: Control | undefined, 
   let astray = location.hash !== ""; // somebody has followed a link to another place
 
   const arrive = (p: Place): void => {
-    document.documentElement.dataset["ready"] = "false";
+    unsettle();
     race.goTo(p);
     room.goTo(p);
   };

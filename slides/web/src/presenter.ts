@@ -13,11 +13,12 @@ import { Slides } from "./slides";
 import { Store } from "./store";
 import { phaseWords } from "./terminal";
 import { applyTheme } from "./theme";
+import { settle, unsettle } from "./ready";
 
 /** What the speaker sees: this slide and the next, the notes, the time, and the step to come. */
 export function presenter(params: URLSearchParams, control: Control | undefined): void {
   const room = new Room(() => {
-    document.documentElement.dataset["ready"] = "true";
+    settle();
   });
   const nextBox = el("div", "slide-box next-box");
   const next = new Slides(nextBox, new Lively());
@@ -101,7 +102,7 @@ export function presenter(params: URLSearchParams, control: Control | undefined)
       draw();
     },
     place(place) {
-      document.documentElement.dataset["ready"] = "false";
+      unsettle();
       race.goTo(place);
       room.goTo(place);
       draw();

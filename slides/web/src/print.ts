@@ -2,6 +2,7 @@ import type { Deck } from "./api";
 import { el } from "./dom";
 import { fit } from "./fit";
 import { Lively } from "./lively";
+import { settle } from "./ready";
 import { drawAll, page } from "./slides";
 import { applyTheme } from "./theme";
 
@@ -23,5 +24,5 @@ export async function print(params: URLSearchParams, deck: Deck): Promise<void> 
   }
   await document.fonts.ready;
   pages.forEach(fit);
-  document.documentElement.dataset["ready"] = "true";
+  settle();
 }
