@@ -1,0 +1,169 @@
+package deck
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// namedList is an attribute list with a name, to be used by others: {:name: ...}.
+var namedList = regexp.MustCompile(`^\{:([\w-]+):[ \t\n]`)
+
+// defines keeps an attribute list with a name. It reports whether the list is one.
+func (c *converter) defines(n *attrBlock) bool {
+	text := c.src[n.start:n.end]
+	m := namedList.FindSubmatch(text)
+	if m == nil {
+		return false
+	}
+	const most = 100 // lists: each may use those before it, so that they could grow without bound
+	if len(c.lists) < most {
+		body := append([]byte("{:"), text[len(m[0]):]...)
+		c.lists[string(m[1])] = parseAttrs(body)
+	}
+	return true
+}
+
+// attrs returns what an attribute list at an offset of the slide says, and reports what nothing understands.
+func (c *converter) attrs(text []byte, offset int) map[string]string {
+	out := map[string]string{}
+	set := func(a attr) {
+		if a.key == "class" && out["class"] != "" {
+			a.value = out["class"] + " " + a.value
+		}
+		out[a.key] = a.value
+	}
+	for _, a := range parseAttrs(text) {
+		at := c.base + offset + a.offset
+		switch {
+		case a.key == "":
+			list, known := c.lists[a.value]
+			if !known {
+				c.warnf(at, "%q is neither key=\"value\", .class, #id nor the name of an attribute list", a.value)
+			}
+			for _, named := range list {
+				if named.key != "" {
+					set(named)
+				}
+			}
+		case !knownAttr(a.key):
+			hint := ""
+			if close := closest(a.key); close != "" {
+				hint = fmt.Sprintf("; did you mean %s?", close)
+			}
+			c.warnf(at, "unknown attribute %q%s", a.key, hint)
+		default:
+			set(a)
+		}
+	}
+	return out
+}
+
+// give applies an attribute list to a block.
+func (c *converter) give(b *Block, n *attrBlock) {
+	c.giveAttrs(b, c.attrs(c.src[n.start:n.end], n.start), n.start)
+}
+
+func (c *converter) giveAttrs(b *Block, attrs map[string]string, offset int) {
+	c.takeWalk(attrs, offset, c.waits)
+	lang := attrs["lang"]
+	if lang == "" {
+		lang = attrs["language"]
+	}
+	for _, class := range strings.Fields(attrs["class"]) {
+		if name, ok := strings.CutPrefix(class, "language-"); ok && lang == "" {
+			lang = name
+		}
+	}
+	if b.Kind == Code && lang != "" {
+		b.Lang = strings.ToLower(lang)
+		if b.Lang == mermaid {
+			c.diagram(b)
+		}
+	}
+	merge(&b.Attrs, attrs)
+	if b.Kind == Figure {
+		merge(&b.Inlines[0].Attrs, attrs)
+	}
+	if b.Kind != Mermaid {
+		return
+	}
+	d := &c.out.Diagrams[len(c.out.Diagrams)-1]
+	merge(&d.Attrs, attrs)
+	for key, value := range attrs {
+		if node, ok := strings.CutPrefix(key, bindPrefix); ok {
+			merge(&d.Bind, map[string]string{node: value})
+		}
+	}
+}
+
+func merge(into *map[string]string, from map[string]string) {
+	for key, value := range from {
+		if *into == nil {
+			*into = map[string]string{}
+		}
+		(*into)[key] = value
+	}
+}
+
+// takeWalk takes the walk out of attributes and ties it to the slide, after a number of pauses.
+func (c *converter) takeWalk(attrs map[string]string, offset, wait int) {
+	named, isNamed := attrs["walk"]
+	coming := attrs["coming"]
+	delete(attrs, "walk")
+	delete(attrs, "coming")
+	if !isNamed {
+		if coming != "" {
+			c.warnf(c.base+offset, "coming needs walk=\"...\", which names what is coming")
+		}
+		return
+	}
+	ref := WalkRef{Wait: wait}
+	ref.Walk, ref.Step, _ = strings.Cut(named, "#")
+	if ref.Walk == "" {
+		c.errorf(c.base+offset, "walk is empty: write walk=\"name\" or walk=\"name#step\"")
+		return
+	}
+	if c.walked {
+		c.errorf(c.base+offset, "the slide names %s already, and can only have one walk", firstOf(c.out.Walk, c.out.Coming))
+		return
+	}
+	c.walked = true
+	ref.at.file = c.file
+	ref.at.line, ref.at.col = c.position(c.base + offset)
+	switch coming {
+	case "", "no", "false":
+		c.out.Walk = ref
+	default:
+		c.out.Coming = ref
+	}
+}
+
+func firstOf(refs ...WalkRef) WalkRef {
+	for _, r := range refs {
+		if r.Walk != "" {
+			return r
+		}
+	}
+	return WalkRef{}
+}
+
+// spanAttrs applies an attribute list behind a span to it.
+func (c *converter) spanAttrs(out []Inline, n *attrSpan) []Inline {
+	if len(out) > 0 && !c.pending {
+		last := &out[len(out)-1]
+		switch last.Kind {
+		case Emphasis, Strong, Deleted, CodeSpan, Link, Image, Small, Span:
+			attrs := c.attrs(n.text, n.start)
+			c.takeWalk(attrs, n.start, c.waits)
+			merge(&last.Attrs, attrs)
+			return out
+		}
+	}
+	if len(out) == 0 { // {:.class} at the start of a list's item
+		c.lead = c.attrs(n.text, n.start)
+		return out
+	}
+	c.warnf(c.base+n.start, "the attribute list belongs to nothing: put it right behind a link, an image, code or emphasis")
+	return c.addText(out, valid(string(n.text)))
+}

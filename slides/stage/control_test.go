@@ -1,0 +1,278 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/heapprofiler"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/fluxdemo/fluxdemo/demo/live"
+)
+
+const talkText = "# Talk\n\nallotted-time\n:   2m\n\n# One\n\n* a\n* {::wait/}b\n\n## Note\n\nSay it slowly.\n\n# Two\n\n```mermaid\nflowchart LR\n  A[User] --> B[Git] --> C[GitRepository]\n```\n\n# Three\n"
+
+// TestInSync moves the talk from several places: all browsers follow, and only who has the token moves it.
+func TestInSync(t *testing.T) {
+	h := show(t, write(t, talkText))
+	b := newBrowser(t)
+	watcher, presenter := newTab(t, b), newTab(t, b)
+	watcher.open(h.url)
+	presenter.open(h.url + "presenter#token=" + h.Token())
+	if hash := get[string](presenter, "location.hash"); strings.Contains(hash, "token") {
+		t.Errorf("the token stands in the address: %s", hash)
+	}
+	keys := func(p *tab, keys ...string) {
+		t.Helper()
+		for _, k := range keys {
+			p.do(chromedp.KeyEvent(k))
+		}
+	}
+	keys(presenter, kb.PageDown)
+	watcher.awaitTitle("One")
+	keys(presenter, kb.ArrowRight)
+	watcher.await(`document.querySelectorAll(".present .fragment.visible").length === 1 && location.hash === "#/one/1"`)
+	presenter.await(`document.querySelector(".notes").innerText.includes("Say it slowly")`)
+	keys(presenter, kb.PageUp, kb.PageUp)
+	watcher.awaitTitle("Talk")
+	keys(presenter, "3", kb.Enter)
+	watcher.awaitTitle("Two")
+	keys(watcher, kb.PageDown, kb.ArrowRight, " ") // nothing happens: it has no token
+	record := &Record{URL: strings.TrimSuffix(h.url, "/"), Token: h.Token()}
+	answer, err := record.Move(t.Context(), "next")
+	if err != nil || answer.Place.ID != "three" {
+		t.Fatalf("next from a shell: %+v, %v", answer, err)
+	}
+	watcher.awaitTitle("Three")
+	presenter.awaitTitle("Three")
+	if answer, err = record.GoTo(t.Context(), "One", 0); err != nil || answer.Place.Fragment != 0 {
+		t.Errorf("goto: %+v, %v", answer, err)
+	}
+	watcher.await(`location.hash === "#/one/1"`)
+	var wrong *RequestError
+	if _, err = record.GoTo(t.Context(), "nowhere", -1); !errors.As(err, &wrong) {
+		t.Errorf("goto nowhere: %v", err)
+	}
+
+	// A link shows another slide, until the speaker moves on.
+	watcher.turn("#/two")
+	watcher.awaitTitle("Two")
+	watcher.await(`!document.querySelector(".astray").hidden`)
+	keys(presenter, kb.End)
+	watcher.awaitTitle("Three")
+	watcher.await(`document.querySelector(".astray").hidden`)
+
+	// An edit shows at once, and everybody stays where they are.
+	edited := strings.Replace(talkText, "# Three\n", "# Another one\n\n# Three\n\nNow with *words*.\n", 1)
+	if err := os.WriteFile(h.o.Deck+".new", []byte(strings.Replace(edited, "# One", "# Zero\n\n# One", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(h.o.Deck+".new", h.o.Deck); err != nil {
+		t.Fatal(err)
+	}
+	watcher.await(`document.querySelector(".present .page")?.innerText.includes("Now with words")`)
+	presenter.awaitTitle("Three")
+	if p := h.Place(); p.ID != "three" || p.Slide != 5 {
+		t.Errorf("the place is %+v", p)
+	}
+}
+
+// TestTouch swipes.
+func TestTouch(t *testing.T) {
+	h := show(t, write(t, talkText))
+	p := newTab(t, newBrowser(t))
+	p.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateTouch))
+	p.open(h.url + "presenter#token=" + h.Token())
+	swipe := func(from, to int) {
+		get[bool](p, fmt.Sprintf(`(() => {
+			const at = (x) => new Touch({ identifier: 1, target: document.querySelector(".room"), clientX: x, clientY: 200 });
+			const fire = (type, x, all) => document.querySelector(".room").dispatchEvent(
+				new TouchEvent(type, { bubbles: true, touches: all ? [at(x)] : [], changedTouches: [at(x)] }));
+			fire("touchstart", %d, true); fire("touchend", %d, false); return true; })()`, from, to))
+	}
+	swipe(300, 100)
+	p.awaitTitle("One")
+	swipe(100, 300)
+	p.awaitTitle("Talk")
+	get[bool](p, `(() => {
+		const b = document.querySelector(".controls button:last-child"), r = b.getBoundingClientRect();
+		if (document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2) !== b) throw new Error("the button is covered");
+		b.click();
+		return true;
+	})()`)
+	p.awaitTitle("One")
+}
+
+// TestRestart kills the server's end and starts another one: browsers are back at their slide by themselves.
+func TestRestart(t *testing.T) {
+	file := write(t, talkText)
+	var kept Kept
+	var mu sync.Mutex
+	keep := func(o *Options) {
+		o.Token = "the same token again"
+		o.Keep = func(k Kept) error {
+			mu.Lock()
+			defer mu.Unlock()
+			kept = k
+			return nil
+		}
+	}
+	h := show(t, file, keep)
+	b := newBrowser(t)
+	p := newTab(t, b, "ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+	p.open(h.url)
+	if err := h.GoTo("one", 0); err != nil {
+		t.Fatal(err)
+	}
+	p.await(`location.hash === "#/one/1"`)
+	h.closed()
+	p.await(`document.body.classList.contains("away")`)
+	ln, err := net.Listen("tcp", strings.TrimSuffix(strings.TrimPrefix(h.url, "http://"), "/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := showAt(t, ln, file, keep, func(o *Options) { o.From = &kept })
+	p.await(`!document.body.classList.contains("away") && document.querySelectorAll(".present .fragment.visible").length === 1`)
+	if again.Place().ID != "one" || again.placed().Started == 0 {
+		t.Errorf("the new stage is at %+v", again.placed())
+	}
+	if _, err := again.Next(); err != nil {
+		t.Fatal(err)
+	}
+	p.awaitTitle("Two")
+}
+
+// news is a cluster that says what a test wants.
+type news struct {
+	states []live.State
+	events chan live.Event
+}
+
+func (n *news) Subscribe(context.Context) ([]live.State, <-chan live.Event) {
+	return n.states, n.events
+}
+
+func (n *news) Detail(_ context.Context, t live.Target) (live.Detail, error) {
+	return live.Detail{State: live.State{Target: t}, YAML: "kind: GitRepository\n", Conditions: []live.Condition{{Type: "Ready", Status: "True"}}, Log: []string{"a line"}}, nil
+}
+
+const repository live.Target = "GitRepository/flux-system/flux-system"
+
+// TestManyBrowsers has 20 browsers on a stage on which a thousand things happen. All are up to date at the end, and
+// neither the server nor a page has grown.
+func TestManyBrowsers(t *testing.T) {
+	b := newBrowser(t)
+	n := &news{events: make(chan live.Event)}
+	h := show(t, write(t, talkText), func(o *Options) { o.Live = n; o.Defaults = live.DemoDefaults() })
+	if err := h.GoTo("two", -1); err != nil {
+		t.Fatal(err)
+	}
+	const browsers, events = 20, 1000
+	var tabs []*tab
+	for range browsers {
+		p := newTab(t, b)
+		p.open(h.url)
+		tabs = append(tabs, p)
+	}
+	burst := func(from int) {
+		for i := from; i < from+events; i++ {
+			now := time.Now()
+			if i%2 == 0 {
+				n.events <- live.Event{Seen: now, Pulse: &live.Pulse{From: live.Git, To: repository, What: live.Fetch}}
+				continue
+			}
+			status := live.Working
+			if i%4 == 3 {
+				status = live.Ready
+			}
+			n.events <- live.Event{Seen: now, State: &live.State{Target: repository, Status: status, Revision: fmt.Sprint("main@sha1:", i)}}
+		}
+		last := fmt.Sprint("main@sha1:", from+events-1)
+		for _, p := range tabs {
+			p.await(`[...document.querySelectorAll(".present g.live")].some(g => g.dataset.revision === ` + quote(last) + ` && g.dataset.status === "ready")`)
+			p.await(`document.querySelectorAll("circle.parcel").length === 0`)
+		}
+	}
+	size := func() (server uint64, page float64) {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		p := tabs[0]
+		if _, err := chromedp.Call(p.ctx, heapprofiler.CollectGarbage, cdp.Empty{}); err != nil {
+			t.Fatal(err)
+		}
+		return m.HeapAlloc, get[float64](p, "performance.memory.usedJSHeapSize")
+	}
+	burst(0) // what is kept for those who come late is kept now
+	server, page := size()
+	burst(events)
+	server2, page2 := size()
+	t.Logf("server %.1f MB, then %.1f MB; page %.1f MB, then %.1f MB", mb(server), mb(server2), page/1e6, page2/1e6)
+	if mb(server2) > mb(server)+2 {
+		t.Errorf("the server has grown from %.1f MB to %.1f MB", mb(server), mb(server2))
+	}
+	if page2 > page+2e6 {
+		t.Errorf("a page has grown from %.1f MB to %.1f MB", page/1e6, page2/1e6)
+	}
+}
+
+func mb(bytes uint64) float64 { return float64(bytes) / 1e6 }
+
+// TestPanel opens a node by mouse and by keyboard.
+func TestPanel(t *testing.T) {
+	n := &news{states: []live.State{{Target: repository, Status: live.Failed, Message: "no such branch", Revision: "main@sha1:0123456789abcdef", Since: time.Now().Add(-time.Minute)}}, events: make(chan live.Event)}
+	h := show(t, write(t, talkText), func(o *Options) { o.Live = n; o.Defaults = live.DemoDefaults() })
+	p := newTab(t, newBrowser(t))
+	if err := h.GoTo("two", -1); err != nil {
+		t.Fatal(err)
+	}
+	p.open(h.url)
+	const node = `g.live[data-target="GitRepository/flux-system/flux-system"]`
+	p.await(`document.querySelector('.present ` + node + `')?.dataset.status === "failed"`)
+	get[bool](p, `(document.querySelector('.present `+node+`').dispatchEvent(new PointerEvent("pointerover", { bubbles: true })), true)`)
+	tip := get[string](p, `document.querySelector(".tip").innerText`)
+	for _, want := range []string{"Failed for 6", "main@sha1:0123456", "no such branch"} {
+		if !strings.Contains(tip, want) {
+			t.Errorf("no %q on hover: %q", want, tip)
+		}
+	}
+	get[bool](p, `(document.querySelector('.present `+node+`').dispatchEvent(new MouseEvent("click", { bubbles: true })), true)`)
+	p.await(`document.querySelector(".panel .yaml")?.textContent === "kind: GitRepository\n"`)
+	for tab, want := range map[string]string{"Conditions": "Ready", "Events": "Nothing was said", "Log": "a line"} {
+		get[bool](p, `([...document.querySelectorAll(".panel-tabs button")].find(b => b.textContent === `+quote(tab)+`).click(), true)`)
+		p.await(`document.querySelector(".panel-body").innerText.includes(` + quote(want) + `)`)
+	}
+	p.do(chromedp.KeyEvent(kb.Escape))
+	p.await(`document.querySelector(".panel").hidden`)
+}
+
+// TestBigDeck opens a deck of 300 slides.
+func TestBigDeck(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("# Big\n")
+	for i := range 299 {
+		fmt.Fprintf(&text, "\n# Slide %d\n\n* a\n* {::wait/}b\n\n```mermaid\nflowchart LR\n  A[User] --> B[Git] --> C[Flux]\n```\n", i)
+	}
+	file := write(t, text.String())
+	began := time.Now()
+	h := show(t, file)
+	parsed := time.Since(began)
+	p := newTab(t, newBrowser(t))
+	p.open(h.url) // the browser itself is warm, as on stage
+	p.open(h.url + "?again")
+	took := get[float64](p, `performance.getEntriesByType("mark").find(m => m.name === "fluxdemo:ready").startTime`)
+	t.Logf("300 slides: read in %s, on the screen %.0f ms after the address was opened", parsed.Round(time.Millisecond), took)
+	if took+float64(parsed.Milliseconds()) > 1000 {
+		t.Errorf("opening took %.0f ms and %s, want at most 1 s", took, parsed)
+	}
+}
