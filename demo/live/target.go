@@ -1,0 +1,157 @@
+package live
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Target names what a node stands for: a role, or an object as "Kind/namespace/name".
+type Target string
+
+// The roles.
+const (
+	User       Target = "user"       // whoever pushes
+	Git        Target = "git"        // the Git host
+	Hook       Target = "webhook"    // the webhook that the Git host sends
+	Flux       Target = "flux"       // all of Flux: controllers and objects
+	Kubernetes Target = "kubernetes" // the API, and what is being applied
+	App        Target = "app"        // the sample app
+	Inbox      Target = "inbox"      // where notifications arrive
+	Registry   Target = "registry"   // an OCI registry
+)
+
+// None is the explicit target of a node that shall stay plain.
+const None = "none"
+
+func roles() []Target {
+	return []Target{User, Git, Hook, Flux, Kubernetes, App, Inbox, Registry}
+}
+
+// Defaults name the object that a bare kind stands for: kind to "namespace/name".
+type Defaults map[string]string
+
+// DemoDefaults are those of the demo's own cluster.
+func DemoDefaults() Defaults {
+	return Defaults{
+		"GitRepository": "flux-system/flux-system",
+		"Receiver":      "flux-system/flux-system",
+		// What a push in a talk changes is the app.
+		"Kustomization": "flux-system/apps",
+		"Provider":      "flux-system/inbox",
+		"Alert":         "flux-system/inbox",
+		"Deployment":    "app/app",
+	}
+}
+
+// defaultNamespace is that of an object which is given without.
+const defaultNamespace = "flux-system"
+
+// What a kind is for.
+const (
+	source  = "source"  // has an artifact
+	applier = "applier" // applies what is in an artifact
+	alert   = "alert"   // passes on events
+	other   = "other"
+)
+
+// class says what a kind is for, and which controller works on it. A kind that is not here has no node.
+type class struct{ role, controller string }
+
+// kinds are those that nodes can stand for.
+func kinds() map[string]class {
+	return map[string]class{
+		"GitRepository":         {source, "source-controller"},
+		"OCIRepository":         {source, "source-controller"},
+		"HelmRepository":        {source, "source-controller"},
+		"HelmChart":             {source, "source-controller"},
+		"Bucket":                {source, "source-controller"},
+		"ExternalArtifact":      {source, "source-watcher"},
+		"ArtifactGenerator":     {other, "source-watcher"},
+		"Kustomization":         {applier, "kustomize-controller"},
+		"HelmRelease":           {applier, "helm-controller"},
+		"Receiver":              {other, "notification-controller"},
+		"Provider":              {alert, "notification-controller"},
+		"Alert":                 {alert, "notification-controller"},
+		"ImageRepository":       {other, "image-reflector-controller"},
+		"ImagePolicy":           {other, "image-reflector-controller"},
+		"ImageUpdateAutomation": {other, "image-automation-controller"},
+		"Deployment":            {other, ""},
+	}
+}
+
+// ObjectTarget is the target of an object.
+func ObjectTarget(kind, namespace, name string) Target {
+	return Target(kind + "/" + namespace + "/" + name)
+}
+
+// Object returns the parts of a target that is an object; ok is false for a role.
+func (t Target) Object() (kind, namespace, name string, ok bool) {
+	parts := strings.Split(string(t), "/")
+	if len(parts) != 3 {
+		return "", "", "", false
+	}
+	return parts[0], parts[1], parts[2], true
+}
+
+// role says what a target's kind is for, "" if it is none.
+func (t Target) role() string {
+	kind, _, _, ok := t.Object()
+	if !ok {
+		return ""
+	}
+	return kinds()[kind].role
+}
+
+// deployment tells whether the target is a Deployment.
+func (t Target) deployment() bool { return strings.HasPrefix(string(t), "Deployment/") }
+
+// ofFlux tells whether the target is one of Flux's own objects.
+func (t Target) ofFlux() bool { return t.role() != "" && !t.deployment() }
+
+// ParseTarget reads what somebody wrote as a node's target: a role, Kind, Kind/name or Kind/namespace/name.
+func ParseTarget(s string, d Defaults) (Target, error) {
+	if slices.Contains(roles(), Target(s)) {
+		return Target(s), nil
+	}
+	parts := strings.Split(s, "/")
+	if _, ok := kinds()[parts[0]]; !ok {
+		return "", fmt.Errorf("%q is no target: write one of %s, or Kind/namespace/name with a kind such as GitRepository", s, join(roles()))
+	}
+	for _, part := range parts[1:] {
+		if !objectName(part) {
+			return "", fmt.Errorf("%q is no target: %q cannot be a name in Kubernetes", s, part)
+		}
+	}
+	switch len(parts) {
+	case 1:
+		return d.object(parts[0]), nil
+	case 2:
+		return ObjectTarget(parts[0], defaultNamespace, parts[1]), nil
+	case 3:
+		return Target(s), nil
+	}
+	return "", fmt.Errorf("%q is no target: an object is Kind/namespace/name", s)
+}
+
+// object is what a bare kind stands for.
+func (d Defaults) object(kind string) Target {
+	namespace, name, ok := strings.Cut(d[kind], "/")
+	if !ok {
+		namespace, name = defaultNamespace, defaultNamespace
+	}
+	return ObjectTarget(kind, namespace, name)
+}
+
+func objectName(s string) bool {
+	return len(s) <= 253 && regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`).MatchString(s)
+}
+
+func join(targets []Target) string {
+	var all []string
+	for _, t := range targets {
+		all = append(all, string(t))
+	}
+	return strings.Join(all, ", ")
+}
