@@ -2,6 +2,8 @@
 
 GO        ?= go
 BUNDLE    := build/bundle
+WEB       := slides/web
+APP       := $(WEB)/dist/app/index.html
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
@@ -9,8 +11,20 @@ GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+.PHONY: web
+web: $(APP) ## Build the web app that shows decks (needs node and npm)
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package.json $(WEB)/package-lock.json
+	@command -v npm >/dev/null || { echo 'the web app is built with npm: run make deps, or install node 20 or newer'; exit 1; }
+	cd $(WEB) && npm ci
+	@touch $@
+
+$(APP): $(WEB)/node_modules/.package-lock.json $(WEB)/vite.config.ts $(WEB)/tsconfig.json $(shell find $(WEB)/src $(WEB)/public -type f)
+	cd $(WEB) && npm run build
+	@touch $@
+
 .PHONY: build
-build: ## Build bin/fluxdemo
+build: web ## Build bin/fluxdemo
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/fluxdemo ./cmd/fluxdemo
 
 .PHONY: bundle
@@ -28,12 +42,12 @@ deps: ## Install what the tests need (Debian's packages)
 	hack/deps.sh
 
 .PHONY: test
-test: deps bundle ## Run all tests
+test: deps bundle web ## Run all tests
 	cd hack/bundle && $(GO) test .
 	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(GO) test -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: race
-race: deps bundle ## Run all tests with the race detector
+race: deps bundle web ## Run all tests with the race detector
 	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(GO) test -race -timeout 45m $(TESTFLAGS) ./...
 
 .PHONY: lint
@@ -49,4 +63,4 @@ bench: bundle build ## Measure start, push latency, memory; PEERS=1 compares
 
 .PHONY: clean
 clean: ## Remove what make has built
-	rm -rf bin build
+	rm -rf bin build $(WEB)/dist/app $(WEB)/node_modules

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what the tests need and is not there yet. The tests push with the
-# real git; everything else comes with Go.
+# real git and look at slides in a real browser; npm builds the web app.
+# Everything else comes with Go.
 set -eu
 
 missing=
-for program in git curl; do
+for program in git curl npm chromium; do
 	command -v "$program" >/dev/null || missing="$missing $program"
 done
 [ -n "$missing" ] || exit 0

@@ -1,16 +1,14 @@
 package wait
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/fluxdemo/fluxdemo/demo/services/git"
+	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 )
 
 // Webhook says which delivery of a webhook to wait for. Zero fields match everything.
@@ -46,7 +44,12 @@ func Delivery(ctx context.Context, repository string, w Webhook) (*git.Event, er
 		found *git.Event
 	)
 	again(ctx, func() bool {
-		err := listen(ctx, events, func(ev *git.Event) bool {
+		err := serve.Follow(ctx, events, "", nil, func(_ string, data []byte) bool {
+			ev := &git.Event{}
+			if err := json.Unmarshal(data, ev); err != nil {
+				last = fmt.Errorf("read the Git host's events: %w", err)
+				return false
+			}
 			if w.fits(ev) {
 				found = ev
 				return true
@@ -65,36 +68,4 @@ func Delivery(ctx context.Context, repository string, w Webhook) (*git.Event, er
 		return nil, fmt.Errorf("wait for a webhook of %s: %w: %w", repository, ctx.Err(), last)
 	}
 	return found, nil
-}
-
-// listen passes on the events of the stream at address until done returns true, the stream ends, or ctx does.
-func listen(ctx context.Context, address string, done func(*git.Event) bool) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return err
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the Git host answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
-	}
-	lines := bufio.NewScanner(resp.Body)
-	for lines.Scan() {
-		data, ok := strings.CutPrefix(lines.Text(), "data: ")
-		if !ok {
-			continue
-		}
-		var ev git.Event
-		if err := json.Unmarshal([]byte(data), &ev); err != nil {
-			return fmt.Errorf("read the Git host's events: %w", err)
-		}
-		if done(&ev) {
-			return nil
-		}
-	}
-	return lines.Err()
 }

@@ -1,0 +1,297 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/live"
+	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo/walk"
+	"github.com/fluxdemo/fluxdemo/slides/stage"
+)
+
+// stageFile is where the stage of a cluster leaves how to reach it.
+func (o *options) stageFile() string { return filepath.Join(stateDir(), "."+o.name+".stage.json") }
+
+func newPresent(o *options) *cobra.Command {
+	var port int
+	var fresh bool
+	cmd := &cobra.Command{
+		Use:   "present DECK",
+		Short: "Show a deck in the browser, with its diagrams alive",
+		Long: `Shows a deck in the browser until you press Ctrl-C. Diagrams light up while
+things happen in the cluster, and slides that name a step of a walk run it.
+The first address that is printed is for the audience. The second one is for
+you: it has a token, and whoever has that can move the talk.
+
+  fluxdemo present talk.md
+  fluxdemo next              move on, from another shell
+
+Edits of the deck show at once. A stage that was killed goes on where it was.`,
+		Args: cobra.ExactArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"md"}, cobra.ShellCompDirectiveFilterFileExt
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if port < 0 || port > 65535 {
+				return usageError{fmt.Errorf("--port=%d: a port is a number from 0 to 65535", port)}
+			}
+			p, err := o.openStage(cmd.Context(), args[0], port, fresh, nil)
+			if err != nil {
+				return err
+			}
+			if p.note != "" {
+				fmt.Fprintln(cmd.ErrOrStderr(), p.note)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Audience:   %s\nPresenter:  %s\n", p.audience(), p.presenter())
+			fmt.Fprintln(cmd.ErrOrStderr(), "On stage until you press Ctrl-C.")
+			return p.serve(cmd.Context())
+		},
+	}
+	cmd.Flags().IntVar(&port, "port", 0, "port on 127.0.0.1 (default: that of last time, or any)")
+	cmd.Flags().BoolVar(&fresh, "fresh", false, "start at the first slide, and walks at their first step")
+	return cmd
+}
+
+// performance is a stage that is about to open.
+type performance struct {
+	stage  *stage.Stage
+	ln     net.Listener
+	record *stage.Record
+	file   string
+	note   string // what the speaker should know
+}
+
+func (p *performance) audience() string  { return p.record.URL + "/" }
+func (p *performance) presenter() string { return p.record.URL + "/presenter#token=" + p.record.Token }
+
+// serve shows the deck until ctx ends.
+func (p *performance) serve(ctx context.Context) error {
+	err := p.stage.Serve(ctx, p.ln)
+	p.record.Ended = true
+	return errors.Join(err, p.record.Write(p.file))
+}
+
+// openStage prepares a stage, at the address and at the place of the one before it if that has shown the same deck.
+// told is the session that a terminal tells; nil for none.
+func (o *options) openStage(ctx context.Context, file string, port int, fresh bool, told stage.Session) (*performance, error) {
+	if err := clusters.CheckName(o.name); err != nil {
+		return nil, usageError{err}
+	}
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("finding the deck: %w", err)}
+	}
+	p := &performance{file: o.stageFile(), record: &stage.Record{Deck: path}}
+	so := stage.Options{
+		Deck: path, Defaults: live.DemoDefaults(), Told: told,
+		Walks: &stageWalks{o: o, dir: filepath.Dir(path), fresh: fresh},
+		Keep: func(k stage.Kept) error {
+			p.record.Kept = k
+			return p.record.Write(p.file)
+		},
+	}
+	before, err := stage.ReadRecord(p.file)
+	switch {
+	case errors.Is(err, stage.ErrNoStage):
+	case err != nil:
+		return nil, err
+	case before.Alive(ctx):
+		return nil, fmt.Errorf("the deck %s is on stage already, at %s/; end that first", before.Deck, before.URL)
+	case before.Deck == path:
+		so.Token = before.Token
+		if port == 0 {
+			port = portOf(before.URL)
+		}
+		if !before.Ended && !fresh {
+			so.From = &before.Kept
+			p.note = fmt.Sprintf("It goes on where it was: %s. --fresh starts at the first slide.", before.Place)
+		}
+	}
+	watcher, why := o.watch(ctx)
+	if watcher != nil {
+		so.Live = watcher
+	} else {
+		p.note = strings.TrimPrefix(p.note+"\nDiagrams stay still: "+why.Error(), "\n")
+	}
+	if p.stage, err = stage.New(so); err != nil {
+		return nil, usageError{err}
+	}
+	p.record.Token = p.stage.Token()
+	if p.ln, err = listen(ctx, port); err != nil {
+		return nil, err
+	}
+	p.record.URL = "http://" + p.ln.Addr().String()
+	return p, nil
+}
+
+// watch follows the cluster until ctx ends. Without a cluster there is nothing to follow, and the error says so.
+func (o *options) watch(ctx context.Context) (*live.Watcher, error) {
+	cluster, err := o.runningCluster(ctx)
+	if err != nil {
+		return nil, err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", cluster.Kubeconfig())
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	c, err := setup.Connect(cluster.Kubeconfig())
+	if err != nil {
+		return nil, err
+	}
+	urls, err := setup.FindURLs(ctx, c, cluster)
+	if err != nil {
+		return nil, err
+	}
+	return live.Start(ctx, live.Options{Config: config, GitURL: urls.Git, InboxURL: urls.Inbox})
+}
+
+// listen opens a port on loopback, another one when somebody else has taken it.
+func listen(ctx context.Context, port int) (net.Listener, error) {
+	var config net.ListenConfig
+	ln, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil && port != 0 {
+		ln, err = config.Listen(ctx, "tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on 127.0.0.1: %w", err)
+	}
+	return ln, nil
+}
+
+func portOf(address string) int {
+	u, err := url.Parse(address)
+	if err != nil {
+		return 0
+	}
+	port, err := strconv.Atoi(u.Port())
+	if err != nil {
+		return 0
+	}
+	return port
+}
+
+// stageWalks are the walks that slides name. They can be looked at without a cluster.
+type stageWalks struct {
+	o     *options
+	dir   string // the deck's: walks of the speaker's own are beside it
+	fresh bool
+}
+
+func (w *stageWalks) story(name string) (*story, error) {
+	if strings.ContainsAny(name, "/.") && !filepath.IsAbs(name) {
+		name = filepath.Join(w.dir, name)
+	}
+	return loadStory(name)
+}
+
+// Find implements stage.Walks.
+func (w *stageWalks) Find(name string) (*walk.Walk, error) {
+	s, err := w.story(name)
+	if err != nil {
+		return nil, err
+	}
+	return s.walk, nil
+}
+
+// Open implements stage.Walks.
+func (w *stageWalks) Open(ctx context.Context, name string) (stage.Session, error) {
+	s, err := w.story(name)
+	if err != nil {
+		return nil, err
+	}
+	p, err := w.o.place(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.open(ctx, s, w.fresh)
+}
+
+// moveTime is above what the slowest step takes.
+const moveTime = 10 * time.Minute
+
+// newMove makes a verb that moves the stage.
+func newMove(o *options, cmd *cobra.Command, move func(ctx context.Context, r *stage.Record, args []string) (stage.Answer, error)) *cobra.Command {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := clusters.CheckName(o.name); err != nil {
+			return usageError{err}
+		}
+		record, err := stage.ReadRecord(o.stageFile())
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), moveTime)
+		defer cancel()
+		answer, err := move(ctx, record, args)
+		var wrong *stage.RequestError
+		if errors.As(err, &wrong) {
+			return usageError{err}
+		}
+		if err != nil {
+			return err
+		}
+		out := cmd.OutOrStdout()
+		fmt.Fprintln(out, answer.Place)
+		if s := answer.Step; s != nil {
+			fmt.Fprintf(out, "%s %d/%d %s: %s\n", s.Walk, s.Number, s.Of, s.Title, s.Phase)
+		}
+		return nil
+	}
+	return cmd
+}
+
+func newNext(o *options) *cobra.Command {
+	return newMove(o, &cobra.Command{
+		Use:   "next",
+		Short: "Move the deck on stage on: a wait, a step, a slide",
+		Long: `Does what the key does in the browser: it ends a wait, runs the step that the
+slide offers, or turns to the next slide. It returns when a step has ended, and
+fails if that did.`,
+		Args: cobra.NoArgs,
+	}, func(ctx context.Context, r *stage.Record, _ []string) (stage.Answer, error) {
+		return r.Move(ctx, "next")
+	})
+}
+
+func newBack(o *options) *cobra.Command {
+	return newMove(o, &cobra.Command{
+		Use:   "back",
+		Short: "Move the deck on stage back; a step is undone",
+		Args:  cobra.NoArgs,
+	}, func(ctx context.Context, r *stage.Record, _ []string) (stage.Answer, error) {
+		return r.Move(ctx, "back")
+	})
+}
+
+func newGoto(o *options) *cobra.Command {
+	return newMove(o, &cobra.Command{
+		Use:   "goto SLIDE",
+		Short: "Turn the deck on stage to a slide",
+		Long: `Turns to a slide, named by its number, its title, or the end of its address in
+the browser. No step is run or taken back.
+
+  fluxdemo goto 7
+  fluxdemo goto gitops/2     after the second wait`,
+		Args: cobra.ExactArgs(1),
+	}, func(ctx context.Context, r *stage.Record, args []string) (stage.Answer, error) {
+		slide, waits, _ := strings.Cut(strings.TrimPrefix(args[0], "#/"), "/")
+		last := -1
+		if n, err := strconv.Atoi(waits); err == nil {
+			last = n - 1
+		} else if waits != "" {
+			slide = args[0] // the slash is the title's own
+		}
+		return r.GoTo(ctx, slide, last)
+	})
+}

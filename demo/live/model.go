@@ -1,0 +1,326 @@
+package live
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/fluxcd/pkg/apis/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// model is what is known of the cluster, and what follows from what happens next. One goroutine uses it.
+type model struct {
+	hub     *hub
+	objects map[Target]*unstructured.Unstructured
+	runs    map[Target]*run   // of Kustomizations
+	fetched map[Target]string // revisions that sources have fetched and not stored yet
+
+	// hookPath is the path of the Receiver that the Git host tells.
+	hookPath string
+	// push is the last push whose webhook has not arrived yet, as far as is known.
+	push    *pushed
+	moments map[Target]moment
+	api     State
+	git     State // of the last webhook
+}
+
+// run is where a Kustomization is in its reconciliations.
+type run struct {
+	builds  int    // artifacts that it has fetched, so far
+	fetched string // revision of the last one
+	applied string // revision and generation that an Apply was told for
+	put     map[string]int
+}
+
+// pushed is a push on its way to the Receiver.
+type pushed struct {
+	revision, ref string
+	at            time.Time
+	arrived       bool
+}
+
+// moment is a state of a role that passes by itself.
+type moment struct {
+	state State
+	until time.Time
+}
+
+// momentary is how long somebody who has pushed, or an inbox that has mail, counts as working.
+const momentary = 2 * time.Second
+
+func newModel(h *hub) *model {
+	return &model{
+		hub: h, objects: map[Target]*unstructured.Unstructured{}, runs: map[Target]*run{}, fetched: map[Target]string{}, moments: map[Target]moment{},
+		api: State{Target: Kubernetes, Status: Missing, Message: "the API server has not answered yet"},
+		git: State{Target: Hook, Status: Idle},
+	}
+}
+
+// known takes an object of Flux, or a Deployment, that is there or has changed. At the beginning of a watch, initial
+// is set: what happened before is not told.
+func (m *model) known(o *unstructured.Unstructured, initial bool, seen time.Time) {
+	t := targetOf(o)
+	old := m.objects[t]
+	m.objects[t] = o
+	if o.GetKind() == "Kustomization" && m.runs[t] == nil {
+		m.runs[t] = &run{put: map[string]int{}}
+		if initial {
+			m.runs[t].applied = runKey(o, revisionOfObject(o))
+		}
+	}
+	if !initial {
+		m.travel(t, old, o, seen)
+	}
+	m.hub.state(stateOf(o, seen), seen)
+	m.roles(seen)
+}
+
+// gone takes an object that was deleted.
+func (m *model) gone(t Target, seen time.Time) {
+	if m.objects[t] == nil {
+		return
+	}
+	delete(m.objects, t)
+	delete(m.runs, t)
+	delete(m.fetched, t)
+	m.hub.state(State{Target: t, Status: Missing, Message: "deleted", Since: seen}, seen)
+	m.roles(seen)
+}
+
+// travel tells what has travelled to an object, or from it, between two of its versions. old is nil if it is new.
+func (m *model) travel(t Target, old, o *unstructured.Unstructured, seen time.Time) {
+	if now := o.GetAnnotations()[meta.ReconcileRequestAnnotation]; old != nil && now != "" && now != old.GetAnnotations()[meta.ReconcileRequestAnnotation] {
+		m.trigger(t, o, seen)
+	}
+	switch {
+	case t.role() == source && o.GetKind() != "HelmChart":
+		m.fetching(t, old, o, seen)
+	case o.GetKind() == "Kustomization":
+		m.reconciling(t, old, o, seen)
+	case o.GetKind() == "HelmRelease":
+		m.released(t, old, o, seen)
+	}
+}
+
+// trigger tells who has asked an object to reconcile.
+func (m *model) trigger(t Target, o *unstructured.Unstructured, seen time.Time) {
+	by := asker(o)
+	p := Pulse{To: t, What: Trigger, Evidence: "annotated by " + by}
+	if !strings.Contains(by, "notification-controller") {
+		p.From = User
+		m.pulse(p, seen)
+		return
+	}
+	receivers := m.receivers(o)
+	// A Receiver annotates when a webhook has come. It does so before it answers, so the Git host may not have said yet
+	// that its webhook was taken.
+	if m.push != nil && !m.push.arrived {
+		m.arrived(seen, "the Receiver has acted on it")
+	}
+	for _, r := range receivers {
+		p.From = r
+		if m.push != nil {
+			p.Revision = m.push.revision
+		}
+		m.pulse(p, seen)
+	}
+}
+
+// receivers are those that may have asked the object: the one that the Git host tells, if it can be that, else all
+// that name it.
+func (m *model) receivers(o *unstructured.Unstructured) []Target {
+	var all []Target
+	for t, r := range m.objects {
+		if !isKind(t, "Receiver") || !refers(r, o) {
+			continue
+		}
+		if m.hookPath != "" && text(r, "status", "webhookPath") == m.hookPath {
+			return []Target{t}
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// refers tells whether a Receiver names an object among those that it asks.
+func refers(receiver, o *unstructured.Unstructured) bool {
+	resources, _, _ := unstructured.NestedSlice(receiver.Object, "spec", "resources")
+	for _, each := range resources {
+		ref, ok := each.(map[string]any)
+		if !ok || ref["kind"] != o.GetKind() {
+			continue
+		}
+		namespace, _ := ref["namespace"].(string)
+		if namespace == "" {
+			namespace = receiver.GetNamespace()
+		}
+		if namespace == o.GetNamespace() && (ref["name"] == o.GetName() || ref["name"] == "*") {
+			return true
+		}
+	}
+	return false
+}
+
+// What kustomize-controller says of itself while it reconciles.
+const (
+	building = "Building manifests for revision " // it has the artifact
+	applying = "Detecting drift for revision "    // it asks the API server what is different, and applies that
+)
+
+// reconciling tells what a Kustomization's status says.
+func (m *model) reconciling(t Target, old, o *unstructured.Unstructured, seen time.Time) {
+	r := m.runs[t]
+	progress, before := condition(o, meta.ReconcilingCondition).Message, condition(old, meta.ReconcilingCondition).Message
+	revision, builds := strings.CutPrefix(progress, building)
+	revision, _, _ = strings.Cut(revision, " ")
+	evidence := "it says: " + progress
+	if builds = builds && progress != before; !builds {
+		// It writes its conditions first and the rest of its status then.
+		revision, evidence = text(o, "status", "lastAttemptedRevision"), "status.lastAttemptedRevision is new"
+		builds = revision != "" && revision != text(old, "status", "lastAttemptedRevision") && revision != r.fetched
+	}
+	if builds {
+		r.builds++
+		r.fetched = revision
+		m.pulse(Pulse{From: sourceOf(o), To: t, What: Artifact, Revision: revision, Evidence: evidence}, seen)
+	}
+	if applied := revisionOfObject(o); applied != "" && applied != revisionOfObject(old) {
+		m.apply(t, o, applied, "", "it says: Applied revision", seen)
+	}
+}
+
+// fetchedRevision finds the revision in what source-controller says of itself when it has fetched something new, before it
+// stores that as an artifact.
+func fetchedRevision(progress string) string {
+	if !strings.HasPrefix(progress, "building artifact: new ") {
+		return ""
+	}
+	_, rest, _ := strings.Cut(progress, "'")
+	revision, _, _ := strings.Cut(rest, "'")
+	return revision
+}
+
+// fetching tells what the status of a source says.
+func (m *model) fetching(t Target, old, o *unstructured.Unstructured, seen time.Time) {
+	p := Pulse{From: Registry, To: t, What: Fetch}
+	if o.GetKind() == "GitRepository" {
+		p.From = Git
+	}
+	stored, digest := text(o, "status", "artifact", "revision"), text(o, "status", "artifact", "digest")
+	progress, before := condition(o, meta.ReconcilingCondition).Message, condition(old, meta.ReconcilingCondition).Message
+	if revision := fetchedRevision(progress); revision != "" && progress != before {
+		m.fetched[t] = revision
+		p.Revision, p.Evidence = revision, "it says: "+progress
+		m.pulse(p, seen)
+		return
+	}
+	if digest == "" || digest == text(old, "status", "artifact", "digest") {
+		return
+	}
+	if m.fetched[t] != stored {
+		p.Revision, p.Evidence = stored, "status.artifact is new"
+		m.pulse(p, seen)
+	}
+	delete(m.fetched, t) // the next time is another one
+}
+
+// runKey is what an Apply is told once for.
+func runKey(o *unstructured.Unstructured, revision string) string {
+	return fmt.Sprintf("%s %d", revision, o.GetGeneration())
+}
+
+// apply tells that a Kustomization has applied a revision, once.
+func (m *model) apply(t Target, o *unstructured.Unstructured, revision, object, evidence string, seen time.Time) {
+	if key := runKey(o, revision); m.runs[t].applied != key {
+		m.runs[t].applied = key
+		m.pulse(Pulse{From: t, To: Kubernetes, What: Apply, Revision: revision, Object: object, Evidence: evidence}, seen)
+	}
+}
+
+// released tells what a HelmRelease's history says.
+func (m *model) released(t Target, old, o *unstructured.Unstructured, seen time.Time) {
+	latest := func(o *unstructured.Unstructured) (version int64, chart, status string) {
+		if o == nil {
+			return 0, "", ""
+		}
+		history, _, _ := unstructured.NestedSlice(o.Object, "status", "history")
+		if len(history) == 0 {
+			return 0, "", ""
+		}
+		first, _ := history[0].(map[string]any)
+		version, _ = first["version"].(int64)
+		chart, _ = first["chartVersion"].(string)
+		status, _ = first["status"].(string)
+		return version, chart, status
+	}
+	version, chart, status := latest(o)
+	before, _, statusBefore := latest(old)
+	if version != before && version != 0 {
+		m.pulse(Pulse{From: sourceOf(o), To: t, What: Artifact, Revision: chart, Evidence: "status.history has a new release"}, seen)
+	}
+	if status == "deployed" && (version != before || status != statusBefore) {
+		m.pulse(Pulse{From: t, To: Kubernetes, What: Apply, Revision: chart, Evidence: "status.history: deployed"}, seen)
+	}
+}
+
+// sourceOf is where a Kustomization or HelmRelease gets its artifact from.
+func sourceOf(o *unstructured.Unstructured) Target {
+	for _, path := range [][]string{{"spec", "sourceRef"}, {"spec", "chartRef"}, {"spec", "chart", "spec", "sourceRef"}} {
+		ref, found, _ := unstructured.NestedStringMap(o.Object, path...)
+		if !found {
+			continue
+		}
+		namespace := ref["namespace"]
+		if namespace == "" {
+			namespace = o.GetNamespace()
+		}
+		return ObjectTarget(ref["kind"], namespace, ref["name"])
+	}
+	return ""
+}
+
+// managed takes an object that a Kustomization manages, of any kind, which is new (before is nil) or has changed.
+func (m *model) managed(kind string, before, o metav1.Object, seen time.Time) {
+	t := owner(o)
+	k, r := m.objects[t], m.runs[t]
+	if k == nil || r == nil {
+		return
+	}
+	object := kind + "/" + o.GetNamespace() + "/" + o.GetName()
+	if before != nil && before.GetAnnotations()[meta.ReconcileRequestAnnotation] != o.GetAnnotations()[meta.ReconcileRequestAnnotation] {
+		return // a request, and no change: see trigger
+	}
+	switch {
+	case wrote(before, o, byFlux):
+		attempted, applied := text(k, "status", "lastAttemptedRevision"), revisionOfObject(k)
+		if strings.HasPrefix(condition(k, meta.ReconcilingCondition).Message, building) {
+			attempted = r.fetched
+		}
+		offered := text(m.objects[sourceOf(k)], "status", "artifact", "revision")
+		changed := number(k, "status", "observedGeneration") != k.GetGeneration()
+		switch {
+		case attempted != applied || changed:
+			m.apply(t, k, attempted, object, "kustomize-controller has written to it", seen)
+		case offered != "" && offered != applied: // the source is ahead, and the Kustomization has not said so yet
+			m.apply(t, k, offered, object, "kustomize-controller has written to it", seen)
+		case r.put[object] != r.builds+1: // taking over fields and applying are two writes
+			r.put[object] = r.builds + 1
+			m.pulse(Pulse{From: t, To: Kubernetes, What: Drift, Revision: applied, Object: object,
+				Evidence: "kustomize-controller has written to it, and the revision is the same"}, seen)
+		}
+	case before != nil && wrote(before, o, byHand):
+		m.pulse(Pulse{From: User, To: Kubernetes, What: Change, Object: object, Evidence: "kubectl has written to it"}, seen)
+	}
+}
+
+func (m *model) pulse(p Pulse, seen time.Time) {
+	if p.At.IsZero() {
+		p.At = seen
+	}
+	if p.From == "" || p.To == "" {
+		return // of something that nobody has heard of
+	}
+	m.hub.pulse(p, seen)
+}

@@ -1,0 +1,80 @@
+package live
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	fluxmeta "github.com/fluxcd/pkg/apis/meta"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/git"
+	"github.com/fluxdemo/fluxdemo/demo/services/inbox"
+)
+
+// zeroCommit stands for a branch that is not there.
+const zeroCommit = "0000000000000000000000000000000000000000"
+
+// revisionOf is Flux's name for a commit on a ref.
+func revisionOf(ev git.Event) string {
+	short := strings.TrimPrefix(strings.TrimPrefix(ev.Ref, "refs/heads/"), "refs/tags/")
+	return short + "@sha1:" + ev.Commit
+}
+
+// fromGit takes an event of the Git host that happened at a time. old says that it is from before the watch.
+func (m *model) fromGit(ev git.Event, at time.Time, old bool, seen time.Time) {
+	revision := revisionOf(ev)
+	switch {
+	case ev.Kind == git.EventPush:
+		if old {
+			break
+		}
+		m.push = &pushed{revision: revision, ref: ev.Ref, at: at}
+		m.moments[User] = moment{State{Target: User, Status: Working, Message: "has pushed", Revision: revision}, seen.Add(momentary)}
+		message := "pushed " + ev.Commit[:min(len(ev.Commit), 8)]
+		if ev.Commit == zeroCommit {
+			message = "deleted"
+		}
+		m.pulse(Pulse{From: User, To: Git, What: Push, Revision: revision, Object: ev.Ref, Evidence: "the Git host: " + message, At: at}, seen)
+		if m.hookPath != "" {
+			m.git = State{Target: Hook, Status: Working, Message: "on its way", Revision: revision, Since: at}
+		}
+	case ev.Kind != git.EventDelivery:
+	case ev.State == git.StateDelivered:
+		if !old && m.push != nil && m.push.revision == revision && !m.push.arrived {
+			m.arrived(seen, fmt.Sprintf("the Git host: delivered, status %d", ev.Status))
+		}
+		m.git = State{Target: Hook, Status: Ready, Message: "delivered", Revision: revision, Since: at}
+	case ev.State == git.StateRetrying, ev.State == git.StateFailed:
+		m.git = State{Target: Hook, Status: Failed, Message: ev.Error, Revision: revision, Since: at}
+	}
+	m.roles(seen)
+}
+
+// arrived tells, once, that the webhook of the last push has arrived.
+func (m *model) arrived(seen time.Time, evidence string) {
+	m.push.arrived = true
+	p := Pulse{From: Git, To: Hook, What: Webhook, Revision: m.push.revision, Object: m.push.ref, Evidence: evidence}
+	m.pulse(p, seen)
+	for t, o := range m.objects {
+		if isKind(t, "Receiver") && m.hookPath != "" && text(o, "status", "webhookPath") == m.hookPath {
+			p.From, p.To = Hook, t
+			m.pulse(p, seen)
+		}
+	}
+}
+
+// fromInbox takes a notification. old says that it is from before the watch.
+func (m *model) fromInbox(n inbox.Notification, old bool, seen time.Time) {
+	if old {
+		return
+	}
+	o := n.InvolvedObject
+	from := ObjectTarget(o.Kind, o.Namespace, o.Name)
+	// Flux notifies after it has written the status, but the inbox may be quicker than the watch.
+	if k, r := m.objects[from], m.runs[from]; r != nil && n.Reason == fluxmeta.ReconciliationSucceededReason && n.Revision() == r.fetched && r.fetched != "" {
+		m.apply(from, k, r.fetched, "", "the inbox: "+n.Reason, seen)
+	}
+	m.moments[Inbox] = moment{State{Target: Inbox, Status: Working, Message: n.Reason + " of " + o.Kind + " " + o.Name, Revision: n.Revision()}, seen.Add(momentary)}
+	m.pulse(Pulse{From: from, To: Inbox, What: Notify, Revision: n.Revision(), Object: string(from), Evidence: "the inbox: " + n.Reason, At: n.Received}, seen)
+	m.roles(seen)
+}

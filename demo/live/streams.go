@@ -1,0 +1,77 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/git"
+	"github.com/fluxdemo/fluxdemo/demo/services/inbox"
+	"github.com/fluxdemo/fluxdemo/demo/services/serve"
+)
+
+// follow hands on the events of the stream at address, and connects again when it breaks off. open is closed once the
+// server has answered, or at once if there is no address.
+func (w *Watcher) follow(ctx context.Context, address string, open chan struct{}, event func(data []byte)) {
+	if address == "" {
+		close(open)
+		return
+	}
+	go func() {
+		last, opened := "", false
+		for ctx.Err() == nil {
+			err := serve.Follow(ctx, address, last, func() {
+				if !opened {
+					opened = true
+					close(open)
+				}
+			}, func(id string, data []byte) bool {
+				last = id
+				event(data)
+				return false
+			})
+			if err != nil && ctx.Err() == nil {
+				w.opts.Logf("follow %s: %v", address, err)
+			}
+			pause(ctx, reconnect)
+		}
+	}()
+}
+
+// gitEvent returns what takes the Git host's events. Those from before the start, and those that a Git host which was
+// started again repeats, are history.
+func (w *Watcher) gitEvent() func(data []byte) {
+	since := time.Now()
+	return func(data []byte) {
+		var ev struct {
+			Time time.Time `json:"time"`
+			git.Event
+		}
+		if err := json.Unmarshal(data, &ev); err != nil {
+			w.opts.Logf("read an event of the Git host: %v", err)
+			return
+		}
+		old := !ev.Time.After(since)
+		if !old {
+			since = ev.Time
+		}
+		w.tell(func(m *model, seen time.Time) { m.fromGit(ev.Event, ev.Time, old, seen) })
+	}
+}
+
+// mailEvent is the same of the inbox.
+func (w *Watcher) mailEvent() func(data []byte) {
+	since := time.Now()
+	return func(data []byte) {
+		var n inbox.Notification
+		if err := json.Unmarshal(data, &n); err != nil {
+			w.opts.Logf("read an event of the inbox: %v", err)
+			return
+		}
+		old := !n.Received.After(since)
+		if !old {
+			since = n.Received
+		}
+		w.tell(func(m *model, seen time.Time) { m.fromInbox(n, old, seen) })
+	}
+}

@@ -1,0 +1,53 @@
+// Package browser runs headless Chromium: for the export of decks, and for tests of what people see. It uses the one
+// that is installed, with a profile of its own, and lets it talk to nobody by itself.
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+
+	"github.com/chromedp/chromedp"
+)
+
+// ErrNone says that there is no browser on this machine.
+var ErrNone = errors.New("there is no Chromium on this machine; install chromium, or name one with $CHROMIUM")
+
+// Find returns the path of Chromium or of a browser that is made from it: what $CHROMIUM says, else what is on PATH.
+// It fails with ErrNone.
+func Find() (string, error) {
+	for _, name := range []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+		if name == "" {
+			continue
+		}
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", ErrNone
+}
+
+// Start runs a browser and returns a context for chromedp's actions on its first tab. stop ends the browser and
+// removes its profile.
+func Start(ctx context.Context) (tab context.Context, stop func(), err error) {
+	path, err := Find()
+	if err != nil {
+		return nil, nil, err
+	}
+	flags := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("hide-scrollbars", true), chromedp.DisableGPU)
+	if os.Getuid() == 0 {
+		flags = append(flags, chromedp.NoSandbox) // Chromium's sandbox does not work for root
+	}
+	all, endAll := chromedp.NewExecAllocator(ctx, flags...)
+	tab, endTab := chromedp.NewContext(all)
+	stop = func() { endTab(); endAll() }
+	if err := chromedp.Do(tab); err != nil {
+		stop()
+		return nil, nil, fmt.Errorf("start %s: %w", path, err)
+	}
+	return tab, stop, nil
+}

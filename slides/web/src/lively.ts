@@ -1,0 +1,171 @@
+import type { Pulse, State, Status } from "./api";
+import type { Drawing, LiveEdge, LiveNode } from "./diagram";
+import { ago, svg } from "./dom";
+
+/** What is told to whoever listens on the document, after something was painted. */
+export interface Painted {
+  kind: "state" | "pulse";
+  target?: string;
+  status?: Status;
+  revision?: string;
+  from?: string;
+  to?: string;
+  what?: string;
+  count: number; // how many nodes or edges on the page show it
+  after: number; // milliseconds from when the stage got to know to the painted frame
+}
+
+/** How long an edge shows that something has travelled it, in milliseconds. */
+const travel = 900;
+
+const words: Record<Status, string> = {
+  idle: "Idle",
+  working: "Working",
+  ready: "Ready",
+  failed: "Failed",
+  suspended: "Suspended",
+  missing: "Not there",
+};
+
+// Each state has a sign of its own, so that it can be told without its colour.
+const signs: Record<Status, string> = {
+  idle: "M-4 0h8",
+  working: "M5 0A5 5 0 1 1 0 -5M0 -8v6l4 -3z",
+  ready: "M-5 0l3.5 4L5 -4",
+  failed: "M-4 -4L4 4M4 -4L-4 4",
+  suspended: "M-2.5 -4.5v9M2.5 -4.5v9",
+  missing: "M-3 -3a3 3 0 1 1 3 3v1.5M0 4.5v.6",
+};
+
+/** Lively keeps the diagrams on a page as things are in the cluster. */
+export class Lively {
+  private readonly drawings = new Map<HTMLElement, Drawing>();
+  private readonly states = new Map<string, State>();
+  private known = false;
+
+  /** Says that everything is known about the cluster: an object that was not named is not there. */
+  settle(known: boolean): void {
+    this.known = known;
+    for (const d of this.drawings.values()) {
+      for (const n of d.nodes) this.paint(n, this.states.get(n.target));
+    }
+  }
+
+  /** Takes a diagram that was drawn, in the place of what the figure had before. */
+  add(figure: HTMLElement, drawing: Drawing): void {
+    this.drawings.set(figure, drawing);
+    for (const n of drawing.nodes) this.paint(n, this.states.get(n.target));
+  }
+
+  /** Forgets the diagrams of a deck that is not shown any more. */
+  clear(): void {
+    this.drawings.clear();
+  }
+
+  /** Shows a new state. */
+  state(state: State): void {
+    const before = this.states.get(state.target);
+    this.states.set(state.target, state);
+    let count = 0;
+    for (const d of this.drawings.values()) {
+      for (const n of d.nodes) {
+        if (n.target !== state.target) continue;
+        this.paint(n, state);
+        count++;
+      }
+    }
+    if (before && before.at === state.at) return; // told anew after a reconnect
+    const { target, status, revision } = state;
+    painted({ kind: "state", target, status, ...(revision ? { revision } : {}), count }, state.at);
+  }
+
+  /** Shows that something has travelled. */
+  pulse(pulse: Pulse): void {
+    let count = 0;
+    for (const d of this.drawings.values()) {
+      for (const index of pulse.edges[d.id] ?? []) {
+        const e = d.edges.find((edge) => edge.binding.index === index);
+        if (!e) continue;
+        run(e);
+        count++;
+      }
+    }
+    const { from, to, what, revision } = pulse;
+    painted({ kind: "pulse", from, to, what, ...(revision ? { revision } : {}), count }, pulse.at);
+  }
+
+  /** What there is to say about a target in a few lines; undefined when nothing is known. */
+  describe(target: string): string[] {
+    const s = this.states.get(target);
+    const lines = [target];
+    if (!s) return lines;
+    lines.push(`${words[s.status]}${s.since > 0 ? ` for ${ago(Date.now() - s.since)}` : ""}`);
+    if (s.revision) lines.push(short(s.revision));
+    if (s.message) lines.push(s.message);
+    return lines;
+  }
+
+  private paint(n: LiveNode, state: State | undefined): void {
+    const status = state?.status ?? (this.known && n.target.includes("/") ? "missing" : undefined);
+    if (status && n.group.dataset["status"] !== status) {
+      n.group.dataset["status"] = status;
+      n.badge.replaceChildren(svg("circle", { r: 14 }), svg("path", { d: signs[status], class: "sign", transform: "scale(1.2)" }));
+    }
+    const revision = state?.revision ?? "";
+    if (revision && n.group.dataset["revision"] && n.group.dataset["revision"] !== revision) flash(n.group);
+    n.group.dataset["revision"] = revision;
+    n.group.setAttribute("aria-label", this.describe(n.target).join(", "));
+  }
+}
+
+/** A revision as people read it: main@sha1:1a2b3c4. */
+export function short(revision: string): string {
+  return revision.replace(/(sha1:|sha256:)([0-9a-f]{7})[0-9a-f]+/, "$1$2");
+}
+
+function flash(group: SVGGElement): void {
+  group.classList.remove("fresh");
+  void group.getBoundingClientRect(); // the animation starts anew
+  group.classList.add("fresh");
+}
+
+/** Lights an edge up, and lets a dot run along it. */
+function run(e: LiveEdge): void {
+  const path = e.path;
+  path.classList.remove("travelled");
+  void path.getBoundingClientRect();
+  path.classList.add("travelled");
+  window.setTimeout(() => path.classList.remove("travelled"), travel);
+  const parent = path.parentNode;
+  if (!parent || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  const dot = svg("circle", { r: 8, class: "parcel" });
+  parent.append(dot);
+  const length = path.getTotalLength();
+  const start = performance.now();
+  const frame = (now: number): void => {
+    const t = Math.min(1, (now - start) / travel);
+    const eased = t * t * (3 - 2 * t);
+    const at = path.getPointAtLength(length * (e.binding.reverse ? 1 - eased : eased));
+    dot.setAttribute("cx", String(at.x));
+    dot.setAttribute("cy", String(at.y));
+    if (t < 1 && dot.isConnected) {
+      requestAnimationFrame(frame);
+    } else {
+      dot.remove();
+    }
+  };
+  frame(start);
+}
+
+/** Tells listeners what was painted, after the frame that shows it. */
+function painted(what: Omit<Painted, "after">, at: number): void {
+  requestAnimationFrame(() => {
+    const channel = new MessageChannel(); // its message comes right after the frame
+    channel.port1.onmessage = () => {
+      channel.port1.close();
+      const after = performance.timeOrigin + performance.now() - at;
+      document.dispatchEvent(new CustomEvent<Painted>("fluxdemo:painted", { detail: { ...what, after } }));
+    };
+    channel.port2.postMessage(null);
+  });
+}

@@ -1,0 +1,142 @@
+import type { Detail } from "./api";
+import { fetchDetail } from "./api";
+import { ago, el } from "./dom";
+
+type Tab = "YAML" | "Conditions" | "Events" | "Log";
+const tabs: Tab[] = ["YAML", "Conditions", "Events", "Log"];
+
+/** Panel looks closely at one thing in the cluster: its YAML, conditions, events, and its controller's log. */
+export class Panel {
+  readonly root = el("aside", "panel");
+  private readonly title = el("h3");
+  private readonly body = el("div", "panel-body");
+  private readonly buttons = new Map<Tab, HTMLButtonElement>();
+  private tab: Tab = "YAML";
+  private target = "";
+  private detail: Detail | undefined;
+  private from: Element | null = null; // what had the focus
+
+  constructor() {
+    const bar = el("nav", "panel-tabs");
+    bar.setAttribute("role", "tablist");
+    for (const t of tabs) {
+      const b = el("button", "", t);
+      b.type = "button";
+      b.setAttribute("role", "tab");
+      b.onclick = () => this.choose(t);
+      this.buttons.set(t, b);
+      bar.append(b);
+    }
+    const close = el("button", "panel-close", "×");
+    close.type = "button";
+    close.setAttribute("aria-label", "Close");
+    close.onclick = () => this.close();
+    this.root.append(el("header", "", this.title, close), bar, this.body);
+    this.root.hidden = true;
+    this.body.tabIndex = 0;
+  }
+
+  get isOpen(): boolean {
+    return !this.root.hidden;
+  }
+
+  async open(target: string): Promise<void> {
+    this.from = document.activeElement;
+    this.target = target;
+    this.detail = undefined;
+    this.title.textContent = target;
+    this.body.replaceChildren(el("p", "quiet", "Looking…"));
+    this.root.hidden = false;
+    this.body.focus({ preventScroll: true });
+    await this.refresh();
+  }
+
+  /** Looks again, when what it shows has changed. */
+  async refresh(): Promise<void> {
+    const target = this.target;
+    if (!this.isOpen) return;
+    try {
+      const d = await fetchDetail(target);
+      if (target !== this.target) return;
+      this.detail = d;
+      this.render();
+    } catch (e) {
+      if (target !== this.target) return;
+      this.body.replaceChildren(el("p", "quiet", e instanceof Error ? e.message : String(e)));
+    }
+  }
+
+  /** Refreshes if it shows this target. */
+  changed(target: string): void {
+    if (this.isOpen && target === this.target) void this.refresh();
+  }
+
+  close(): void {
+    this.root.hidden = true;
+    if (this.from instanceof HTMLElement || this.from instanceof SVGElement) this.from.focus({ preventScroll: true });
+  }
+
+  private choose(tab: Tab): void {
+    this.tab = tab;
+    this.render();
+  }
+
+  private render(): void {
+    for (const [t, b] of this.buttons) b.setAttribute("aria-selected", String(t === this.tab));
+    const d = this.detail;
+    if (d) this.body.replaceChildren(this.content(d));
+  }
+
+  private content(d: Detail): Node {
+    switch (this.tab) {
+      case "YAML":
+        return d.yaml ? el("pre", "yaml", d.yaml) : parts(d);
+      case "Conditions":
+        return table(
+          ["Type", "Status", "Reason", "Message"],
+          (d.conditions ?? []).map((c) => [c.type, c.status, c.reason ?? "", c.message ?? ""]),
+          "It has no conditions.",
+        );
+      case "Events":
+        return table(
+          ["Age", "Type", "Reason", "Message"],
+          (d.events ?? []).toReversed().map((e) => [
+            ago(Date.now() - Date.parse(e.at)),
+            e.type,
+            e.reason,
+            e.count > 1 ? `${e.message} (${e.count} times)` : e.message,
+          ]),
+          "Nothing was said about it lately.",
+        );
+      case "Log": {
+        const lines = d.log ?? [];
+        if (lines.length === 0) return nothing(d.problem ?? "There is no log.");
+        return el("div", "", el("p", "quiet", d.controller ?? ""), el("pre", "log", lines.join("\n")));
+      }
+    }
+  }
+}
+
+/** What a role, such as Flux, is made of. */
+function parts(d: Detail): HTMLElement {
+  return table(
+    ["Part", "State", "Message"],
+    (d.parts ?? []).map((p) => [p.target, p.status, p.message ?? ""]),
+    "This is not an object in the cluster.",
+  );
+}
+
+function nothing(text: string): HTMLElement {
+  return el("p", "quiet", text);
+}
+
+function table(head: string[], rows: string[][], empty: string): HTMLElement {
+  if (rows.length === 0) return nothing(empty);
+  const cells = (name: "th" | "td", texts: string[]): HTMLElement => el("tr", "", ...texts.map((t) => el(name, "", t)));
+  return el(
+    "table",
+    "",
+    el("thead", "", cells("th", head)),
+    el("tbody", "", ...rows.map((r) => cells("td", r))),
+  );
+}

@@ -1,0 +1,190 @@
+import type { Control, Deck, Place, Step, StepOffer } from "./api";
+import { local, move } from "./audience";
+import { clock, el } from "./dom";
+import { Help } from "./help";
+import { hover } from "./hover";
+import { listen } from "./keys";
+import { Lively } from "./lively";
+import { Notice } from "./notice";
+import { Panel } from "./panel";
+import { pace, Race } from "./race";
+import { Room } from "./room";
+import { Slides } from "./slides";
+import { Store } from "./store";
+import { phaseWords } from "./terminal";
+import { applyTheme } from "./theme";
+
+/** What the speaker sees: this slide and the next, the notes, the time, and the step to come. */
+export function presenter(params: URLSearchParams, control: Control | undefined): void {
+  const room = new Room(() => {
+    document.documentElement.dataset["ready"] = "true";
+  });
+  const nextBox = el("div", "slide-box next-box");
+  const next = new Slides(nextBox, new Lively());
+  const nextTitle = el("h2", "label");
+  const notes = el("div", "notes");
+  const time = el("div", "time");
+  const step = el("div", "step-card");
+  const problems = el("details", "problems");
+  const race = new Race();
+  const panel = new Panel();
+  const help = new Help(true);
+  const notice = new Notice();
+  const blank = el("div", "blank");
+  blank.hidden = true;
+
+  const button = (text: string, label: string, press: () => Promise<void>): HTMLButtonElement => {
+    const b = el("button", "", text);
+    b.type = "button";
+    b.setAttribute("aria-label", label);
+    b.onclick = () => void press().catch((e: unknown) => notice.show(e));
+    return b;
+  };
+  const controls = el("div", "controls");
+  if (control) {
+    controls.append(
+      button("◀", "Back", () => control.back()),
+      button("Next ▶", "Next", () => control.next()),
+    );
+  } else {
+    controls.append(el("p", "quiet", "Read only: open the presenter's address that fluxdemo present has printed."));
+  }
+  const open = el("a", "open-audience", "Audience view");
+  open.href = "./";
+  open.target = "fluxdemo-audience";
+  open.rel = "opener"; // the window takes over the token, so that keys work there too
+  const side = el(
+    "div",
+    "side",
+    el("section", "next-part", nextTitle, nextBox),
+    el("section", "notes-part", el("h2", "label", "Notes"), notes),
+  );
+  document.body.className = "presenter";
+  document.body.append(
+    room.root,
+    side,
+    el("footer", "foot", time, step, el("div", "foot-controls", controls, open, problems)),
+    race.root,
+    panel.root,
+    notice.root,
+    help.root,
+    blank,
+  );
+  hover(document.body, room.lively, (t) => void panel.open(t));
+
+  const draw = (): void => {
+    const { deck, place } = store;
+    if (!deck || !place) return;
+    const slide = deck.slides[place.slide];
+    const more = slide !== undefined && place.fragment + 1 < slide.waits;
+    const following = deck.slides[place.slide + 1];
+    nextTitle.textContent = more ? "Next: the next point" : following ? `Next: ${following.title}` : "This is the end";
+    nextBox.hidden = !more && !following;
+    next.goTo(more ? { slide: place.slide, fragment: place.fragment + 1 } : { slide: place.slide + 1, fragment: -1 });
+    notes.innerHTML = (slide?.notes ?? []).filter((n) => n.after <= place.fragment + 1).map((n) => n.html).join("");
+    notes.classList.toggle("empty", notes.childElementCount === 0);
+    notes.scrollTop = notes.scrollHeight;
+    showStep(step, comingStep(deck, place), store.step, slide?.coming);
+    tick();
+  };
+  const tick = (): void => {
+    if (store.deck) showTime(time, store.deck, store.place);
+  };
+  const store = new Store({
+    deck(deck) {
+      applyTheme(params, deck.meta.theme);
+      document.title = `Presenter: ${deck.title}`;
+      room.show(deck);
+      next.show(deck);
+      race.show(deck);
+      showProblems(problems, deck);
+      draw();
+    },
+    place(place) {
+      document.documentElement.dataset["ready"] = "false";
+      race.goTo(place);
+      room.goTo(place);
+      draw();
+    },
+    step(s) {
+      room.setStep(s);
+      draw();
+    },
+    state(s) {
+      room.state(s);
+      panel.changed(s.target);
+    },
+    settle: (known) => room.settle(known),
+    pulse: (p) => room.pulse(p),
+    terminal: (t) => room.write(t),
+    connected: (is) => document.body.classList.toggle("away", !is),
+  });
+  window.setInterval(tick, 250);
+  listen((wish) => {
+    if (local(wish, panel, help, blank) || !control) return;
+    move(wish, control, store.deck).catch((e: unknown) => notice.show(e));
+  });
+  store.follow();
+}
+
+/** The step to come: on this slide, or on one after it. */
+function comingStep(deck: Deck, place: Place): { offer: StepOffer; here: boolean; slide: number } | undefined {
+  for (let i = place.slide; i < deck.slides.length; i++) {
+    const slide = deck.slides[i];
+    const beat = slide?.beats.slice(i === place.slide ? place.beat : 0).find((b) => b >= 0);
+    const offer = beat === undefined ? undefined : slide?.steps[beat];
+    if (offer) return { offer, here: i === place.slide, slide: i };
+  }
+  return undefined;
+}
+
+function showStep(
+  card: HTMLElement,
+  coming: ReturnType<typeof comingStep>,
+  step: Step | null,
+  missing: string | undefined,
+): void {
+  card.dataset["phase"] = step?.phase ?? "";
+  const parts: Node[] = [];
+  const busy = step && ["preparing", "running", "checking", "undoing", "failed"].includes(step.phase);
+  if (step && busy) {
+    parts.push(el("p", "label", `${step.walk} ${step.number}/${step.of}: ${phaseWords(step)}`), el("p", "step-title", step.title));
+    if (step.error) parts.push(el("pre", "step-error", step.error));
+  } else if (coming) {
+    const { offer, here, slide } = coming;
+    const where = here ? "Step to come" : `Step to come, on slide ${slide + 1}`;
+    parts.push(el("p", "label", `${where}: ${offer.walk} ${offer.number}/${offer.of}`), el("p", "step-title", offer.title));
+    parts.push(...offer.commands.map((c) => el("pre", "command", c)));
+  } else {
+    parts.push(el("p", "label", "No step to come"));
+  }
+  if (missing) parts.push(el("p", "quiet", `The walk ${missing} is not written yet.`));
+  card.replaceChildren(...parts);
+}
+
+function showTime(root: HTMLElement, deck: Deck, place: Place | undefined): void {
+  const now = new Date();
+  const p = pace(deck, place, now.getTime());
+  const left = p.allotted - p.elapsed;
+  const rows: Node[] = [
+    el("span", "clock", `${String(now.getHours()).padStart(2, "0")}:${String(now.getMinutes()).padStart(2, "0")}`),
+    el("span", "elapsed", p.allotted > 0 ? `${clock(p.elapsed)} of ${clock(p.allotted)}` : clock(p.elapsed)),
+  ];
+  if (p.allotted > 0 && p.elapsed > 0) {
+    const late = p.ahead < 0;
+    rows.push(
+      el("span", late ? "pace late" : "pace", `${late ? "▼ behind" : "▲ ahead"} ${clock(Math.abs(p.ahead))}`),
+      el("span", left < 0 ? "left late" : "left", `${clock(left)} left`),
+    );
+  }
+  if (place) rows.push(el("span", "count", `${place.slide + 1}/${place.slides}`));
+  root.replaceChildren(...rows);
+}
+
+function showProblems(root: HTMLDetailsElement, deck: Deck): void {
+  root.hidden = deck.problems.length === 0;
+  root.replaceChildren(
+    el("summary", "", deck.problems.length === 1 ? "1 problem in the deck" : `${deck.problems.length} problems in the deck`),
+    el("ul", "", ...deck.problems.map((p) => el("li", p.severity, `${p.line}:${p.col} ${p.message}`))),
+  );
+}

@@ -1,0 +1,27 @@
+import type { Deck } from "./api";
+import { el } from "./dom";
+import { fit } from "./fit";
+import { Lively } from "./lively";
+import { drawAll, page } from "./slides";
+import { applyTheme } from "./theme";
+
+/** Shows all slides below each other, one a printed page, without waits. */
+export async function print(params: URLSearchParams, deck: Deck): Promise<void> {
+  applyTheme(params, deck.meta.theme);
+  document.title = deck.title;
+  document.body.className = "print";
+  const pages = deck.slides.map(page);
+  for (const p of pages) {
+    for (const f of p.querySelectorAll(".fragment")) f.classList.remove("fragment");
+    document.body.append(el("div", "sheet", p));
+  }
+  const lively = new Lively();
+  for (const [i, p] of pages.entries()) {
+    const slide = deck.slides[i];
+    if (slide) await drawAll(p, slide, lively);
+    fit(p);
+  }
+  await document.fonts.ready;
+  pages.forEach(fit);
+  document.documentElement.dataset["ready"] = "true";
+}

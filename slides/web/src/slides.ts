@@ -1,0 +1,168 @@
+import Reveal, { type RevealApi } from "reveal.js";
+import type { Deck, Place, Slide } from "./api";
+import { draw } from "./diagram";
+import { el } from "./dom";
+import { fit } from "./fit";
+import type { Lively } from "./lively";
+
+/** How much there is on a slide, in square units: a slide of 16:9 is 1280 by 720. */
+const area = 1280 * 720;
+
+/** The page of one slide. */
+export function page(slide: Slide, index: number): HTMLElement {
+  const p = el("div", "page");
+  p.innerHTML = slide.html; // the server has made it safe
+  p.dataset["slide"] = slide.id;
+  if (index === 0) p.classList.add("cover");
+  if (!p.querySelector(":scope > :not(h1, h2)")) p.classList.add("bare");
+  if (p.querySelector("figure.diagram")) p.classList.add("has-diagram");
+  for (const a of p.querySelectorAll<HTMLAnchorElement>("a[href]")) {
+    a.target = "_blank";
+    a.rel = "noopener noreferrer";
+  }
+  for (const f of p.querySelectorAll<HTMLElement>("figure[data-height]")) {
+    f.style.setProperty("--height", f.dataset["height"] ?? "");
+  }
+  for (const f of p.querySelectorAll<HTMLElement>("figure[data-width]")) {
+    f.style.setProperty("--width", f.dataset["width"] ?? "");
+  }
+  return p;
+}
+
+const drawings = new WeakMap<HTMLElement, Promise<void>>();
+
+/** Draws the diagrams of a page, once. It is done when each is drawn or shows why not. */
+export function drawAll(p: HTMLElement, slide: Slide, lively: Lively): Promise<void> {
+  const drawing = drawings.get(p) ?? drawNow(p, slide, lively);
+  drawings.set(p, drawing);
+  return drawing;
+}
+
+async function drawNow(p: HTMLElement, slide: Slide, lively: Lively): Promise<void> {
+  const waiting: Promise<void>[] = [];
+  for (const figure of p.querySelectorAll<HTMLElement>("figure.diagram")) {
+    const diagram = slide.diagrams.find((d) => d.id === figure.dataset["diagram"]);
+    if (!diagram) continue;
+    waiting.push(
+      draw(figure, diagram).then((drawing) => {
+        if (drawing) lively.add(figure, drawing);
+      }),
+    );
+  }
+  await Promise.all(waiting);
+}
+
+/** Slides shows a deck with reveal.js in an element, at one place at a time. */
+export class Slides {
+  private readonly box = el("div", "slides");
+  private readonly root = el("div", "reveal", this.box);
+  private reveal: RevealApi | undefined;
+  private deck: Deck | undefined;
+  private pages: HTMLElement[] = [];
+  private wanted: Pick<Place, "slide" | "fragment"> = { slide: 0, fragment: -1 };
+  private starting: Promise<void> = Promise.resolve();
+
+  /**
+   * @param parent what the slides fill
+   * @param lively keeps their diagrams alive
+   * @param settled is called when all diagrams of the slide that is shown are drawn, and it fits
+   */
+  constructor(
+    private readonly parent: HTMLElement,
+    private readonly lively: Lively,
+    private readonly settled: () => void = () => undefined,
+  ) {
+    parent.append(this.root);
+    new ResizeObserver(() => this.resize()).observe(parent);
+  }
+
+  /** Shows a deck, or an edited one, at the place where it is. */
+  show(deck: Deck): void {
+    this.deck = deck;
+    this.lively.clear();
+    this.pages = deck.slides.map(page);
+    this.box.replaceChildren(...this.pages.map((p) => el("section", "", p)));
+    if (this.reveal) {
+      this.reveal.sync();
+      this.apply();
+      return;
+    }
+    const reveal = new Reveal(this.root, {
+      embedded: true,
+      controls: false,
+      progress: false,
+      hash: false,
+      history: false,
+      keyboard: false,
+      touch: false,
+      mouseWheel: false,
+      overview: false,
+      help: false,
+      center: false,
+      margin: 0,
+      minScale: 0.05,
+      maxScale: 4,
+      scrollActivationWidth: 0, // no scroll view on phones: slides stay in step with the speaker
+      viewDistance: 2,
+      transition: "none",
+      backgroundTransition: "none",
+      ...this.size(),
+    });
+    this.reveal = reveal;
+    this.starting = reveal.initialize().then(() => this.apply());
+  }
+
+  /** Goes to a place. */
+  goTo(place: Pick<Place, "slide" | "fragment">): void {
+    this.wanted = place;
+    void this.starting.then(() => this.apply());
+  }
+
+  /** The element of a slide; undefined when there is none of that index. */
+  page(index: number): HTMLElement | undefined {
+    return this.pages[index];
+  }
+
+  private apply(): void {
+    if (!this.reveal || !this.deck || this.deck.slides.length === 0) return;
+    const slide = Math.min(this.wanted.slide, this.deck.slides.length - 1);
+    this.reveal.slide(slide, 0, this.wanted.fragment);
+    this.refit();
+    void this.drawAround(slide);
+  }
+
+  /** Draws what is shown first, and then what comes next, so that it is there when it is turned to. */
+  private async drawAround(slide: number): Promise<void> {
+    const deck = this.deck;
+    for (const i of [slide, slide + 1, slide - 1]) {
+      const [p, model] = [this.pages[i], deck?.slides[i]];
+      if (!p || !model) continue;
+      await drawAll(p, model, this.lively);
+      if (this.deck !== deck) return;
+      if (i === slide && this.wanted.slide === slide) {
+        this.refit();
+        this.settled();
+      }
+    }
+  }
+
+  private size(): { width: number; height: number } {
+    const { clientWidth: w, clientHeight: h } = this.parent;
+    const ratio = Math.min(Math.max(w > 0 && h > 0 ? w / h : 16 / 9, 0.42), 2.1);
+    const width = Math.round(Math.sqrt(area * ratio));
+    return { width, height: Math.round(width / ratio) };
+  }
+
+  private resize(): void {
+    if (!this.reveal?.isReady()) return;
+    const size = this.size();
+    this.reveal.configure(size);
+    this.reveal.layout();
+    this.refit();
+  }
+
+  private refit(): void {
+    const p = this.pages[this.wanted.slide];
+    if (p) fit(p);
+  }
+}
