@@ -111,7 +111,7 @@ it follows, and walks through GitOps one step at a time.
 	o.addFlags(root.PersistentFlags())
 	root.AddCommand(
 		newUp(o), newDown(o), newReset(o), newStatus(o), newEnv(o), newClone(o), newLogs(o),
-		newDoctor(o), newVersion(o), newWalk(o), newPresent(o), newNext(o), newBack(o), newGoto(o),
+		newDoctor(o), newVersion(o), newWalk(o), newDeck(), newPresent(o), newNext(o), newBack(o), newGoto(o),
 		newCheck(o), newHint(o), newSolve(o), newDiagram(o), newWait(), newServe(), newSupervise(),
 	)
 	return root

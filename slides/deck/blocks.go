@@ -179,6 +179,7 @@ func (c *converter) paragraph(b Block, n ast.Node, kind BlockKind) (Block, bool)
 	b.Attrs, c.lead = c.lead, nil
 	if len(b.Inlines) == 1 && b.Inlines[0].Kind == Image {
 		b.Kind = Figure
+		merge(&b.Attrs, b.Inlines[0].Attrs)
 	}
 	return c.started(b, len(b.Inlines) > 0)
 }

@@ -19,9 +19,8 @@ const depthLimit = 40
 // converter turns one slide's Markdown tree into the model.
 type converter struct {
 	*parser
-	src        []byte // the slide's text
-	base       int    // where it starts in the file
-	references map[string]bool
+	src  []byte // the slide's text
+	base int    // where it starts in the file
 
 	out     *Slide
 	waits   int  // pauses so far
@@ -240,10 +239,6 @@ func (c *converter) addNote(wait int, blocks ...Block) {
 	for i := range blocks {
 		clearBlockWaits(&blocks[i])
 	}
-	if n := len(c.out.Notes); n > 0 && c.out.Notes[n-1].Wait == wait {
-		c.out.Notes[n-1].Blocks = append(c.out.Notes[n-1].Blocks, blocks...)
-		return
-	}
 	c.out.Notes = append(c.out.Notes, Note{Wait: wait, Blocks: blocks, html: c.html})
 }
 
@@ -255,8 +250,8 @@ func clearBlockWaits(b *Block) {
 	}
 }
 
-// endNotes puts the notes in the order in which they show. What waits for a pause that does not come shows with the
-// last one.
+// endNotes puts the notes in the order in which they show, one for each pause that has any. What waits for a pause
+// that does not come shows with the last one.
 func (c *converter) endNotes() {
 	for i := range c.out.Notes {
 		if n := &c.out.Notes[i]; n.Wait > c.waits {
@@ -265,6 +260,15 @@ func (c *converter) endNotes() {
 		}
 	}
 	slices.SortStableFunc(c.out.Notes, func(a, b Note) int { return a.Wait - b.Wait })
+	var merged []Note
+	for _, n := range c.out.Notes {
+		if last := len(merged) - 1; last >= 0 && merged[last].Wait == n.Wait {
+			merged[last].Blocks = append(merged[last].Blocks, n.Blocks...)
+			continue
+		}
+		merged = append(merged, n)
+	}
+	c.out.Notes = merged
 }
 
 func (c *converter) propertySection(list []ast.Node) {

@@ -15,7 +15,8 @@ type Deck struct {
 	Slides   []Slide // in order; the first one is the title slide
 	Problems []Problem
 
-	assets []asset
+	assets   []asset
+	allotted place // where Meta.AllottedTime is written
 }
 
 // Meta is what the title slide's definition list says about the talk. What is not said is zero.

@@ -106,6 +106,9 @@ func merge(into *map[string]string, from map[string]string) {
 	}
 }
 
+// walkName is what a walk may be called. A path is none: a deck shall not have files run that its reader did not name.
+var walkName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+
 // takeWalk takes the walk out of attributes and ties it to the slide, after a number of pauses.
 func (c *converter) takeWalk(attrs map[string]string, offset, wait int) {
 	named, isNamed := attrs["walk"]
@@ -120,8 +123,8 @@ func (c *converter) takeWalk(attrs map[string]string, offset, wait int) {
 	}
 	ref := WalkRef{Wait: wait}
 	ref.Walk, ref.Step, _ = strings.Cut(named, "#")
-	if ref.Walk == "" {
-		c.errorf(c.base+offset, "walk is empty: write walk=\"name\" or walk=\"name#step\"")
+	if !walkName.MatchString(ref.Walk) {
+		c.errorf(c.base+offset, "%q is not a walk's name: write walk=\"name\" or walk=\"name#step\"", ref.Walk)
 		return
 	}
 	if c.walked {

@@ -70,6 +70,7 @@ func (p *parser) setMeta(term, text string, line int) {
 			return
 		}
 		m.AllottedTime = d
+		p.deck.allotted = place{p.file, line, 1}
 	case "start-time":
 		m.StartTime = p.time(term, text)
 	case "end-time":

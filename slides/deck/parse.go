@@ -47,6 +47,8 @@ func Parse(file string, raw []byte) *Deck {
 		lists:  map[string][]attr{},
 		metaAt: map[string]int{},
 		html:   newRenderer(),
+
+		references: map[string]gm.Reference{},
 	}
 	p.checkText(raw)
 	slides, comments := split(p.source)
@@ -77,6 +79,8 @@ type parser struct {
 	lists  map[string][]attr // attribute lists with a name
 	metaAt map[string]int    // offset of the title slide's facts
 	html   *renderer
+
+	references map[string]gm.Reference // of all slides, by normalized label
 }
 
 // newMarkdown returns a parser for kramdown's dialect.
@@ -145,14 +149,14 @@ func isASCII(text []byte) bool {
 // blankComments overwrites comments with spaces, so that nothing after this sees them and positions stay. A comment
 // that is not closed ends with its slide.
 func (p *parser) blankComments(comments, slides []span) {
+	at := 0
 	for _, c := range comments {
 		for len(slides) > 1 && slides[0].end <= c.start {
 			slides = slides[1:]
 		}
-		end := min(c.end, slides[0].end)
-		for i := c.start; i < end; i++ {
-			if p.text[i] != '\n' {
-				p.text[i] = ' '
+		for at = max(at, c.start); at < min(c.end, slides[0].end); at++ {
+			if p.text[at] != '\n' {
+				p.text[at] = ' '
 			}
 		}
 	}
@@ -161,50 +165,107 @@ func (p *parser) blankComments(comments, slides []span) {
 // parseSlides makes a slide of each piece. References are the only thing that slides share: a link may be defined in
 // any of them.
 func (p *parser) parseSlides(spans []span) {
-	docs := make([]ast.Node, len(spans))
-	contexts := make([]gm.Context, len(spans))
-	var shared []gm.Reference
-	known := map[string]bool{}
-	for i, s := range spans {
-		if p.tooLong(s) {
+	for _, s := range spans {
+		text := p.text[s.start:s.end]
+		if !bytes.Contains(text, []byte("]:")) || p.tooMuch(s) != "" {
 			continue
 		}
-		contexts[i] = gm.NewContext()
-		docs[i] = p.md.Parse(text.NewReader(p.text[s.start:s.end]), gm.WithContext(contexts[i]))
-		for _, ref := range contexts[i].References() {
-			label := util.ToLinkReference(ref.Label())
-			if !known[label] {
-				known[label] = true
-				shared = append(shared, ref)
+		ctx := gm.NewContext()
+		p.tree(text, ctx)
+		for _, ref := range ctx.References() {
+			if label := util.ToLinkReference(ref.Label()); p.references[label] == nil {
+				p.references[label] = ref
 			}
 		}
 	}
 	for i, s := range spans {
-		doc := docs[i]
-		if doc != nil && len(shared) > len(contexts[i].References()) && bytes.IndexByte(p.text[s.start:s.end], ']') >= 0 {
-			ctx := gm.NewContext()
-			for _, ref := range shared {
-				ctx.AddReference(ref)
-			}
-			doc = p.md.Parse(text.NewReader(p.text[s.start:s.end]), gm.WithContext(ctx))
+		text := p.text[s.start:s.end]
+		c := &converter{parser: p, src: text, base: s.start}
+		var doc ast.Node
+		if tooMuch := p.tooMuch(s); tooMuch != "" {
+			p.errorf(s.start, "%s: the slide is shown as it is written, and cut", tooMuch)
+		} else {
+			doc = p.tree(text, &context{gm.NewContext(), p.references})
 		}
-		c := &converter{parser: p, src: p.text[s.start:s.end], base: s.start, references: known}
 		p.deck.Slides = append(p.deck.Slides, c.slide(doc, i == 0))
 	}
-	if len(p.deck.Slides) > 0 {
-		first := &p.deck.Slides[0]
-		p.deck.Title = first.Title
-		p.takeMeta(first)
-	}
+	first := &p.deck.Slides[0]
+	p.deck.Title = first.Title
+	p.takeMeta(first)
 }
 
-// tooLong reports whether a piece is no slide that anybody could show.
-func (p *parser) tooLong(s span) bool {
-	if s.end-s.start <= slideLimit {
-		return false
+func (p *parser) tree(slide []byte, ctx gm.Context) ast.Node {
+	return p.md.Parse(text.NewReader(slide), gm.WithContext(ctx))
+}
+
+// context knows the references of all slides.
+type context struct {
+	gm.Context
+	references map[string]gm.Reference
+}
+
+// Reference returns what a label stands for, in this slide or any other.
+func (c *context) Reference(label string) (gm.Reference, bool) {
+	if ref, ok := c.Context.Reference(label); ok {
+		return ref, true
 	}
-	p.errorf(s.start, "the slide has %d bytes, and %d is the most: it is shown as it is written, and cut", s.end-s.start, slideLimit)
-	return true
+	ref, ok := c.references[label]
+	return ref, ok
+}
+
+// tooMuch says why a piece is no slide that anybody could show; "" if it is one.
+func (p *parser) tooMuch(s span) string {
+	if s.end-s.start > slideLimit {
+		return fmt.Sprintf("the slide has %d bytes, and %d is the most", s.end-s.start, slideLimit)
+	}
+	if at := crowded(p.text[s.start:s.end]); at >= 0 {
+		line, _ := p.position(s.start + at)
+		return fmt.Sprintf("the paragraph on line %d has more than %d lines and marks such as * or [", line, marksLimit)
+	}
+	return ""
+}
+
+// marksLimit is how many lines, and characters with a meaning in Markdown, a paragraph may have. The time to read one
+// grows with their square.
+const marksLimit = 1000
+
+// crowded returns where a paragraph with too many marks starts, or -1. Fenced blocks do not count.
+func crowded(slide []byte) int {
+	var fence []byte
+	start, count := 0, 0
+	for at := 0; at < len(slide); {
+		end := len(slide)
+		if i := bytes.IndexByte(slide[at:], '\n'); i >= 0 {
+			end = at + i + 1
+		}
+		line := bytes.TrimSpace(slide[at:end])
+		switch {
+		case fence != nil:
+			if bytes.HasPrefix(line, fence) {
+				fence = nil
+			}
+			count = 0
+		case fenceLine.Match(line):
+			fence = line[:3]
+		case len(line) == 0:
+			count = 0
+		default:
+			if count == 0 {
+				start = at
+			}
+			count++
+			for _, c := range line {
+				if strings.IndexByte("[]()*_~<>`\"'{}&|:!", c) >= 0 {
+					count++
+				}
+			}
+			if count > marksLimit {
+				return start
+			}
+		}
+		at = end
+	}
+	return -1
 }
 
 var notWord = regexp.MustCompile(`[^\p{L}\p{N}]+`)

@@ -86,7 +86,7 @@ func (s *sidecar) each(n *yaml.Node, f func(key, value *yaml.Node)) {
 func (s *sidecar) slide(key, value *yaml.Node) {
 	slide := s.deck.Slide(key.Value)
 	if slide == nil {
-		s.errorf(key, "there is no slide %q; fluxdemo deck lint -o json lists them", key.Value)
+		s.errorf(key, "there is no slide %q; see fluxdemo deck lint -o json", key.Value)
 		return
 	}
 	var ref WalkRef
@@ -111,8 +111,8 @@ func (s *sidecar) slide(key, value *yaml.Node) {
 		}
 	})
 	switch {
-	case ref.Walk == "":
-		s.errorf(value, "walk is missing: write walk: name or walk: name#step")
+	case !walkName.MatchString(ref.Walk):
+		s.errorf(value, "%q is not a walk's name: write walk: name or walk: name#step", ref.Walk)
 	case coming:
 		slide.Coming, slide.Walk = ref, WalkRef{}
 	default:

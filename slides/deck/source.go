@@ -56,7 +56,13 @@ func (s *source) warnf(offset int, format string, args ...any) {
 	s.add(Warning, offset, format, args...)
 }
 
+// problemLimit is how many problems of a file are told. Who has more starts with these.
+const problemLimit = 1000
+
 func (s *source) add(severity string, offset int, format string, args ...any) {
+	if len(s.problems) >= problemLimit {
+		return
+	}
 	line, col := s.position(offset)
 	s.problems = append(s.problems, Problem{s.file, line, col, severity, fmt.Sprintf(format, args...)})
 }

@@ -259,7 +259,7 @@ func (c *converter) deadReferences(n ast.Node) {
 			if len(label) == 0 {
 				label = c.src[line.Start+m[2] : line.Start+m[3]]
 			}
-			if !c.references[util.ToLinkReference(label)] {
+			if c.references[util.ToLinkReference(label)] == nil {
 				c.errorf(c.base+start, "there is no reference [%s]: add a line [%s]: https://...", label, label)
 			}
 		}

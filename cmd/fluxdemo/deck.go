@@ -1,0 +1,130 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/slides/deck"
+)
+
+func newDeck() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "deck",
+		Short: "Check and export decks",
+		Args:  cobra.NoArgs,
+		RunE:  help,
+	}
+	cmd.AddCommand(newDeckLint())
+	return cmd
+}
+
+// lintReport is what -o json prints for a deck.
+type lintReport struct {
+	File     string          `json:"file"`
+	Title    string          `json:"title"`
+	Slides   []slideReport   `json:"slides"`
+	Problems []problemReport `json:"problems"`
+}
+
+type slideReport struct {
+	ID       string   `json:"id"`
+	Title    string   `json:"title"`
+	Line     int      `json:"line"`
+	Waits    int      `json:"waits"`
+	Walk     string   `json:"walk,omitempty"`
+	Coming   string   `json:"coming,omitempty"`
+	Diagrams []string `json:"diagrams,omitempty"`
+}
+
+type problemReport struct {
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	Column   int    `json:"column"`
+	Severity string `json:"severity"`
+	Message  string `json:"message"`
+}
+
+func newDeckLint() *cobra.Command {
+	var output string
+	var strict bool
+	cmd := &cobra.Command{
+		Use:   "lint FILE...",
+		Short: "Find the mistakes in decks, with their places",
+		Long: `Reads decks with their sidecars and images, and prints every mistake as
+file:line:column: severity: what is wrong. Every slide shows all the same; an
+error says that something on it will not be as it was meant. The exit code is
+2 if there is an error. It needs no cluster.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkOutput(output, "json"); err != nil {
+				return err
+			}
+			bad := false
+			reports := []lintReport{}
+			for _, file := range args {
+				d, err := deck.Load(file)
+				if err != nil {
+					return usageError{err}
+				}
+				problems := d.Lint(deck.LintOptions{Steps: stepIDs})
+				for _, p := range problems {
+					bad = bad || strict || p.Severity == deck.Error
+				}
+				if output == "json" {
+					reports = append(reports, report(d, problems))
+					continue
+				}
+				for _, p := range problems {
+					fmt.Fprintln(cmd.OutOrStdout(), p)
+				}
+				if len(problems) == 0 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d slides, no mistakes\n", file, len(d.Slides))
+				}
+			}
+			if output == "json" {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				if err := enc.Encode(reports); err != nil {
+					return fmt.Errorf("printing the report: %w", err)
+				}
+			}
+			if bad {
+				return exitCode(exitUsage)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&strict, "strict", false, "let warnings fail too")
+	addOutput(cmd, &output, "json")
+	return cmd
+}
+
+func report(d *deck.Deck, problems []deck.Problem) lintReport {
+	r := lintReport{File: d.File, Title: d.Title, Slides: []slideReport{}, Problems: []problemReport{}}
+	for _, s := range d.Slides {
+		sr := slideReport{ID: s.ID, Title: s.Title, Line: s.Line, Waits: s.Waits, Walk: s.Walk.String(), Coming: s.Coming.String()}
+		for _, g := range s.Diagrams {
+			sr.Diagrams = append(sr.Diagrams, g.ID)
+		}
+		r.Slides = append(r.Slides, sr)
+	}
+	for _, p := range problems {
+		r.Problems = append(r.Problems, problemReport{p.File, p.Line, p.Col, p.Severity, p.Msg})
+	}
+	return r
+}
+
+// stepIDs returns the IDs of the steps of a walk that comes with the program.
+func stepIDs(name string) ([]string, error) {
+	w, err := loadWalk(name)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, s := range w.Steps {
+		ids = append(ids, s.ID)
+	}
+	return ids, nil
+}
