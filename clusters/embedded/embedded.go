@@ -222,9 +222,10 @@ func (c *Cluster) launch(ctx context.Context) error {
 	return cmd.Process.Release()
 }
 
-func (c *Cluster) supervisorLog() string {
-	return filepath.Join(c.dir, supervisor.LogDir, "supervisor.log")
-}
+func (c *Cluster) supervisorLog() string { return supervisorLog(c.dir) }
+
+// supervisorLog is the first file of the cluster in dir.
+func supervisorLog(dir string) string { return filepath.Join(dir, supervisor.LogDir, "supervisor.log") }
 
 // Down implements clusters.Cluster.
 func (c *Cluster) Down(ctx context.Context, keepData bool) error {
