@@ -87,7 +87,7 @@ func isCobraUsage(err error) bool {
 }
 
 func newRoot() *cobra.Command {
-	o := &options{}
+	o := newOptions()
 	root := &cobra.Command{
 		Use:   "fluxdemo",
 		Short: "Run the diagrams of a Flux talk for real",
@@ -106,7 +106,7 @@ it follows, and walks through GitOps one step at a time.
 	})
 	o.addFlags(root.PersistentFlags())
 	root.AddCommand(
-		newUp(o), newDown(o), newReset(o), newStatus(o), newEnv(o), newClone(o), newLogs(o),
+		newUp(o), newPrefetch(o), newDown(o), newReset(o), newStatus(o), newEnv(o), newClone(o), newLogs(o),
 		newDoctor(o), newVersion(o), newWalk(o), newCheck(o), newHint(o), newSolve(o), newWait(), newServe(), newSupervise(),
 	)
 	return root

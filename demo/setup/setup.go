@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -71,6 +72,22 @@ func Render(install []byte) (r Rendered, err error) {
 	group.Go(func() (err error) { r.services, err = manifests.Services(); return err })
 	group.Go(func() (err error) { r.sync, err = manifests.Sync(); return err })
 	return r, group.Wait()
+}
+
+// Images lists the images that the pods of Flux and of the demo's services
+// run, each once. The sample app runs one of them.
+func (r Rendered) Images() []string {
+	var images []string
+	for _, o := range workloads(slices.Concat(r.flux, r.services)) {
+		containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+		for _, each := range containers {
+			container, ok := each.(map[string]any)
+			if image, named := container["image"].(string); ok && named && !slices.Contains(images, image) {
+				images = append(images, image)
+			}
+		}
+	}
+	return images
 }
 
 // Run sets up the demo on the cluster and returns when the sample app, which
