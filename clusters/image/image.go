@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 )
@@ -35,19 +36,27 @@ func Build(references []string, programs []Program, arch string) ([]Image, error
 	if err != nil {
 		return nil, fmt.Errorf("making images: %w", err)
 	}
-	var images []Image
-	for _, reference := range slices.Compact(slices.Sorted(slices.Values(references))) {
+	references = slices.Compact(slices.Sorted(slices.Values(references)))
+	images := make([]Image, len(references))
+	var group errgroup.Group // each reads a large file
+	for at, reference := range references {
 		i := slices.IndexFunc(programs, func(p Program) bool { return p.Repository == Repository(reference) })
 		if i < 0 {
 			continue
 		}
-		image, err := build(programs[i], base, arch)
-		if err != nil {
-			return nil, fmt.Errorf("making the image %s: %w", reference, err)
-		}
-		images = append(images, Image{reference, image})
+		group.Go(func() error {
+			image, err := build(programs[i], base, arch)
+			if err != nil {
+				return fmt.Errorf("making the image %s: %w", reference, err)
+			}
+			images[at] = Image{reference, image}
+			return nil
+		})
 	}
-	return images, nil
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(images, func(i Image) bool { return i.Image == nil }), nil
 }
 
 func build(p Program, base v1.Layer, arch string) (v1.Image, error) {

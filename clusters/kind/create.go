@@ -112,8 +112,16 @@ func (c *Cluster) create(ctx context.Context, e engine, before settings, steps c
 	if err := made.save(c.dir); err != nil {
 		return fmt.Errorf("cannot write the state folder: %w", err)
 	}
+	if err := step(steps, "Node and its network", func() error {
+		if err := c.awaitNodes(ctx); err != nil {
+			return err
+		}
+		return c.awaitServices(ctx, e)
+	}); err != nil {
+		return err
+	}
 	answers()
-	return step(steps, "Node ready", func() error { return c.awaitNodes(ctx) })
+	return nil
 }
 
 // config returns the configuration to make the cluster with, and what has
@@ -189,21 +197,38 @@ func (c *Cluster) runKind(ctx context.Context, e engine, config *v1alpha4.Cluste
 		if c.options.Retain {
 			return ctx.Err()
 		}
-		removed := c.remove(e)
-		select {
-		case <-done:
-		case <-time.After(cancelTime):
-		}
-		return errors.Join(ctx.Err(), removed)
+		return errors.Join(ctx.Err(), c.cancel(e, done))
 	}
 	progress.close(err)
 	if err == nil {
 		return nil
 	}
+	if ctx.Err() != nil { // Ctrl-C reaches the engine's commands as well
+		return ctx.Err()
+	}
 	if failed := kindexec.RunErrorForError(err); failed != nil {
 		fmt.Fprintf(log, "%s\n%s\n", failed.Command, failed.Output)
 	}
 	return &clusters.LogError{Err: fmt.Errorf("making the cluster: %w", err), Log: c.logFile()}
+}
+
+// cancel removes nodes until kind has ended, which makes them as fast as it
+// can.
+func (c *Cluster) cancel(e engine, done <-chan error) error {
+	deadline := time.NewTimer(cancelTime)
+	defer deadline.Stop()
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := c.remove(e)
+		select {
+		case <-done:
+			return nil // whatever came up last, create removes
+		case <-deadline.C:
+			return err
+		case <-tick.C:
+		}
+	}
 }
 
 func (c *Cluster) logFile() string { return filepath.Join(c.dir, "logs", "kind.log") }

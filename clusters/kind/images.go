@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
@@ -39,7 +40,7 @@ func (c *Cluster) load(ctx context.Context, e engine, made settings, steps clust
 	for _, n := range all {
 		there, err := digests(ctx, n)
 		if err != nil {
-			return fmt.Errorf("listing the images of node %s: %w", n, err)
+			return err
 		}
 		for _, i := range images {
 			digest, err := i.Digest()
@@ -62,13 +63,28 @@ func (c *Cluster) load(ctx context.Context, e engine, made settings, steps clust
 	return err
 }
 
-// digests returns the digests of a node's images by their names.
+// containerdTime is how long the containerd of a node that has just started
+// may take to answer.
+const containerdTime = 30 * time.Second
+
+// digests returns the digests of a node's images by their names. The node may
+// be starting: there is nothing to watch until its containerd answers.
 func digests(ctx context.Context, n nodes.Node) (map[string]string, error) {
-	lines, err := kindexec.OutputLines(n.CommandContext(ctx, "ctr", "--namespace=k8s.io", "images", "list"))
-	if err != nil {
-		return nil, err
+	ctx, cancel := context.WithTimeout(ctx, containerdTime)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		lines, err := kindexec.CombinedOutputLines(n.CommandContext(ctx, "ctr", "--namespace=k8s.io", "images", "list"))
+		if err == nil {
+			return parseDigests(lines), nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("listing the images of node %s: %w: %s", n, err, strings.Join(lines, "; "))
+		}
 	}
-	return parseDigests(lines), nil
 }
 
 // parseDigests reads the table of `ctr images list`.

@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
+	"sync"
 
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
 
@@ -43,6 +43,9 @@ type Cluster struct {
 	name    string
 	dir     string
 	options Options
+
+	mu    sync.Mutex
+	found *engine // once it has answered
 }
 
 var _ clusters.Cluster = (*Cluster)(nil)
@@ -61,9 +64,23 @@ func (c *Cluster) Dir() string { return c.dir }
 // Kubeconfig implements clusters.Cluster.
 func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, "kubeconfig") }
 
+// engine returns the container engine, which is looked for once.
+func (c *Cluster) engine(ctx context.Context) (engine, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.found == nil {
+		e, err := findEngine(ctx)
+		if err != nil {
+			return engine{}, err
+		}
+		c.found = &e
+	}
+	return *c.found, nil
+}
+
 // Up implements clusters.Cluster.
 func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) error {
-	e, err := findEngine(ctx)
+	e, err := c.engine(ctx)
 	if err != nil {
 		return err
 	}
@@ -83,8 +100,15 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 			return err
 		}
 		return c.create(ctx, e, made, steps, answers)
-	case slices.ContainsFunc(nodes, func(n node) bool { return !n.running() }):
-		return c.restart(ctx, e, nodes, made, steps, answers)
+	}
+	if slices.ContainsFunc(nodes, func(n node) bool { return !n.running() }) {
+		// Stopped by `down --keep-data`, with the machine, or killed.
+		if err := step(steps, "Starting nodes", func() error { return c.start(ctx, e, nodes) }); err != nil {
+			return err
+		}
+		if nodes, err = c.nodes(ctx, e); err != nil {
+			return err
+		}
 	}
 	if err := c.export(e); err != nil {
 		return err
@@ -95,37 +119,32 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 	if err := c.load(ctx, e, made, steps); err != nil {
 		return err
 	}
+	if err := c.awaitPods(ctx, nodes, steps); err != nil {
+		return err
+	}
+	if err := c.awaitNodes(ctx); err != nil {
+		return err
+	}
+	if err := c.awaitServices(ctx, e); err != nil {
+		return err
+	}
 	answers()
-	return c.awaitNodes(ctx)
+	return nil
 }
 
-// restart starts a cluster that was stopped, by `down --keep-data` or with
-// the machine, or a node of which was killed.
-func (c *Cluster) restart(ctx context.Context, e engine, nodes []node, made settings, steps clusters.Steps, answers func()) error {
-	since := time.Now()
-	if err := step(steps, "Starting nodes", func() error {
-		if err := os.MkdirAll(ownerDir(c.dir), 0o700); err != nil {
-			return err
-		}
-		if err := e.start(ctx, nodes); err != nil {
-			return err
-		}
-		if err := c.export(e); err != nil {
-			return err
-		}
-		return c.awaitAPI(ctx)
-	}); err != nil {
+// start starts nodes that are stopped. The folder that marks them has to be
+// there, whatever became of it.
+func (c *Cluster) start(ctx context.Context, e engine, nodes []node) error {
+	if err := os.MkdirAll(ownerDir(c.dir), 0o700); err != nil {
 		return err
 	}
-	if err := c.load(ctx, e, made, steps); err != nil {
+	if err := e.start(ctx, nodes); err != nil {
 		return err
 	}
-	// Until then the API shows how the pods were before.
-	if err := step(steps, "Pods of last time", func() error { return c.awaitPods(ctx, since) }); err != nil {
+	if err := c.export(e); err != nil {
 		return err
 	}
-	answers()
-	return c.awaitNodes(ctx)
+	return c.awaitAPI(ctx)
 }
 
 // step does work and shows it.
@@ -189,7 +208,7 @@ func (c *Cluster) remove(e engine) error {
 
 // Down implements clusters.Cluster.
 func (c *Cluster) Down(ctx context.Context, keepData bool) error {
-	e, err := findEngine(ctx)
+	e, err := c.engine(ctx)
 	if err != nil {
 		return err
 	}
@@ -224,7 +243,7 @@ func Has(stateDir, name string) bool {
 
 // URL implements clusters.Cluster.
 func (c *Cluster) URL(ctx context.Context, nodePort int32) (string, error) {
-	e, err := findEngine(ctx)
+	e, err := c.engine(ctx)
 	if err != nil {
 		return "", err
 	}

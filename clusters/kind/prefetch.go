@@ -12,7 +12,7 @@ import (
 // Prefetch pulls the node images that Up would, and proves that they start
 // without a network.
 func (c *Cluster) Prefetch(ctx context.Context, steps clusters.Steps) error {
-	e, err := findEngine(ctx)
+	e, err := c.engine(ctx)
 	if err != nil {
 		return err
 	}

@@ -65,9 +65,10 @@ func (p *progress) line(text string) {
 	}
 }
 
-// stepName returns the words of a step's line, without its bullet, dots and
-// pictures.
+// stepName returns the words of a step's line, without its bullet, dots,
+// pictures and what stands in brackets.
 func stepName(text string) string {
+	text, _, _ = strings.Cut(text, " (")
 	text = strings.Map(func(r rune) rune {
 		if r > unicode.MaxLatin1 {
 			return -1

@@ -33,7 +33,7 @@ func TestProgress(t *testing.T) {
 	p.V(0).Infof(" • %s  ...\n", "Starting control-plane 🕹️")
 	p.V(3).Info("Using kubeadm's configuration:")
 	p.V(0).Infof(" ✗ %s\n", "Starting control-plane 🕹️")
-	p.V(0).Infof(" • %s  ...\n", "Cut off")
+	p.V(0).Infof(" • %s  ...\n", "Cut off (kindest/node:v1.2.3) 🖼")
 	p.close(errors.New("no more"))
 	p.close(nil)
 
@@ -117,10 +117,11 @@ func TestPodComponent(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	if got := ranBefore([]corev1.Pod{etcd}, time.Unix(1000, 5)); got != "" {
+	etcd.Spec.NodeName = "c-control-plane"
+	if got := ranBefore([]corev1.Pod{etcd}, map[string]time.Time{"c-control-plane": time.Unix(1000, 5)}); got != "" {
 		t.Errorf("%s started in the same second", got)
 	}
-	if got := ranBefore([]corev1.Pod{etcd}, time.Unix(1001, 0)); got != "kube-system/etcd-c-control-plane" {
+	if got := ranBefore([]corev1.Pod{etcd}, map[string]time.Time{"c-control-plane": time.Unix(1001, 0)}); got != "kube-system/etcd-c-control-plane" {
 		t.Errorf("a pod from before is %q", got)
 	}
 }

@@ -37,7 +37,7 @@ func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	if !Has(filepath.Dir(c.dir), c.name) {
 		return status, fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
 	}
-	e, err := findEngine(ctx)
+	e, err := c.engine(ctx)
 	if err != nil {
 		return status, err
 	}
@@ -169,7 +169,7 @@ func addMemory(all map[string]int64, node string, raw []byte) {
 // Logs implements clusters.Cluster. It reads on the node, so it works when
 // the API server does not.
 func (c *Cluster) Logs(ctx context.Context, component string, follow bool, out io.Writer) error {
-	e, err := findEngine(ctx)
+	e, err := c.engine(ctx)
 	if err != nil {
 		return err
 	}

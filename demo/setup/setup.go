@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -141,6 +142,10 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, steps cluste
 			return err
 		}
 		if err := step("First push", func() error {
+			// Its pod is ready; the way there may be some moments behind.
+			if err := awaitPage(groupCtx, strings.TrimSuffix(urls.Git, Repository)+"/healthz"); err != nil {
+				return err
+			}
 			return seed(groupCtx, urls.Git, secrets.username, secrets.password, manifests.Fleet())
 		}); err != nil {
 			return err
