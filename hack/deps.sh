@@ -1,11 +1,13 @@
 #!/bin/sh
-# Installs what the tests need and is not there yet. The tests push with the
-# real git; everything else comes with Go.
+# Installs programs that are not there yet. An argument names one, and after a
+# colon Debian's package if that is called something else. Without arguments:
+# what the tests need. They push with the real git; the rest comes with Go.
 set -eu
 
+[ $# -gt 0 ] || set -- git curl
 missing=
-for program in git curl; do
-	command -v "$program" >/dev/null || missing="$missing $program"
+for program; do
+	command -v "${program%:*}" >/dev/null || missing="$missing ${program#*:}"
 done
 [ -n "$missing" ] || exit 0
 if ! command -v apt-get >/dev/null; then
