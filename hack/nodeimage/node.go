@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,14 +16,21 @@ import (
 	"strings"
 )
 
-//go:embed files/cni.conflist.template
-var networkTemplate string
+// ourFiles are the files of a node that are our own.
+//
+//go:embed files
+var ourFiles embed.FS
 
-//go:embed files/default-cni.yaml
-var networkManifest string
-
-//go:embed files/default-storage.yaml
-var storageManifest string
+// ourPlaces tells where they go.
+func ourPlaces() map[string]string {
+	return map[string]string{
+		"cni.conflist.template": "kind",
+		"service-range.nft":     "kind",
+		"default-cni.yaml":      "kind/manifests",
+		"default-storage.yaml":  "kind/manifests",
+		"service-range.service": "etc/systemd/system",
+	}
+}
 
 // nodeFiles writes what lies over Debian in a node: kind's files, our
 // programs, and the settings that make them fit.
@@ -51,13 +58,20 @@ func (b *build) nodeFiles(ctx context.Context, w *layerWriter, pause string) err
 	if err != nil {
 		return err
 	}
-	for name, content := range map[string]string{
-		"etc/containerd/cri-base.json":        spec,
-		"kind/version":                        b.version,
-		"kind/cni.conflist.template":          networkTemplate,
-		"kind/manifests/default-cni.yaml":     networkManifest,
-		"kind/manifests/default-storage.yaml": storageManifest,
-	} {
+	files := map[string]string{"etc/containerd/cri-base.json": spec, "kind/version": b.version}
+	for name, dir := range ourPlaces() {
+		raw, err := ourFiles.ReadFile("files/" + name)
+		if err != nil {
+			return err
+		}
+		files[path.Join(dir, name)] = string(raw)
+		if path.Ext(name) == ".service" {
+			if err := enable(w, name, string(raw)); err != nil {
+				return err
+			}
+		}
+	}
+	for name, content := range files {
 		if err := w.file(name, 0o644, int64(len(content)), strings.NewReader(content)); err != nil {
 			return err
 		}
