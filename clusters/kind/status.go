@@ -16,7 +16,7 @@ import (
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/clusters/image"
+	"github.com/fluxdemo/fluxdemo/clusters/pods"
 )
 
 // Services of a node's systemd that have a log of their own.
@@ -59,7 +59,7 @@ func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	pods, err := client.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
+	list, err := client.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
 	if err != nil {
 		status.Components = []clusters.Component{{Name: "kube-apiserver", State: "NotReady", Message: err.Error()}}
 		return status, nil
@@ -76,7 +76,7 @@ func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 		}
 		break
 	}
-	for _, pod := range pods.Items {
+	for _, pod := range list.Items {
 		if pod.Status.Phase == corev1.PodSucceeded {
 			continue
 		}
@@ -92,29 +92,9 @@ func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 // podComponent describes a pod. The control plane's pods go by the names of
 // their parts.
 func podComponent(pod corev1.Pod) clusters.Component {
-	part := clusters.Component{Name: pod.Name, Namespace: pod.Namespace, State: "Running"}
+	part := pods.Component(pod)
 	if name := pod.Labels["component"]; slices.Contains(staticComponents(), name) && pod.Namespace == metav1.NamespaceSystem {
 		part.Name, part.Namespace = name, ""
-	}
-	if len(pod.Spec.Containers) > 0 {
-		part.Version = image.Tag(pod.Spec.Containers[0].Image)
-	}
-	if len(pod.Status.ContainerStatuses) == 0 {
-		part.State, part.Message = "Waiting", pod.Status.Message
-	}
-	for _, container := range pod.Status.ContainerStatuses {
-		part.Restarts += int(container.RestartCount)
-		switch state := container.State; {
-		case state.Waiting != nil:
-			part.State, part.Message = "Waiting", state.Waiting.Reason+" "+state.Waiting.Message
-		case state.Terminated != nil:
-			part.State, part.Message = "Restarting", state.Terminated.Reason
-		case state.Running != nil:
-			part.Started = state.Running.StartedAt.Time
-			if !container.Ready {
-				part.State = "NotReady"
-			}
-		}
 	}
 	return part
 }

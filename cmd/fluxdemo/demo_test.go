@@ -17,6 +17,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded"
+	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/demo/status"
 )
 
@@ -167,6 +168,9 @@ func (d *demo) named(args []string) []string {
 	if args[0] == "up" {
 		args = append(args, "--cluster="+d.kind)
 		args = append(args, d.upArgs...)
+	}
+	if args[0] == "down" && d.kind == existing.Kind {
+		args = append(args, "--yes")
 	}
 	return args
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded"
+	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
 	"github.com/fluxdemo/fluxdemo/clusters/kind"
 )
@@ -61,6 +62,7 @@ func (o *options) registry() clusters.Registry {
 				})
 			},
 		},
+		o.existingKind(),
 	}
 }
 
@@ -132,6 +134,8 @@ func (o *options) addKindFlags(cmd *cobra.Command) {
 	flags.StringVar(&o.kindConfig, "kind-config", "", "kind: configuration `file` to start from")
 	flags.StringVar(&o.images, "images", imagesBundle, "kind: where Flux's images come from: bundle or registry")
 	flags.BoolVar(&o.retain, "retain", false, "kind: keep the nodes of a start that failed")
+	o.guest.addFlags(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("context", o.completeContexts)
 	_ = cmd.RegisterFlagCompletionFunc("images", cobra.FixedCompletions([]string{imagesBundle, imagesRegistry}, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -144,6 +148,7 @@ func (o *options) checkKindFlags(cmd *cobra.Command) error {
 	for _, each := range []struct{ flag, kind string }{
 		{"node-image", kind.Kind}, {"kind-config", kind.Kind}, {"images", kind.Kind}, {"retain", kind.Kind},
 		{"allow-egress", embedded.Kind},
+		{"context", existing.Kind}, {"kubeconfig", existing.Kind}, {"adopt-flux", existing.Kind}, {"image-registry", existing.Kind},
 	} {
 		if cmd.Flags().Changed(each.flag) && o.kind != each.kind {
 			return usageError{fmt.Errorf("--%s is for --cluster %s, and this is %s", each.flag, each.kind, o.kind)}
@@ -155,7 +160,8 @@ func (o *options) checkKindFlags(cmd *cobra.Command) error {
 // asUsage marks mistakes in what the user gave to a kind of cluster.
 func asUsage(err error) error {
 	var config *kind.ConfigError
-	if errors.As(err, &config) {
+	var named *existing.ContextError
+	if errors.As(err, &config) || errors.As(err, &named) {
 		return usageError{err}
 	}
 	return err

@@ -107,7 +107,7 @@ it follows, and walks through GitOps one step at a time.
 	o.addFlags(root.PersistentFlags())
 	root.AddCommand(
 		newUp(o), newPrefetch(o), newDown(o), newReset(o), newStatus(o), newEnv(o), newClone(o), newLogs(o),
-		newDoctor(o), newVersion(o), newWalk(o), newCheck(o), newHint(o), newSolve(o), newWait(), newServe(), newSupervise(),
+		newDoctor(o), newVersion(o), newWalk(o), newCheck(o), newHint(o), newSolve(o), newWait(), newServe(), newSupervise(), newForward(),
 	)
 	return root
 }

@@ -42,6 +42,7 @@ type options struct {
 	kindConfig  string
 	images      string
 	retain      bool
+	guest       guestOptions
 
 	render func() (setup.Rendered, error) // once
 }

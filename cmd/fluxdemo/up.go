@@ -40,6 +40,9 @@ of processes (embedded) elsewhere; --cluster says which one you want.`,
 			if err := o.checkKindFlags(cmd); err != nil {
 				return err
 			}
+			if err := o.confirmEnter(cmd, cluster); err != nil {
+				return asUsage(err)
+			}
 			steps := newStepPrinter(cmd.ErrOrStderr())
 			urls, err := o.up(cmd.Context(), cluster, steps)
 			steps.close()
@@ -87,6 +90,9 @@ func (o *options) up(ctx context.Context, cluster clusters.Cluster, steps cluste
 		case <-answers:
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if rendered, err = o.fit(ctx, cluster, rendered, steps); err != nil {
+			return err
 		}
 		urls, err = setup.Run(ctx, cluster, rendered, steps)
 		return err

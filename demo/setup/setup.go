@@ -6,6 +6,7 @@ package setup
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
@@ -62,12 +63,16 @@ func (i impatient) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// Rendered is everything that setup applies.
-type Rendered struct{ flux, services, sync []*unstructured.Unstructured }
+// Rendered is everything that setup applies, and what it pushes first.
+type Rendered struct {
+	flux, services, sync []*unstructured.Unstructured
+	fleet                fs.FS
+}
 
 // Render renders all manifests. It needs no cluster, so it can run while one
 // starts. install is what `flux install --export` prints.
 func Render(install []byte) (r Rendered, err error) {
+	r.fleet = manifests.Fleet()
 	var group errgroup.Group
 	group.Go(func() (err error) { r.flux, err = manifests.Flux(install); return err })
 	group.Go(func() (err error) { r.services, err = manifests.Services(); return err })
@@ -100,7 +105,7 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, steps cluste
 	if err != nil {
 		return URLs{}, err
 	}
-	apply := newApplier(c)
+	apply := newApplier(c, cluster)
 	step := func(name string, work func() error) error {
 		end := steps.Start(name)
 		err := work()
@@ -111,7 +116,7 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, steps cluste
 		return nil
 	}
 
-	secrets := newSecrets(c)
+	secrets := newSecrets(apply)
 	if err := step("Flux", func() error {
 		// Git host and inbox start beside Flux; the Secrets that they all
 		// read need the namespaces.
@@ -146,7 +151,7 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, steps cluste
 			if err := awaitPage(groupCtx, strings.TrimSuffix(urls.Git, Repository)+"/healthz"); err != nil {
 				return err
 			}
-			return seed(groupCtx, urls.Git, secrets.username, secrets.password, manifests.Fleet())
+			return seed(groupCtx, urls.Git, secrets.username, secrets.password, r.fleet)
 		}); err != nil {
 			return err
 		}

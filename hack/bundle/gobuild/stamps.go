@@ -16,4 +16,3 @@ func KubeStamps(version string) string {
 	}
 	return strings.Join(stamps, " ")
 }
-
