@@ -152,11 +152,10 @@ func (c clients) prune(ctx context.Context, objects []clusters.Object) error {
 // removeAll deletes objects, in this order but several at a time, and
 // returns when all are gone.
 func (c clients) removeAll(ctx context.Context, objects []clusters.Object) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, object := range objects {
-		// A namespace waits for all that is in it; nobody waits for it.
-		group.Go(func() error { return c.delete(ctx, object) })
+		group.Go(func() error { return c.delete(groupCtx, object) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
