@@ -121,4 +121,4 @@ func complete(config *v1alpha4.Cluster, owner string, port int) {
 }
 
 // ownerDir is the folder that marks nodes as those of the cluster in dir.
-func ownerDir(dir string) string { return filepath.Join(dir, "node") }
+func ownerDir(dir string) string { return filepath.Join(dir, "kind-node") }
