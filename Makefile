@@ -43,18 +43,29 @@ deps: ## Install what the tests need (Debian's packages)
 
 .PHONY: test
 test: deps bundle web ## Run all tests
-	cd hack/bundle && $(GO) test .
+	cd hack/bundle && $(GO) test . ./gobuild
+	cd hack/nodeimage && CGO_ENABLED=0 $(GO) test -trimpath .
 	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(GO) test -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: race
 race: deps bundle web ## Run all tests with the race detector
 	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(GO) test -race -timeout 45m $(TESTFLAGS) ./...
 
+.PHONY: nodeimage
+nodeimage: bundle ## Make the image of a kind node, without a registry
+	hack/deps.sh mmdebstrap
+	cd hack/nodeimage && CGO_ENABLED=0 $(GO) run -trimpath . -o ../../build/nodeimage -bundle ../../$(BUNDLE)
+
+.PHONY: test-kind
+test-kind: deps bundle ## Run the tests of all kinds of clusters on kind, in an engine without a way out
+	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) hack/test-kind.sh
+
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w on these'; exit 1; }
 	$(GO) vet ./...
-	cd hack/bundle && $(GO) vet .
+	cd hack/bundle && $(GO) vet . ./gobuild ./node
+	cd hack/nodeimage && CGO_ENABLED=0 $(GO) vet -trimpath ./...
 	$(GO) run $(GOLANGCI) run
 
 .PHONY: bench

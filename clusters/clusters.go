@@ -38,6 +38,30 @@ type Cluster interface {
 	Logs(ctx context.Context, component string, follow bool, out io.Writer) error
 }
 
+// Recorder is a cluster that is not the demo's alone. It is told of each
+// object that is about to be created there, so that Down takes away these and
+// no others.
+type Recorder interface {
+	Creating(objects ...Object) error
+}
+
+// Object names an object in a cluster.
+type Object struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Namespace  string `json:"namespace,omitempty"`
+	Name       string `json:"name"`
+}
+
+// String returns the object's name as people write it.
+func (o Object) String() string {
+	name := strings.ToLower(o.Kind) + "/" + o.Name
+	if o.Namespace == "" {
+		return name
+	}
+	return o.Namespace + " " + name
+}
+
 // ErrNotFound says that there is no cluster of that name.
 var ErrNotFound = errors.New("no such cluster")
 
@@ -78,6 +102,12 @@ type Kind struct {
 	// Available returns nil if this machine can run such clusters, else an
 	// error that says what is missing and how to get it.
 	Available func(ctx context.Context) error
+	// Because says, in a few words, why one chooses this kind where it is
+	// available. Empty means that nobody gets it without asking for it.
+	Because string
+	// Has tells whether there is a cluster of this kind called name, running
+	// or not.
+	Has func(name string) bool
 	// New returns the cluster called name, which need not exist yet.
 	New func(name string) (Cluster, error)
 }
@@ -87,14 +117,48 @@ type Registry []Kind
 
 // Get returns the kind called name.
 func (r Registry) Get(name string) (Kind, error) {
-	var names []string
 	for _, kind := range r {
 		if kind.Name == name {
 			return kind, nil
 		}
+	}
+	return Kind{}, fmt.Errorf("unknown kind of cluster %q; there is: %s", name, strings.Join(r.Names(), ", "))
+}
+
+// Names lists the names of the kinds.
+func (r Registry) Names() []string {
+	var names []string
+	for _, kind := range r {
 		names = append(names, kind.Name)
 	}
-	return Kind{}, fmt.Errorf("unknown kind of cluster %q; there is: %s", name, strings.Join(names, ", "))
+	return names
+}
+
+// Of returns the kind of the cluster called name, if there is one.
+func (r Registry) Of(name string) (Kind, bool) {
+	for _, kind := range r {
+		if kind.Has(name) {
+			return kind, true
+		}
+	}
+	return Kind{}, false
+}
+
+// Choose returns the first kind that this machine can run, and why it is
+// that one.
+func (r Registry) Choose(ctx context.Context) (kind Kind, why string, err error) {
+	var not []string
+	for _, kind := range r {
+		if kind.Because == "" {
+			continue
+		}
+		err := kind.Available(ctx)
+		if err == nil {
+			return kind, strings.Join(append(not, kind.Because), "; "), nil
+		}
+		not = append(not, fmt.Sprintf("not %s: %v", kind.Name, err))
+	}
+	return Kind{}, "", fmt.Errorf("this machine cannot run clusters: %s", strings.Join(not, "; "))
 }
 
 // CheckName returns an error unless name can be the name of a cluster: a DNS

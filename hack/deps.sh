@@ -1,12 +1,14 @@
 #!/bin/sh
-# Installs what the tests need and is not there yet. The tests push with the
-# real git and look at slides in a real browser; npm builds the web app.
-# Everything else comes with Go.
+# Installs programs that are not there yet. An argument names one, and after a
+# colon Debian's package if that is called something else. Without arguments:
+# what the tests need. They push with the real git and look at slides in a real
+# browser, and npm builds the web app; the rest comes with Go.
 set -eu
 
+[ $# -gt 0 ] || set -- git curl npm chromium
 missing=
-for program in git curl npm chromium; do
-	command -v "$program" >/dev/null || missing="$missing $program"
+for program; do
+	command -v "${program%:*}" >/dev/null || missing="$missing ${program#*:}"
 done
 [ -n "$missing" ] || exit 0
 if ! command -v apt-get >/dev/null; then

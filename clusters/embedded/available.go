@@ -3,6 +3,8 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/adrg/xdg"
@@ -16,6 +18,13 @@ func Available(context.Context) error {
 		return fmt.Errorf("embedded clusters run on Linux and macOS, not on %s", runtime.GOOS)
 	}
 	return enoughRoom(xdg.StateHome)
+}
+
+// Has tells whether there is a cluster of this kind called name, running or
+// not, in the folder of all clusters.
+func Has(stateDir, name string) bool {
+	_, err := os.Stat(supervisorLog(filepath.Join(stateDir, name)))
+	return err == nil
 }
 
 // freeBytes is what a cluster wants to have on disk: etcd's log and the

@@ -23,6 +23,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/supervisor"
+	"github.com/fluxdemo/fluxdemo/clusters/logfile"
 )
 
 // Kind is the name of this kind of cluster.
@@ -222,9 +223,10 @@ func (c *Cluster) launch(ctx context.Context) error {
 	return cmd.Process.Release()
 }
 
-func (c *Cluster) supervisorLog() string {
-	return filepath.Join(c.dir, supervisor.LogDir, "supervisor.log")
-}
+func (c *Cluster) supervisorLog() string { return supervisorLog(c.dir) }
+
+// supervisorLog is the first file of the cluster in dir.
+func supervisorLog(dir string) string { return filepath.Join(dir, supervisor.LogDir, "supervisor.log") }
 
 // Down implements clusters.Cluster.
 func (c *Cluster) Down(ctx context.Context, keepData bool) error {
@@ -272,5 +274,5 @@ func (c *Cluster) URL(_ context.Context, nodePort int32) (string, error) {
 // Logs implements clusters.Cluster.
 func (c *Cluster) Logs(ctx context.Context, component string, follow bool, out io.Writer) error {
 	path := filepath.Join(c.dir, supervisor.LogDir, filepath.Base(component)+".log")
-	return followFile(ctx, path, follow, out)
+	return logfile.Follow(ctx, path, follow, out)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -18,6 +17,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/node"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/supervisor"
+	"github.com/fluxdemo/fluxdemo/clusters/image"
 )
 
 // Status implements clusters.Cluster.
@@ -61,15 +61,6 @@ func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	return status, nil
 }
 
-// tag returns the tag of an image, without its digest.
-func tag(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if i := strings.LastIndex(image, ":"); i > strings.LastIndex(image, "/") {
-		return image[i+1:]
-	}
-	return ""
-}
-
 // awaitAPI returns when the API server answers again, after 30 s at most.
 func (c *Cluster) awaitAPI(ctx context.Context) error {
 	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
@@ -101,7 +92,7 @@ func (c *Cluster) awaitAPI(ctx context.Context) error {
 // podComponent describes a pod: a process, or a simulation of one.
 func podComponent(pod node.PodProcess) clusters.Component {
 	part := clusters.Component{
-		Name: pod.Pod, Namespace: pod.Namespace, Version: tag(pod.Image), State: "Running",
+		Name: pod.Pod, Namespace: pod.Namespace, Version: image.Tag(pod.Image), State: "Running",
 		PID: pod.PID, Started: pod.Started, Restarts: int(pod.Restarts), Memory: process.RSS(pod.PID),
 	}
 	switch {

@@ -16,6 +16,8 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded"
+	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/demo/status"
 )
 
@@ -35,13 +37,15 @@ const (
 type demo struct {
 	dir    string
 	name   string // of the cluster
+	kind   string // of the cluster
+	upArgs []string
 	bundle *bundle.Bundle
 	user   *syscall.Credential // nil for whoever runs the tests
 	told   bool                // the logs were printed for a subtest that failed
 }
 
 func (s *suite) newDemo(name string, b *bundle.Bundle, options ...func(*demo)) (*demo, error) {
-	d := &demo{dir: filepath.Join(s.root, name), name: "fluxdemo", bundle: b}
+	d := &demo{dir: filepath.Join(s.root, name), name: "fluxdemo", kind: embedded.Kind, bundle: b}
 	for _, option := range options {
 		option(d)
 	}
@@ -89,9 +93,10 @@ func (d *demo) usersKubeconfig() string { return filepath.Join(d.home(), ".kube"
 func (d *demo) cluster() string         { return filepath.Join(d.state(), "fluxdemo", d.name) }
 func (d *demo) kubeconfig() string      { return filepath.Join(d.cluster(), "kubeconfig") }
 
-// env is the whole environment of a command: nothing of the tester's own.
+// env is the whole environment of a command: nothing of the tester's own,
+// but where the container engine is.
 func (d *demo) env() []string {
-	return []string{
+	env := []string{
 		"PATH=" + filepath.Dir(all.program) + ":" + os.Getenv("PATH"),
 		"HOME=" + d.home(), "TMPDIR=" + d.work(), "LANG=C.UTF-8",
 		"XDG_STATE_HOME=" + d.state(), "XDG_CACHE_HOME=" + d.cache(),
@@ -99,6 +104,12 @@ func (d *demo) env() []string {
 		bundle.EnvVar + "=" + d.bundle.Dir,
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
 	}
+	for _, name := range []string{"DOCKER_HOST", "DOCKER_CONFIG", "CONTAINER_HOST", "KIND_EXPERIMENTAL_PROVIDER"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
 }
 
 // result is how a command went.
@@ -146,10 +157,22 @@ func (d *demo) run(env []string, program string, args ...string) result {
 
 // fluxdemo runs a verb on the demo's cluster, whatever comes of it.
 func (d *demo) fluxdemo(args ...string) result {
+	return d.run(nil, all.program, d.named(args)...)
+}
+
+// named adds which cluster is meant. Only up needs to hear its kind.
+func (d *demo) named(args []string) []string {
 	if d.name != "fluxdemo" {
 		args = append(args, "--name="+d.name)
 	}
-	return d.run(nil, all.program, args...)
+	if args[0] == "up" {
+		args = append(args, "--cluster="+d.kind)
+		args = append(args, d.upArgs...)
+	}
+	if args[0] == "down" && d.kind == existing.Kind {
+		args = append(args, "--yes")
+	}
+	return args
 }
 
 // must runs a verb that has to work and returns its output.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
 
@@ -31,8 +32,20 @@ func newDoctor(o *options) *cobra.Command {
 				err = b.Verify("")
 			}
 			check("bundle", good, err)
-			for _, kind := range o.registry() {
-				check(kind.Name, "clusters of this kind can run here", kind.Available(cmd.Context()))
+			// One kind of cluster is enough.
+			var no []error
+			registry := o.registry()
+			for _, kind := range registry {
+				err := kind.Available(cmd.Context())
+				if err == nil {
+					check(kind.Name, "clusters of this kind can run here", nil)
+					continue
+				}
+				fmt.Fprintf(out, "- %-9s %v\n", kind.Name, err)
+				no = append(no, err)
+			}
+			if len(no) == len(registry) {
+				check("clusters", "", errors.New("none of these kinds can run here"))
 			}
 			git, err := exec.LookPath("git")
 			if err != nil {

@@ -27,6 +27,11 @@ func newDown(o *options) *cobra.Command {
 				return err
 			}
 			defer unlock()
+			if !keepData {
+				if err := o.confirmLeave(cmd, cluster); err != nil {
+					return err
+				}
+			}
 			err = cluster.Down(cmd.Context(), keepData)
 			if errors.Is(err, clusters.ErrNotFound) {
 				return unknownCluster(o.name)
@@ -42,6 +47,7 @@ func newDown(o *options) *cobra.Command {
 			return nil
 		},
 	}
+	o.guest.addYes(cmd)
 	cmd.Flags().BoolVar(&keepData, "keep-data", false, "only stop it; the next up brings the same state back")
 	return cmd
 }

@@ -85,7 +85,7 @@ func watched(t *testing.T, d *demo, args []string, text string, act func(*os.Pro
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 	defer cancel()
-	cmd := d.command(ctx, nil, all.program, args...)
+	cmd := d.command(ctx, nil, all.program, d.named(args)...)
 	read, write := io.Pipe()
 	cmd.Stdout, cmd.Stderr = write, write
 	if err := cmd.Start(); err != nil {
@@ -225,7 +225,7 @@ func TestOrdinaryUser(t *testing.T) {
 
 	t.Run("a state folder of somebody else", func(t *testing.T) {
 		dir := t.TempDir() // root's
-		r := d.run([]string{"XDG_STATE_HOME=" + dir}, all.program, "up")
+		r := d.run([]string{"XDG_STATE_HOME=" + dir}, all.program, "up", "--cluster="+d.kind)
 		if r.code != exitFailure || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "cannot write the state folder") || !strings.Contains(r.stderr, "permission denied") {
 			t.Errorf("want one line: %v", r)
 		}

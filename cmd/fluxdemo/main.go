@@ -91,7 +91,7 @@ func isCobraUsage(err error) bool {
 }
 
 func newRoot() *cobra.Command {
-	o := &options{}
+	o := newOptions()
 	root := &cobra.Command{
 		Use:   "fluxdemo",
 		Short: "Run the diagrams of a Flux talk for real",
@@ -110,9 +110,9 @@ it follows, and walks through GitOps one step at a time.
 	})
 	o.addFlags(root.PersistentFlags())
 	root.AddCommand(
-		newUp(o), newDown(o), newReset(o), newStatus(o), newEnv(o), newClone(o), newLogs(o),
+		newUp(o), newPrefetch(o), newDown(o), newReset(o), newStatus(o), newEnv(o), newClone(o), newLogs(o),
 		newDoctor(o), newVersion(o), newWalk(o), newDeck(), newPresent(o), newNext(o), newBack(o), newGoto(o),
-		newCheck(o), newHint(o), newSolve(o), newDiagram(o), newWait(), newServe(), newSupervise(),
+		newCheck(o), newHint(o), newSolve(o), newDiagram(o), newWait(), newServe(), newSupervise(), newForward(),
 	)
 	return root
 }

@@ -5,12 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
+	"sync"
 
 	"github.com/adrg/xdg"
 	"github.com/spf13/pflag"
 
-	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/clusters/embedded"
+	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
 // version is set by the linker in a release build.
@@ -28,18 +30,42 @@ func programVersion() string {
 	return "dev"
 }
 
-// options are the flags that several verbs share.
+// options are the flags that several verbs share, and what is worked out
+// from them.
 type options struct {
 	name        string
 	kind        string
 	bundleDir   string
 	allowEgress bool
 	port        int
+	nodeImage   string
+	kindConfig  string
+	images      string
+	retain      bool
+	guest       guestOptions
+
+	render func() (setup.Rendered, error) // once
+}
+
+func newOptions() *options {
+	o := &options{}
+	o.render = sync.OnceValues(func() (setup.Rendered, error) {
+		b, err := bundle.Find(o.bundleDir)
+		if err != nil {
+			return setup.Rendered{}, err
+		}
+		install, err := os.ReadFile(b.Path("flux.yaml"))
+		if err != nil {
+			return setup.Rendered{}, fmt.Errorf("reading the bundle: %w", err)
+		}
+		return setup.Render(install)
+	})
+	return o
 }
 
 func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.name, "name", "fluxdemo", "name of the cluster")
-	flags.StringVar(&o.kind, "cluster", embedded.Kind, "kind of cluster")
+	flags.StringVar(&o.kind, "cluster", auto, "kind of cluster: auto, "+strings.Join(o.registry().Names(), ", "))
 	flags.StringVar(&o.bundleDir, "bundle", "", "folder of the bundle (default: $FLUXDEMO_BUNDLE, beside fluxdemo, or the cache)")
 }
 
@@ -54,40 +80,4 @@ func program() (string, error) {
 		return "", fmt.Errorf("finding the path of fluxdemo: %w", err)
 	}
 	return filepath.EvalSymlinks(path)
-}
-
-// registry lists the kinds of clusters that this program knows.
-func (o *options) registry() clusters.Registry {
-	return clusters.Registry{
-		{
-			Name:      embedded.Kind,
-			Available: embedded.Available,
-			New: func(name string) (clusters.Cluster, error) {
-				exe, err := program()
-				if err != nil {
-					return nil, err
-				}
-				return embedded.New(name, embedded.Options{
-					StateDir:    stateDir(),
-					Stamp:       filepath.Join(xdg.CacheHome, "fluxdemo", "bundle.verified"),
-					Program:     exe,
-					BundleDir:   o.bundleDir,
-					Port:        o.port,
-					AllowEgress: o.allowEgress,
-				})
-			},
-		},
-	}
-}
-
-// cluster returns the cluster that the flags name.
-func (o *options) cluster() (clusters.Cluster, error) {
-	if err := clusters.CheckName(o.name); err != nil {
-		return nil, usageError{err}
-	}
-	kind, err := o.registry().Get(o.kind)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return kind.New(o.name)
 }

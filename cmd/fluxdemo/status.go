@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -114,20 +115,20 @@ func objectName(o status.Object) string {
 	return name
 }
 
+// podSuffix is what Deployments and DaemonSets add to the names of their
+// pods, in the letters that Kubernetes takes for that.
+const podSuffix = `(-[bcdfghj-np-tv-xz24-9]{6,10})?-[bcdfghj-np-tv-xz24-9]{5}$`
+
 // componentName is short enough for 72 columns: a pod without the hashes
-// that its ReplicaSet adds.
+// that its owner adds.
 func componentName(part clusters.Component, wide bool) string {
 	if part.Namespace == "" {
 		return part.Name
 	}
-	name := part.Name
-	if !wide {
-		if parts := strings.Split(name, "-"); len(parts) > 2 {
-			name = strings.Join(parts[:len(parts)-2], "-")
-		}
-		return name
+	if wide {
+		return part.Namespace + "/" + part.Name
 	}
-	return part.Namespace + "/" + name
+	return regexp.MustCompile(podSuffix).ReplaceAllString(part.Name, "")
 }
 
 // shortRevision cuts the commit in "main@sha1:<40 digits>" to 8 digits.

@@ -47,7 +47,7 @@ func newSupervise() *cobra.Command {
 				Log:      log.New(os.Stderr, "", log.LstdFlags|log.LUTC),
 				LogFile:  filepath.Join(dir, supervisor.LogDir, "supervisor.log"),
 				Settings: settings,
-			}, listening)
+			}, func() { tell(supervisor.Listening) })
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "folder of the cluster")
@@ -58,12 +58,13 @@ func newSupervise() *cobra.Command {
 	return cmd
 }
 
-// listening tells the command that started this one that it takes orders.
-func listening() {
-	tell := os.NewFile(3, "started-by")
-	if tell == nil {
+// tell says something to the command that started this one in the
+// background.
+func tell(what string) {
+	starter := os.NewFile(3, "started-by")
+	if starter == nil {
 		return
 	}
-	fmt.Fprintln(tell, supervisor.Listening)
-	tell.Close()
+	fmt.Fprintln(starter, what)
+	starter.Close()
 }

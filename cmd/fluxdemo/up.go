@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,22 +20,34 @@ func newUp(o *options) *cobra.Command {
 		Short: "Bring up the cluster, Flux and the demo, or repair them",
 		Long: `Brings up a cluster with Flux, a Git host, an inbox for notifications and a
 sample app that Flux deploys. If they are there, it repairs what is broken and
-returns at once. Ctrl-C stops the wait; the next up goes on from there.`,
+returns at once. Ctrl-C stops the wait; the next up goes on from there.
+
+The cluster is made of containers (kind) where a container engine answers and
+of processes (embedded) elsewhere; --cluster says which one you want.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			start := time.Now()
 			if o.port < 0 || o.port > 65535 {
 				return usageError{fmt.Errorf("--port=%d: a port is a number from 1 to 65535, or 0 for any free one", o.port)}
 			}
+			if err := o.choose(cmd.Context(), cmd.ErrOrStderr()); err != nil {
+				return err
+			}
 			cluster, err := o.cluster()
 			if err != nil {
 				return err
 			}
+			if err := o.checkKindFlags(cmd); err != nil {
+				return err
+			}
+			if err := o.confirmEnter(cmd, cluster); err != nil {
+				return asUsage(err)
+			}
 			steps := newStepPrinter(cmd.ErrOrStderr())
-			urls, err := up(cmd.Context(), cluster, o.bundleDir, steps)
+			urls, err := o.up(cmd.Context(), cluster, steps)
 			steps.close()
 			if err != nil {
-				return err
+				return asUsage(err)
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "Ready in %.1f s.\n\n", time.Since(start).Seconds())
 			printURLs(cmd.OutOrStdout(), urls)
@@ -48,25 +59,21 @@ returns at once. Ctrl-C stops the wait; the next up goes on from there.`,
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&o.allowEgress, "allow-egress", false, "let pods reach the world beyond this machine")
+	cmd.Flags().BoolVar(&o.allowEgress, "allow-egress", false, "embedded: let pods reach the world beyond this machine")
 	cmd.Flags().IntVar(&o.port, "port", 0, "port of the API server on 127.0.0.1 (default: any free one)")
+	o.addKindFlags(cmd)
 	return cmd
 }
 
 // up brings up the cluster and the demo on it.
-func up(ctx context.Context, cluster clusters.Cluster, bundleDir string, steps clusters.Steps) (setup.URLs, error) {
+func (o *options) up(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) (setup.URLs, error) {
 	unlock, err := lockCluster(cluster)
 	if err != nil {
 		return setup.URLs{}, err
 	}
 	defer unlock()
-	b, err := bundle.Find(bundleDir)
-	if err != nil {
+	if _, err := bundle.Find(o.bundleDir); err != nil {
 		return setup.URLs{}, err
-	}
-	install, err := os.ReadFile(b.Path("flux.yaml"))
-	if err != nil {
-		return setup.URLs{}, fmt.Errorf("reading the bundle: %w", err)
 	}
 	// Three things at a time: the cluster comes up, the manifests are
 	// rendered, and what is applied is applied as soon as the API answers.
@@ -75,7 +82,7 @@ func up(ctx context.Context, cluster clusters.Cluster, bundleDir string, steps c
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return cluster.Up(ctx, steps, func() { close(answers) }) })
 	group.Go(func() error {
-		rendered, err := setup.Render(install)
+		rendered, err := o.render()
 		if err != nil {
 			return err
 		}
@@ -83,6 +90,9 @@ func up(ctx context.Context, cluster clusters.Cluster, bundleDir string, steps c
 		case <-answers:
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if rendered, err = o.fit(ctx, cluster, rendered, steps); err != nil {
+			return err
 		}
 		urls, err = setup.Run(ctx, cluster, rendered, steps)
 		return err

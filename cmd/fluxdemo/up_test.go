@@ -245,7 +245,7 @@ func checkModes(t *testing.T, d *demo) {
 func TestTwoClusters(t *testing.T) {
 	one := sharedDemo(t)
 	// The same user: the same folders, another name.
-	two := &demo{dir: one.dir, name: "second", bundle: one.bundle}
+	two := &demo{dir: one.dir, name: "second", kind: one.kind, bundle: one.bundle}
 	t.Cleanup(func() {
 		if _, err := os.Stat(two.cluster()); err == nil {
 			if err := two.fluxdemo("down").err(); err != nil {

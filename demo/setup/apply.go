@@ -13,24 +13,50 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
 )
 
 // parallel is how many objects are applied at a time. More than this only
 // queues in an API server that has two cores.
 const parallel = 8
 
-// applier applies objects with server-side apply.
+// applier applies objects with server-side apply, with labels that say whose
+// they are.
 type applier struct {
-	client  client.WithWatch
-	manager *ssa.ResourceManager
+	client   client.WithWatch
+	manager  *ssa.ResourceManager
+	recorder clusters.Recorder // nil for a cluster that is all ours
 }
 
-func newApplier(c client.WithWatch) *applier {
+func newApplier(c client.WithWatch, cluster clusters.Cluster) *applier {
 	// No status poller: who waits here watches (see await.go).
-	return &applier{client: c, manager: ssa.NewResourceManager(c, nil, ssa.Owner{
+	a := &applier{client: c, manager: ssa.NewResourceManager(c, nil, ssa.Owner{
 		Field: "fluxdemo",
 		Group: "fluxdemo.github.io",
 	})}
+	a.recorder, _ = cluster.(clusters.Recorder)
+	return a
+}
+
+// record tells the recorder, if there is one, about an object that is about
+// to be created.
+func (a *applier) record(ctx context.Context, object *unstructured.Unstructured) error {
+	if a.recorder == nil {
+		return nil
+	}
+	there := &unstructured.Unstructured{}
+	there.SetGroupVersionKind(object.GroupVersionKind())
+	err := a.client.Get(ctx, client.ObjectKeyFromObject(object), there)
+	if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+		return err
+	}
+	if err == nil {
+		return nil
+	}
+	return a.recorder.Creating(clusters.Object{
+		APIVersion: object.GetAPIVersion(), Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName(),
+	})
 }
 
 // definitions applies what other objects need: namespaces and CRDs.
@@ -69,6 +95,9 @@ func (a *applier) missing(ctx context.Context, objects []*unstructured.Unstructu
 				there.SetGroupVersionKind(object.GroupVersionKind())
 				err := a.client.Get(ctx, client.ObjectKeyFromObject(object), there)
 				if apierrors.IsNotFound(err) {
+					if err := a.record(ctx, object); err != nil {
+						return err
+					}
 					// As kustomize-controller will, so that the first
 					// reconciliation changes nothing.
 					return a.client.Create(ctx, object.DeepCopy(), client.FieldOwner("kustomize-controller"))
@@ -83,9 +112,13 @@ func (a *applier) missing(ctx context.Context, objects []*unstructured.Unstructu
 func (a *applier) all(ctx context.Context, objects []*unstructured.Unstructured) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
+	a.manager.SetOwnerLabels(objects, "fluxdemo", DemoNamespace)
 	for _, object := range objects {
 		group.Go(func() error {
 			return retry(ctx, object, func() error {
+				if err := a.record(ctx, object); err != nil {
+					return err
+				}
 				_, err := a.manager.Apply(ctx, object, ssa.DefaultApplyOptions())
 				return err
 			})

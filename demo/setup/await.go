@@ -183,12 +183,16 @@ func awaitPage(ctx context.Context, url string) error {
 	}
 }
 
+// answerTime is how long one answer may take: while the ways in a cluster
+// change, a request may get lost.
+const answerTime = 2 * time.Second
+
 func fetch(ctx context.Context, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // no proxy: it is this machine
+	client := http.Client{Timeout: answerTime, Transport: &http.Transport{DisableKeepAlives: true}} // no proxy: it is this machine
 	response, err := client.Do(request)
 	if err != nil {
 		return err

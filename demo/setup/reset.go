@@ -164,7 +164,7 @@ func (r *resetter) token(ctx context.Context) error {
 		return err
 	}
 	data := map[string]string{"token": host["webhook-token"]}
-	now, err := newSecrets(r.client).get(ctx, FluxNamespace, "webhook-token", data)
+	now, err := newSecrets(newApplier(r.client, r.cluster)).get(ctx, FluxNamespace, "webhook-token", data)
 	if err != nil || now["token"] == data["token"] {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -20,10 +21,13 @@ const GitUser = "demo"
 // in them.
 type secrets struct {
 	client             client.Client
+	record             func(context.Context, *unstructured.Unstructured) error // before one is created
 	username, password string
 }
 
-func newSecrets(c client.Client) *secrets { return &secrets{client: c, username: GitUser} }
+func newSecrets(a *applier) *secrets {
+	return &secrets{client: a.client, record: a.record, username: GitUser}
+}
 
 // ensure creates the Secrets that are missing. The Git host's has the same
 // token as the Receiver's, so if one is new, so is the other.
@@ -61,6 +65,9 @@ func (s *secrets) get(ctx context.Context, namespace, name string, data map[stri
 			Labels: map[string]string{"app.kubernetes.io/part-of": "fluxdemo", "app.kubernetes.io/managed-by": "fluxdemo"},
 		},
 		StringData: data,
+	}
+	if err := s.record(ctx, named(corev1.SchemeGroupVersion.WithKind("Secret"), namespace, name)); err != nil {
+		return nil, err
 	}
 	err := s.client.Create(ctx, secret)
 	if err == nil {

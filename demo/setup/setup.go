@@ -6,7 +6,10 @@ package setup
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -60,17 +63,37 @@ func (i impatient) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// Rendered is everything that setup applies.
-type Rendered struct{ flux, services, sync []*unstructured.Unstructured }
+// Rendered is everything that setup applies, and what it pushes first.
+type Rendered struct {
+	flux, services, sync []*unstructured.Unstructured
+	fleet                fs.FS
+}
 
 // Render renders all manifests. It needs no cluster, so it can run while one
 // starts. install is what `flux install --export` prints.
 func Render(install []byte) (r Rendered, err error) {
+	r.fleet = manifests.Fleet()
 	var group errgroup.Group
 	group.Go(func() (err error) { r.flux, err = manifests.Flux(install); return err })
 	group.Go(func() (err error) { r.services, err = manifests.Services(); return err })
 	group.Go(func() (err error) { r.sync, err = manifests.Sync(); return err })
 	return r, group.Wait()
+}
+
+// Images lists the images that the pods of Flux and of the demo's services
+// run, each once. The sample app runs one of them.
+func (r Rendered) Images() []string {
+	var images []string
+	for _, o := range workloads(slices.Concat(r.flux, r.services)) {
+		containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+		for _, each := range containers {
+			container, ok := each.(map[string]any)
+			if image, named := container["image"].(string); ok && named && !slices.Contains(images, image) {
+				images = append(images, image)
+			}
+		}
+	}
+	return images
 }
 
 // Run sets up the demo on the cluster and returns when the sample app, which
@@ -82,7 +105,7 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, steps cluste
 	if err != nil {
 		return URLs{}, err
 	}
-	apply := newApplier(c)
+	apply := newApplier(c, cluster)
 	step := func(name string, work func() error) error {
 		end := steps.Start(name)
 		err := work()
@@ -93,7 +116,7 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, steps cluste
 		return nil
 	}
 
-	secrets := newSecrets(c)
+	secrets := newSecrets(apply)
 	if err := step("Flux", func() error {
 		// Git host and inbox start beside Flux; the Secrets that they all
 		// read need the namespaces.
@@ -124,7 +147,11 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, steps cluste
 			return err
 		}
 		if err := step("First push", func() error {
-			return seed(groupCtx, urls.Git, secrets.username, secrets.password, manifests.Fleet())
+			// Its pod is ready; the way there may be some moments behind.
+			if err := awaitPage(groupCtx, strings.TrimSuffix(urls.Git, Repository)+"/healthz"); err != nil {
+				return err
+			}
+			return seed(groupCtx, urls.Git, secrets.username, secrets.password, r.fleet)
 		}); err != nil {
 			return err
 		}

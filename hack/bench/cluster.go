@@ -87,7 +87,7 @@ func (c *cluster) up(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, upTimeout, fmt.Errorf("up is not done after %s", upTimeout))
 	defer cancel()
 	c.runs = true
-	took, _, err := c.fluxdemo(ctx, "up")
+	took, _, err := c.fluxdemo(ctx, "up", "--cluster", "embedded")
 	return took, err
 }
 

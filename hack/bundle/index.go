@@ -9,9 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"sort"
-	"strings"
+
+	"github.com/fluxdemo/fluxdemo/hack/bundle/gobuild"
 )
 
 // index is bundle.json: what the bundle holds and what it was made from.
@@ -32,31 +31,10 @@ type file struct {
 }
 
 // inputsSum is a checksum over everything that decides what the bundle is:
-// this module's files (but its tests), the Go version and the platform. A dependency cannot
+// this module's files and the Go that compiles them. A dependency cannot
 // change without go.sum.
 func inputsSum() (string, error) {
-	names, err := filepath.Glob("*.go")
-	if err != nil {
-		return "", err
-	}
-	more, err := filepath.Glob(filepath.Join("kube", "*.go"))
-	if err != nil {
-		return "", err
-	}
-	names = append(append(names, more...), "go.mod", "go.sum")
-	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, "_test.go") })
-	sort.Strings(names)
-	sum := sha256.New()
-	fmt.Fprintln(sum, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	for _, name := range names {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintln(sum, name, len(raw))
-		sum.Write(raw)
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
+	return gobuild.Checksum("*.go", "kube/*.go", "gobuild/*.go", "go.mod", "go.sum")
 }
 
 // upToDate tells whether the bundle in dir is whole and made from inputs. It

@@ -1,6 +1,6 @@
 package node
 
-import "strings"
+import "github.com/fluxdemo/fluxdemo/clusters/image"
 
 // Image says how an image's containers are run as host processes.
 type Image struct {
@@ -19,22 +19,12 @@ type Image struct {
 	PortFlags map[string]string
 }
 
-// repository returns an image reference without its tag and digest.
-func repository(reference string) string {
-	reference, _, _ = strings.Cut(reference, "@")
-	// A colon before the last slash belongs to the registry's port.
-	if i := strings.LastIndex(reference, ":"); i > strings.LastIndex(reference, "/") {
-		reference = reference[:i]
-	}
-	return reference
-}
-
 // findImage returns the known image that a reference names.
 func findImage(images []Image, reference string) (Image, bool) {
-	name := repository(reference)
-	for _, image := range images {
-		if image.Repository == name {
-			return image, true
+	name := image.Repository(reference)
+	for _, known := range images {
+		if known.Repository == name {
+			return known, true
 		}
 	}
 	return Image{}, false

@@ -2,7 +2,9 @@ package supervisor
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 
 	"k8s.io/client-go/kubernetes"
@@ -13,6 +15,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/node"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
+	"github.com/fluxdemo/fluxdemo/clusters/image"
 )
 
 // Names of files in the cluster's folder.
@@ -118,29 +121,25 @@ func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
 	return nil
 }
 
-// images says which images' containers run as processes, and by which flags
-// their ports move to where the node wants them. Leader election does not
-// work outside of a container (it looks for its namespace in a fixed file)
-// and is not needed with one replica.
+// images says by which flags the ports of known images' containers move to
+// where the node wants them. Leader election does not work outside of a
+// container (it looks for its namespace in a fixed file) and is not needed
+// with one replica.
 func (s *Supervisor) images() []node.Image {
-	controller := func(name string, ports map[string]string) node.Image {
-		ports["http-prom"], ports["healthz"] = "--metrics-addr", "--health-addr"
-		return node.Image{
-			Repository: "ghcr.io/fluxcd/" + name,
-			Binary:     s.options.Bundle.Path(name),
-			Append:     []string{"--enable-leader-election=false"},
-			PortFlags:  ports,
+	// Beside those that all of Flux's controllers have.
+	flags := map[string]map[string]string{
+		"source-controller":       {"http": "--storage-addr"},
+		"notification-controller": {"http": "--events-addr", "http-webhook": "--receiverAddr"},
+	}
+	var images []node.Image
+	for _, program := range image.Programs(s.options.Bundle, s.options.Program) {
+		known := node.Image{Repository: program.Repository, Binary: program.Path, PortFlags: map[string]string{"http": "--addr"}}
+		if program.Flux() {
+			known.Append = []string{"--enable-leader-election=false"}
+			known.PortFlags = map[string]string{"http-prom": "--metrics-addr", "healthz": "--health-addr"}
+			maps.Copy(known.PortFlags, flags[path.Base(program.Repository)])
 		}
+		images = append(images, known)
 	}
-	return []node.Image{
-		controller("source-controller", map[string]string{"http": "--storage-addr"}),
-		controller("kustomize-controller", map[string]string{}),
-		controller("helm-controller", map[string]string{}),
-		controller("notification-controller", map[string]string{"http": "--events-addr", "http-webhook": "--receiverAddr"}),
-		{
-			Repository: "ghcr.io/fluxdemo/fluxdemo",
-			Binary:     s.options.Program,
-			PortFlags:  map[string]string{"http": "--addr"},
-		},
-	}
+	return images
 }

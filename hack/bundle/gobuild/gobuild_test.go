@@ -1,4 +1,4 @@
-package main
+package gobuild
 
 import (
 	"bufio"
@@ -40,7 +40,7 @@ func TestEstimate(t *testing.T) {
 }
 
 func TestKubeStamps(t *testing.T) {
-	got := strings.Join(kubeStamps("v1.36.3"), " ")
+	got := KubeStamps("v1.36.3")
 	for _, want := range []string{"gitVersion=v1.36.3", "gitMajor=1", "gitMinor=36"} {
 		if !strings.Contains(got, "k8s.io/component-base/version."+want) {
 			t.Errorf("%s is missing in %s", want, got)

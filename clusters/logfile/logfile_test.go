@@ -1,4 +1,4 @@
-package embedded
+package logfile
 
 import (
 	"bytes"
@@ -63,7 +63,7 @@ func TestFollowFile(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	out := &lines{wrote: make(chan struct{}, 1)}
 	ended := make(chan error, 1)
-	go func() { ended <- followFile(ctx, path, true, out) }()
+	go func() { ended <- Follow(ctx, path, true, out) }()
 	out.await(t, "one\n")
 	write("two\n")
 	out.await(t, "one\ntwo\n")
@@ -78,10 +78,10 @@ func TestFollowFile(t *testing.T) {
 	}
 
 	var all bytes.Buffer
-	if err := followFile(context.Background(), path, false, &all); err != nil || all.String() != "three\n" {
+	if err := Follow(context.Background(), path, false, &all); err != nil || all.String() != "three\n" {
 		t.Errorf("without follow: %q, %v", all.String(), err)
 	}
-	err := followFile(context.Background(), filepath.Join(t.TempDir(), "nobody.log"), false, &all)
+	err := Follow(context.Background(), filepath.Join(t.TempDir(), "nobody.log"), false, &all)
 	if err == nil || !strings.Contains(err.Error(), `"nobody"`) {
 		t.Errorf("no such log: %v", err)
 	}

@@ -1,4 +1,6 @@
-package embedded
+// Package logfile shows a log file that somebody else writes to, also while it
+// grows and is rotated.
+package logfile
 
 import (
 	"context"
@@ -12,9 +14,9 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// followFile writes the file at path to out. With follow it goes on as the
+// Follow writes the file at path to out. With follow it goes on as the
 // file grows, and with the new file when it is rotated, until ctx ends.
-func followFile(ctx context.Context, path string, follow bool, out io.Writer) error {
+func Follow(ctx context.Context, path string, follow bool, out io.Writer) error {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no log of %q; `fluxdemo status` lists the components", filepath.Base(path[:len(path)-len(".log")]))

@@ -1,0 +1,277 @@
+// Package forward lets the NodePort Services of a few namespaces answer on
+// this machine, whatever lies between it and the cluster: each port of theirs
+// is a port of 127.0.0.1 that the API server forwards to a ready pod. It is a
+// process of its own, which goes on when the command that started it ends.
+package forward
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// Component is the name of the forwarder among a cluster's components.
+const Component = "port-forward"
+
+// Options is what a forwarder is told when it starts.
+type Options struct {
+	Dir        string   // the cluster's folder
+	Kubeconfig string   // of the cluster
+	Namespaces []string // whose Services it forwards
+	Program    string   // path of the fluxdemo executable, for Start
+}
+
+// State is what a forwarder tells about itself.
+type State struct {
+	PID     int           `json:"pid"`
+	Started time.Time     `json:"started"`
+	Ports   map[int32]int `json:"ports"` // NodePort to port of this machine
+}
+
+func folder(dir string) string    { return filepath.Join(dir, "forward") }
+func stateFile(dir string) string { return filepath.Join(folder(dir), "state.json") }
+func lockFile(dir string) string  { return filepath.Join(folder(dir), "lock") }
+
+// LogFile is where the forwarder of a cluster's folder writes its log.
+func LogFile(dir string) string { return filepath.Join(folder(dir), "port-forward.log") }
+
+// ErrRunning is returned by Run when another forwarder has the cluster.
+var ErrRunning = errors.New("a port forwarder runs for this cluster already")
+
+// forwarder forwards the ports of one cluster.
+type forwarder struct {
+	options Options
+	log     *log.Logger
+	tunnels *tunnels
+
+	mu        sync.Mutex
+	state     State
+	listeners map[int32]*listener
+}
+
+// listener is a port of this machine.
+type listener struct {
+	net.Listener
+	target target
+}
+
+// target is what is behind a port: a port of a Service.
+type target struct {
+	namespace, service string
+	port               string // its name; may be empty
+}
+
+// Run forwards until ctx ends. listening is called once all ports that there
+// are at the start are listened on.
+func Run(ctx context.Context, o Options, log *log.Logger, listening func()) error {
+	lock := flock.New(lockFile(o.Dir))
+	switch ok, err := lock.TryLock(); {
+	case err != nil:
+		return fmt.Errorf("locking the port forwarder: %w", err)
+	case !ok:
+		return ErrRunning
+	}
+	defer lock.Unlock()
+	config, err := clientcmd.BuildConfigFromFlags("", o.Kubeconfig)
+	if err != nil {
+		return fmt.Errorf("reading the cluster's kubeconfig: %w", err)
+	}
+	f := &forwarder{
+		options: o, log: log, listeners: map[int32]*listener{},
+		state: State{PID: os.Getpid(), Started: time.Now(), Ports: map[int32]int{}},
+	}
+	// The ports of last time, so that a page that is open goes on.
+	if before, err := readState(o.Dir); err == nil {
+		f.state.Ports = before.Ports
+	}
+	defer f.close()
+	if err := f.follow(ctx, config); err != nil {
+		return err
+	}
+	if err := f.forget(); err != nil {
+		return err
+	}
+	listening()
+	<-ctx.Done()
+	return nil
+}
+
+// follow starts to listen for every NodePort that there is and will be.
+func (f *forwarder) follow(ctx context.Context, config *rest.Config) error {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	endpoints := newEndpoints()
+	f.tunnels = newTunnels(ctx, config, client, endpoints, f.log)
+	var synced []cache.InformerSynced
+	for _, namespace := range f.options.Namespaces {
+		factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace))
+		services, err := factory.Core().V1().Services().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(now any) { f.update(now, false) },
+			UpdateFunc: func(_, now any) { f.update(now, false) },
+			DeleteFunc: func(last any) { f.update(last, true) },
+		})
+		if err != nil {
+			return err
+		}
+		if err := endpoints.follow(factory); err != nil {
+			return err
+		}
+		factory.Start(ctx.Done())
+		synced = append(synced, services.HasSynced)
+	}
+	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
+		return fmt.Errorf("listing the Services: %w", ctx.Err())
+	}
+	return nil
+}
+
+// update makes the listeners fit a Service.
+func (f *forwarder) update(object any, deleted bool) {
+	if last, ok := object.(cache.DeletedFinalStateUnknown); ok {
+		object = last.Obj
+	}
+	service, ok := object.(*corev1.Service)
+	if !ok {
+		return
+	}
+	wanted := map[int32]target{}
+	if !deleted {
+		for _, port := range service.Spec.Ports {
+			if port.NodePort != 0 && (port.Protocol == corev1.ProtocolTCP || port.Protocol == "") {
+				wanted[port.NodePort] = target{service.Namespace, service.Name, port.Name}
+			}
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	changed := false
+	for number, l := range f.listeners {
+		if _, stays := wanted[number]; !stays && l.target.namespace == service.Namespace && l.target.service == service.Name {
+			l.Close()
+			delete(f.listeners, number)
+			delete(f.state.Ports, number)
+			changed = true
+		}
+	}
+	for number, target := range wanted {
+		if l := f.listeners[number]; l != nil {
+			l.target = target
+			continue
+		}
+		if err := f.listen(number, target); err != nil {
+			f.log.Printf("node port %d: %v", number, err)
+		}
+		changed = true
+	}
+	if changed {
+		if err := f.saveLocked(); err != nil {
+			f.log.Print(err)
+		}
+	}
+}
+
+// listen starts to listen for a NodePort: on the port that it had last time,
+// else on the one with its number, else on any.
+func (f *forwarder) listen(number int32, target target) error {
+	var l net.Listener
+	var err error
+	for _, port := range []int{f.state.Ports[number], int(number), 0} {
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	address, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return fmt.Errorf("%s is no TCP address", l.Addr())
+	}
+	mine := &listener{Listener: l, target: target}
+	f.listeners[number], f.state.Ports[number] = mine, address.Port
+	f.log.Printf("127.0.0.1:%d forwards to service %s/%s", address.Port, target.namespace, target.service)
+	go f.accept(number, mine)
+	return nil
+}
+
+func (f *forwarder) accept(number int32, l *listener) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return // closed
+		}
+		f.mu.Lock()
+		target := l.target
+		f.mu.Unlock()
+		go func() {
+			if err := f.tunnels.serve(conn, target); err != nil {
+				f.log.Printf("node port %d: %v", number, err)
+			}
+		}()
+	}
+}
+
+func (f *forwarder) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, l := range f.listeners {
+		l.Close()
+	}
+}
+
+// forget forgets the ports of Services that went while nobody looked.
+func (f *forwarder) forget() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	maps.DeleteFunc(f.state.Ports, func(number int32, _ int) bool { return f.listeners[number] == nil })
+	return f.saveLocked()
+}
+
+// saveLocked writes the state, in one piece, for those who ask.
+func (f *forwarder) saveLocked() error {
+	raw, err := json.Marshal(f.state)
+	if err != nil {
+		return err
+	}
+	file := stateFile(f.options.Dir)
+	if err := os.WriteFile(file+".new", raw, 0o600); err != nil {
+		return fmt.Errorf("writing the port forwarder's state: %w", err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		return fmt.Errorf("writing the port forwarder's state: %w", err)
+	}
+	return nil
+}
+
+func readState(dir string) (s State, err error) {
+	raw, err := os.ReadFile(stateFile(dir))
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return s, fmt.Errorf("reading %s: %w", stateFile(dir), err)
+	}
+	return s, nil
+}
+
+// numbers lists the ports of a state, for people.
+func (s State) numbers() []int32 { return slices.Sorted(maps.Keys(s.Ports)) }

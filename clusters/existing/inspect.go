@@ -1,0 +1,164 @@
+package existing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// fluxGroup ends the API groups of Flux.
+const fluxGroup = ".toolkit.fluxcd.io"
+
+// gitRepositories are what Flux follows.
+func gitRepositories() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: "source" + fluxGroup, Version: "v1", Resource: "gitrepositories"}
+}
+
+// clients are the ways to talk to the cluster.
+type clients struct {
+	typed   kubernetes.Interface
+	dynamic dynamic.Interface
+	mapper  *restmapper.DeferredDiscoveryRESTMapper
+}
+
+// connect returns clients for the cluster of a kubeconfig file.
+func connect(kubeconfig string) (clients, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return clients{}, fmt.Errorf("reading the cluster's kubeconfig: %w", err)
+	}
+	return newClients(config)
+}
+
+func newClients(config *rest.Config) (c clients, err error) {
+	config.QPS, config.Burst = 100, 200
+	if c.typed, err = kubernetes.NewForConfig(config); err != nil {
+		return c, err
+	}
+	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
+		return c, err
+	}
+	asks, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return c, err
+	}
+	c.mapper = restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(asks))
+	return c, nil
+}
+
+// answers returns nil if the API server is ready.
+func (c clients) answers(ctx context.Context) error {
+	return c.typed.CoreV1().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+}
+
+// inspect returns an error if the demo cannot be a guest on the target, and
+// whether Flux is to be taken as it is there.
+func (c *Cluster) inspect(ctx context.Context, target Target) (adopt bool, err error) {
+	config, err := clientcmd.NewDefaultClientConfig(target.config, nil).ClientConfig()
+	if err != nil {
+		return false, fmt.Errorf("reading the context %q: %w", target.Context, err)
+	}
+	clients, err := newClients(config)
+	if err != nil {
+		return false, err
+	}
+	if err := clients.answers(ctx); err != nil {
+		return false, fmt.Errorf("the cluster of the context %q does not answer: %w", target.Context, err)
+	}
+	if err := mayDoEverything(ctx, clients.typed); err != nil {
+		return false, err
+	}
+	there, err := c.findFlux(ctx, clients)
+	if err != nil {
+		return false, err
+	}
+	if there && !c.options.AdoptFlux {
+		return false, errors.New("Flux runs on this cluster already; choose another cluster, or use that Flux with --adopt-flux")
+	}
+	var taken []string
+	for _, name := range c.options.Namespaces {
+		if there && name == c.options.Flux {
+			continue
+		}
+		_, err := clients.typed.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+		switch {
+		case err == nil:
+			taken = append(taken, name)
+		case !apierrors.IsNotFound(err):
+			return false, fmt.Errorf("looking for the namespace %s: %w", name, err)
+		}
+	}
+	if len(taken) > 0 {
+		return false, fmt.Errorf("the cluster has namespaces that the demo would use: %s; choose another cluster", strings.Join(taken, ", "))
+	}
+	return there, nil
+}
+
+// mayDoEverything returns an error unless the user is an administrator, whom
+// Flux needs to be installed by.
+func mayDoEverything(ctx context.Context, client kubernetes.Interface) error {
+	review, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+		Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+			ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: "*", Group: "*", Resource: "*"},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return fmt.Errorf("asking what you may do on the cluster: %w", err)
+	}
+	if !review.Status.Allowed {
+		return errors.New("you are no administrator of this cluster (cluster-admin), which installing Flux takes")
+	}
+	return nil
+}
+
+// MakesVolumes tells whether the cluster makes a volume for whoever claims
+// one.
+func (c *Cluster) MakesVolumes(ctx context.Context) (bool, error) {
+	clients, err := connect(c.Kubeconfig())
+	if err != nil {
+		return false, err
+	}
+	classes, err := clients.typed.StorageV1().StorageClasses().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return false, fmt.Errorf("listing the StorageClasses: %w", err)
+	}
+	return slices.ContainsFunc(classes.Items, func(class storagev1.StorageClass) bool {
+		return class.Annotations["storageclass.kubernetes.io/is-default-class"] == "true" && class.Provisioner != "kubernetes.io/no-provisioner"
+	}), nil
+}
+
+// findFlux tells whether Flux is on the cluster, by its CRDs: they are there
+// as long as it has any object. It is an error if Flux follows a repository
+// under the name that the demo needs.
+func (c *Cluster) findFlux(ctx context.Context, clients clients) (bool, error) {
+	groups, err := clients.typed.Discovery().ServerGroups()
+	if err != nil {
+		return false, fmt.Errorf("asking for the cluster's APIs: %w", err)
+	}
+	if !slices.ContainsFunc(groups.Groups, func(g metav1.APIGroup) bool { return g.Name == gitRepositories().Group }) {
+		return false, nil
+	}
+	_, err = clients.dynamic.Resource(gitRepositories()).Namespace(c.options.Flux).Get(ctx, c.options.Flux, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking at what Flux follows: %w", err)
+	}
+	return false, fmt.Errorf("Flux on this cluster follows a repository of its own (gitrepository/%s in %s), which a demo would get in the way of; choose another cluster", c.options.Flux, c.options.Flux)
+}

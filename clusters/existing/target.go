@@ -1,0 +1,88 @@
+package existing
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Target is the cluster that a context of the user's kubeconfig means.
+type Target struct {
+	Context, Server, User string
+
+	config clientcmdapi.Config // nothing but the context
+}
+
+// ContextError is a mistake in which context was asked for.
+type ContextError struct{ Err error }
+
+func (e *ContextError) Error() string { return e.Err.Error() }
+
+func (e *ContextError) Unwrap() error { return e.Err }
+
+// Contexts lists the contexts of a kubeconfig, which is empty for what
+// kubectl would read.
+func Contexts(kubeconfig string) ([]string, error) {
+	all, err := load(kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(all.Contexts)), nil
+}
+
+func load(kubeconfig string) (*clientcmdapi.Config, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = kubeconfig
+	all, err := rules.Load()
+	if err != nil {
+		return nil, &ContextError{fmt.Errorf("reading your kubeconfig: %w", err)}
+	}
+	return all, nil
+}
+
+// Target reads the user's kubeconfig. It asks no server.
+func (c *Cluster) Target() (Target, error) {
+	all, err := load(c.options.Kubeconfig)
+	if err != nil {
+		return Target{}, err
+	}
+	names := slices.Sorted(maps.Keys(all.Contexts))
+	listed := "there is: " + strings.Join(names, ", ")
+	if len(names) == 0 {
+		listed = "your kubeconfig has none"
+	}
+	if c.options.Context == "" {
+		// Never the current one: that is how wrong clusters are hit.
+		return Target{}, &ContextError{errors.New("name the cluster with --context; " + listed)}
+	}
+	named, ok := all.Contexts[c.options.Context]
+	if !ok {
+		return Target{}, &ContextError{fmt.Errorf("there is no context %q; %s", c.options.Context, listed)}
+	}
+	server, ok := all.Clusters[named.Cluster]
+	if !ok {
+		return Target{}, &ContextError{fmt.Errorf("the context %q names the cluster %q, which your kubeconfig does not have", c.options.Context, named.Cluster)}
+	}
+	all.CurrentContext = c.options.Context
+	if err := clientcmdapi.MinifyConfig(all); err != nil {
+		return Target{}, &ContextError{fmt.Errorf("reading the context %q: %w", c.options.Context, err)}
+	}
+	// Certificates move in: the files that they stand in may go.
+	if err := clientcmdapi.FlattenConfig(all); err != nil {
+		return Target{}, &ContextError{fmt.Errorf("reading the context %q: %w", c.options.Context, err)}
+	}
+	return Target{Context: c.options.Context, Server: server.Server, User: named.AuthInfo, config: *all}, nil
+}
+
+// write writes a kubeconfig with the context alone, for its owner only.
+func (t Target) write(path string) error {
+	if err := clientcmd.WriteToFile(t.config, path); err != nil {
+		return fmt.Errorf("writing the cluster's kubeconfig: %w", err)
+	}
+	return nil
+}

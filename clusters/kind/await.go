@@ -1,0 +1,197 @@
+package kind
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	kindcluster "sigs.k8s.io/kind/pkg/cluster"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+)
+
+// readyTime is how long a node may take from the first answer of the API
+// server until it takes pods, and a stopped one until its API answers.
+const readyTime = 3 * time.Minute
+
+func (c *Cluster) client() (kubernetes.Interface, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
+	if err != nil {
+		return nil, fmt.Errorf("reading the cluster's kubeconfig: %w; `fluxdemo up` writes it", err)
+	}
+	return kubernetes.NewForConfig(config)
+}
+
+// awaitAPI returns when the API server is ready.
+func (c *Cluster) awaitAPI(ctx context.Context) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyTime)
+	defer cancel()
+	// Nothing can be watched on a server that is not there yet.
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the API server does not answer: %w; see `fluxdemo logs kube-apiserver`", err)
+		case <-ticker.C:
+		}
+	}
+}
+
+// awaitNodes returns when all nodes are ready.
+func (c *Cluster) awaitNodes(ctx context.Context) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, readyTime, fmt.Errorf("not within %s", readyTime))
+	defer cancel()
+	for {
+		list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return fmt.Errorf("listing the cluster's nodes: %w", err)
+		}
+		name, message := notReady(list.Items)
+		if name == "" {
+			return nil
+		}
+		// The next news of a node is a reason to look again.
+		watcher, err := client.CoreV1().Nodes().Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion})
+		if err != nil {
+			return fmt.Errorf("watching the cluster's nodes: %w", err)
+		}
+		if err := nextEvent(ctx, watcher); err != nil {
+			return fmt.Errorf("the node %s does not become ready: %s (%w); `fluxdemo logs kubelet` may say why", name, message, err)
+		}
+	}
+}
+
+// awaitServices returns when the nodes know the way to Services. A pod that
+// asks for the API server before kube-proxy has said where it is ends with an
+// error, and starts again in front of the audience.
+func (c *Cluster) awaitServices(ctx context.Context, e engine) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, readyTime, fmt.Errorf("not within %s", readyTime))
+	defer cancel()
+	service, err := client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, "kubernetes", metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("looking for the API server's Service: %w", err)
+	}
+	all, err := kindcluster.NewProvider(e.provider()).ListInternalNodes(c.name)
+	if err != nil {
+		return fmt.Errorf("listing the cluster's nodes: %w", err)
+	}
+	connect := fmt.Sprintf("until (exec 3<>/dev/tcp/%s/%d); do sleep 0.1; done 2>/dev/null", service.Spec.ClusterIP, service.Spec.Ports[0].Port)
+	for _, n := range all {
+		if err := n.CommandContext(ctx, "bash", "-c", connect).Run(); err != nil {
+			return fmt.Errorf("the node %s does not reach the API server's Service: %w; `fluxdemo logs kubelet` may say why", n, cmp.Or(context.Cause(ctx), err))
+		}
+	}
+	return nil
+}
+
+// notReady returns a node that is not ready and what it says.
+func notReady(nodes []corev1.Node) (name, message string) {
+	for _, n := range nodes {
+		message := "it has not said anything yet"
+		ready := false
+		for _, condition := range n.Status.Conditions {
+			if condition.Type == corev1.NodeReady {
+				ready, message = condition.Status == corev1.ConditionTrue, condition.Message
+			}
+		}
+		if !ready {
+			return n.Name, message
+		}
+	}
+	return "", ""
+}
+
+// awaitPods returns when the API tells of no container that ran before its
+// node was started: what it tells of a cluster that was stopped is true only
+// then.
+func (c *Cluster) awaitPods(ctx context.Context, nodes []node, steps clusters.Steps) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	started := map[string]time.Time{}
+	for _, n := range nodes {
+		started[n.Name] = n.State.StartedAt
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, readyTime, fmt.Errorf("not within %s", readyTime))
+	defer cancel()
+	var end func(error)
+	for {
+		list, err := client.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
+		if err != nil {
+			err = fmt.Errorf("listing pods: %w", err)
+		}
+		name := ranBefore(list.Items, started)
+		if name != "" && end == nil {
+			end = steps.Start("Pods of last time")
+		}
+		if err == nil && name != "" {
+			if err = nextPod(ctx, client, list.ResourceVersion); err == nil {
+				continue
+			}
+			err = fmt.Errorf("the pod %s is not started again: %w; `fluxdemo logs kubelet` may say why", name, err)
+		}
+		if end != nil {
+			end(err)
+		}
+		return err
+	}
+}
+
+// nextPod returns when there is news of a pod.
+func nextPod(ctx context.Context, client kubernetes.Interface, version string) error {
+	watcher, err := client.CoreV1().Pods("").Watch(ctx, metav1.ListOptions{ResourceVersion: version})
+	if err != nil {
+		return err
+	}
+	return nextEvent(ctx, watcher)
+}
+
+// nextEvent returns at the next event, or when the server ends the watch, as
+// it does from time to time.
+func nextEvent(ctx context.Context, watcher watch.Interface) error {
+	defer watcher.Stop()
+	select {
+	case <-watcher.ResultChan():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// ranBefore returns a pod one of whose containers runs, as the API says,
+// from before its node was started. Times in the API are whole seconds.
+func ranBefore(pods []corev1.Pod, started map[string]time.Time) string {
+	for _, pod := range pods {
+		since := started[pod.Spec.NodeName].Truncate(time.Second)
+		for _, container := range pod.Status.ContainerStatuses {
+			if running := container.State.Running; running != nil && running.StartedAt.Time.Before(since) {
+				return pod.Namespace + "/" + pod.Name
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,260 @@
+// Package kind runs a cluster in containers, with kind as a library: real
+// nodes, real images, a real network. What the library does not do is added:
+// cancelling, a stopped cluster that starts again, images without a registry,
+// and NodePorts that answer on this machine.
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	kindcluster "sigs.k8s.io/kind/pkg/cluster"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/image"
+)
+
+// Kind is the name of this kind of cluster.
+const Kind = "kind"
+
+// Options is what Up needs to create a cluster. A cluster that exists keeps
+// what it was created with.
+type Options struct {
+	StateDir  string // folder of all clusters; the cluster's is StateDir/Name
+	NodeImage string // empty for kind's own
+	Config    string // path of a kind configuration to start from; empty for none
+	Port      int    // of the API server; 0 for any free one
+	Retain    bool   // keep the nodes of a start that failed or was interrupted
+	Official  bool   // leave Flux's images to their registry
+	// Images returns what the nodes get before anything is run on them;
+	// official is what Options.Official was when the cluster was created.
+	Images func(ctx context.Context, official bool) ([]image.Image, error)
+}
+
+// Cluster is one kind cluster.
+type Cluster struct {
+	name    string
+	dir     string
+	options Options
+
+	mu    sync.Mutex
+	found *engine // once it has answered
+}
+
+var _ clusters.Cluster = (*Cluster)(nil)
+
+// New returns the cluster called name.
+func New(name string, o Options) (*Cluster, error) {
+	if err := clusters.CheckName(name); err != nil {
+		return nil, err
+	}
+	return &Cluster{name: name, dir: filepath.Join(o.StateDir, name), options: o}, nil
+}
+
+// Dir implements clusters.Cluster.
+func (c *Cluster) Dir() string { return c.dir }
+
+// Kubeconfig implements clusters.Cluster.
+func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, "kubeconfig") }
+
+// engine returns the container engine, which is looked for once.
+func (c *Cluster) engine(ctx context.Context) (engine, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.found == nil {
+		e, err := findEngine(ctx)
+		if err != nil {
+			return engine{}, err
+		}
+		c.found = &e
+	}
+	return *c.found, nil
+}
+
+// Up implements clusters.Cluster.
+func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) error {
+	e, err := c.engine(ctx)
+	if err != nil {
+		return err
+	}
+	nodes, err := c.nodes(ctx, e)
+	if err != nil {
+		return err
+	}
+	made, err := loadSettings(c.dir)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case len(nodes) == 0:
+		return c.create(ctx, e, made, steps, answers)
+	case err != nil:
+		// A start that was cut off: nobody knows what is in there.
+		if err := c.remove(e); err != nil {
+			return err
+		}
+		return c.create(ctx, e, made, steps, answers)
+	}
+	if slices.ContainsFunc(nodes, func(n node) bool { return !n.running() }) {
+		// Stopped by `down --keep-data`, with the machine, or killed.
+		if err := step(steps, "Starting nodes", func() error { return c.start(ctx, e, nodes) }); err != nil {
+			return err
+		}
+		if nodes, err = c.nodes(ctx, e); err != nil {
+			return err
+		}
+	}
+	if err := c.export(e); err != nil {
+		return err
+	}
+	if err := c.awaitAPI(ctx); err != nil {
+		return err
+	}
+	if err := c.load(ctx, e, made, steps); err != nil {
+		return err
+	}
+	if err := c.awaitPods(ctx, nodes, steps); err != nil {
+		return err
+	}
+	if err := c.awaitNodes(ctx); err != nil {
+		return err
+	}
+	if err := c.awaitServices(ctx, e); err != nil {
+		return err
+	}
+	answers()
+	return nil
+}
+
+// start starts nodes that are stopped. The folder that marks them has to be
+// there, whatever became of it.
+func (c *Cluster) start(ctx context.Context, e engine, nodes []node) error {
+	if err := os.MkdirAll(ownerDir(c.dir), 0o700); err != nil {
+		return err
+	}
+	if err := e.start(ctx, nodes); err != nil {
+		return err
+	}
+	if err := c.export(e); err != nil {
+		return err
+	}
+	return c.awaitAPI(ctx)
+}
+
+// step does work and shows it.
+func step(steps clusters.Steps, name string, work func() error) error {
+	end := steps.Start(name)
+	err := work()
+	end(err)
+	return err
+}
+
+// nodes returns the cluster's nodes, running or not. It is an error if they
+// are somebody else's.
+func (c *Cluster) nodes(ctx context.Context, e engine) ([]node, error) {
+	nodes, err := e.nodes(ctx, c.name)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range nodes {
+		if !n.ownedBy(ownerDir(c.dir)) {
+			return nil, fmt.Errorf("there is a kind cluster %q that is not this program's, or not of this state folder; choose another name with --name", c.name)
+		}
+	}
+	return nodes, nil
+}
+
+// ownedBy tells whether a node has the mark of the cluster with that folder.
+// A load balancer, which kind adds for several control planes, has none.
+func (n node) ownedBy(owner string) bool {
+	if n.Config.Labels[roleLabel] == "external-load-balancer" {
+		return true
+	}
+	real, err := filepath.EvalSymlinks(owner)
+	if err != nil {
+		real = owner
+	}
+	for _, mount := range n.Mounts {
+		// An engine in a virtual machine puts a folder of its own before.
+		if mount.Destination == ownerMount && (strings.HasSuffix(mount.Source, owner) || strings.HasSuffix(mount.Source, real)) {
+			return true
+		}
+	}
+	return false
+}
+
+// export writes the cluster's kubeconfig. The port of the API server may be
+// another one than last time.
+func (c *Cluster) export(e engine) error {
+	if err := kindcluster.NewProvider(e.provider()).ExportKubeConfig(c.name, c.Kubeconfig(), false); err != nil {
+		return fmt.Errorf("writing the cluster's kubeconfig: %w", err)
+	}
+	return nil
+}
+
+// remove removes the nodes by kind's label, half-made ones too.
+func (c *Cluster) remove(e engine) error {
+	if err := kindcluster.NewProvider(e.provider()).Delete(c.name, c.Kubeconfig()); err != nil {
+		return fmt.Errorf("removing the cluster's nodes: %w", err)
+	}
+	return nil
+}
+
+// Down implements clusters.Cluster.
+func (c *Cluster) Down(ctx context.Context, keepData bool) error {
+	e, err := c.engine(ctx)
+	if err != nil {
+		return err
+	}
+	nodes, err := c.nodes(ctx, e)
+	if err != nil {
+		return err
+	}
+	if !Has(filepath.Dir(c.dir), c.name) && len(nodes) == 0 {
+		return fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
+	}
+	if keepData {
+		if len(nodes) == 0 {
+			return fmt.Errorf("the nodes of the cluster %q are gone: there is nothing to keep; `fluxdemo up` makes it anew", c.name)
+		}
+		return e.stop(ctx, nodes)
+	}
+	if err := c.remove(e); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(c.dir); err != nil {
+		return fmt.Errorf("removing the cluster's folder: %w", err)
+	}
+	return nil
+}
+
+// Has tells whether there is a cluster of this kind called name, running or
+// not, in the folder of all clusters.
+func Has(stateDir, name string) bool {
+	_, err := os.Stat(ownerDir(filepath.Join(stateDir, name)))
+	return err == nil
+}
+
+// URL implements clusters.Cluster.
+func (c *Cluster) URL(ctx context.Context, nodePort int32) (string, error) {
+	e, err := c.engine(ctx)
+	if err != nil {
+		return "", err
+	}
+	nodes, err := c.nodes(ctx, e)
+	if err != nil {
+		return "", err
+	}
+	for _, n := range nodes {
+		if address, ok := n.hostPort(nodePort); ok {
+			return "http://" + address, nil
+		}
+	}
+	return "", fmt.Errorf("NodePort %d is not mapped to a port of this machine; `fluxdemo down` and `up` make the cluster anew", nodePort)
+}

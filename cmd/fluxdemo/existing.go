@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/clusters/existing"
+	"github.com/fluxdemo/fluxdemo/clusters/image"
+	"github.com/fluxdemo/fluxdemo/demo/setup"
+)
+
+// guestOptions are the flags for a demo on somebody's cluster.
+type guestOptions struct {
+	kubeconfig    string
+	context       string
+	yes           bool
+	adoptFlux     bool
+	imageRegistry string
+}
+
+func (g *guestOptions) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&g.kubeconfig, "kubeconfig", "", "existing: kubeconfig `file` to read (default: what kubectl reads)")
+	flags.StringVar(&g.context, "context", "", "existing: `name` of the context to use; there is no default")
+	flags.BoolVar(&g.adoptFlux, "adopt-flux", false, "existing: use the Flux that runs there already")
+	flags.StringVar(&g.imageRegistry, "image-registry", "", "existing: push all images below `HOST/PATH` and run them from there")
+	g.addYes(cmd)
+}
+
+func (g *guestOptions) addYes(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&g.yes, "yes", "y", false, "existing: do not ask")
+}
+
+// existingKind lets a demo be a guest on a cluster that is there.
+func (o *options) existingKind() clusters.Kind {
+	return clusters.Kind{
+		Name:      existing.Kind,
+		Available: existing.Available,
+		Has:       func(name string) bool { return existing.Has(stateDir(), name) },
+		New: func(name string) (clusters.Cluster, error) {
+			exe, err := program()
+			if err != nil {
+				return nil, err
+			}
+			return existing.New(name, existing.Options{
+				StateDir: stateDir(), Program: exe, Kubeconfig: o.guest.kubeconfig, Context: o.guest.context,
+				AdoptFlux: o.guest.adoptFlux, Namespaces: setup.Namespaces(), Flux: setup.FluxNamespace,
+			})
+		},
+	}
+}
+
+// confirmEnter shows the cluster on which the demo is about to be a guest,
+// and asks whether that is right. On other clusters, and on the second time,
+// there is nothing to ask.
+func (o *options) confirmEnter(cmd *cobra.Command, cluster clusters.Cluster) error {
+	guest, ok := cluster.(*existing.Cluster)
+	if !ok || guest.Entered() {
+		return nil
+	}
+	target, err := guest.Target()
+	if err != nil {
+		return err
+	}
+	out := cmd.ErrOrStderr()
+	fmt.Fprintf(out, "This cluster is not fluxdemo's own:\n\n  context  %s\n  server   %s\n  user     %s\n\n", target.Context, target.Server, target.User)
+	fmt.Fprintf(out, "It gets Flux with its CRDs and cluster roles, and the namespaces\n%s.\n`fluxdemo down` takes them away again.\n\n", strings.Join(setup.Namespaces(), ", "))
+	return o.confirm(cmd, "Put the demo there?")
+}
+
+// confirmLeave shows what is about to be removed from somebody's cluster, and
+// asks whether that is right.
+func (o *options) confirmLeave(cmd *cobra.Command, cluster clusters.Cluster) error {
+	guest, ok := cluster.(*existing.Cluster)
+	if !ok || !guest.Entered() {
+		return nil
+	}
+	created, err := guest.Inventory()
+	if err != nil {
+		return err
+	}
+	applied, err := guest.Applied(cmd.Context())
+	if err != nil {
+		return fmt.Errorf("%w; `fluxdemo down --keep-data` ends only what runs on this machine", err)
+	}
+	out := cmd.ErrOrStderr()
+	list := func(title string, objects []clusters.Object) {
+		if len(objects) == 0 {
+			return
+		}
+		fmt.Fprintf(out, "%s:\n", title)
+		for _, object := range objects {
+			fmt.Fprintf(out, "  %s\n", object)
+		}
+		fmt.Fprintln(out)
+	}
+	list("Created by fluxdemo", created)
+	list("Applied by Flux from the demo's repository", applied)
+	fmt.Fprint(out, "These go, and with a namespace everything that is in it.\n\n")
+	return o.confirm(cmd, "Remove them?")
+}
+
+// errNo is what a person says who does not want to.
+var errNo = errors.New("nothing was changed")
+
+// confirm asks a question, unless --yes has answered it. Who cannot be asked
+// has to say --yes.
+func (o *options) confirm(cmd *cobra.Command, question string) error {
+	if o.guest.yes {
+		return nil
+	}
+	file, ok := cmd.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(file.Fd()) {
+		return usageError{errors.New("this asks before it changes your cluster, and there is no terminal to ask on; --yes answers")}
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question)
+	answer, err := bufio.NewReader(file).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+		return errNo
+	}
+	return nil
+}
+
+// fit makes what is rendered fit a cluster that is not the demo's own.
+func (o *options) fit(ctx context.Context, cluster clusters.Cluster, rendered setup.Rendered, steps clusters.Steps) (setup.Rendered, error) {
+	guest, ok := cluster.(*existing.Cluster)
+	if !ok {
+		return rendered, nil
+	}
+	if guest.AdoptedFlux() {
+		rendered = rendered.WithoutFlux()
+	}
+	claim, err := guest.MakesVolumes(ctx)
+	if err != nil {
+		return rendered, err
+	}
+	rendered = rendered.OffTheNode(claim)
+	if o.guest.imageRegistry == "" {
+		return rendered, nil
+	}
+	end := steps.Start("Images to " + o.guest.imageRegistry)
+	err = o.push(ctx, rendered.Images())
+	end(err)
+	if err != nil {
+		return rendered, err
+	}
+	return rendered.FromRegistry(o.guest.imageRegistry)
+}
+
+// push makes images of the bundle's programs and pushes them to the user's
+// registry, with the credentials that docker has for it.
+func (o *options) push(ctx context.Context, names []string) error {
+	b, err := bundle.Find(o.bundleDir)
+	if err != nil {
+		return err
+	}
+	exe, err := program()
+	if err != nil {
+		return err
+	}
+	images, err := image.Build(names, image.Programs(b, exe), runtime.GOARCH)
+	if err != nil {
+		return err
+	}
+	return pushTo(ctx, o.guest.imageRegistry, images)
+}
+
+func pushTo(ctx context.Context, registry string, images []image.Image) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(3) // an upload is as wide as the line is
+	for _, each := range images {
+		to := setup.InRegistry(registry, each.Name)
+		reference, err := name.ParseReference(to)
+		if err != nil {
+			return usageError{fmt.Errorf("--image-registry=%s: %w", registry, err)}
+		}
+		group.Go(func() error {
+			err := remote.Write(reference, each.Image, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain))
+			if err != nil {
+				return fmt.Errorf("pushing %s: %w; `docker login` makes you known to a registry", to, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// completeContexts lists the contexts of the user's kubeconfig.
+func (o *options) completeContexts(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	names, err := existing.Contexts(o.guest.kubeconfig)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return slices.Clone(names), cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"log"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/clusters/existing/forward"
+)
+
+// newForward is what `up` starts in the background for an existing cluster;
+// see package forward.
+func newForward() *cobra.Command {
+	var o forward.Options
+	cmd := &cobra.Command{
+		Use:    "forward",
+		Short:  "Forward the ports of an existing cluster (started by up)",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log := log.New(os.Stderr, "", log.LstdFlags|log.LUTC)
+			return forward.Run(cmd.Context(), o, log, func() { tell(forward.Listening) })
+		},
+	}
+	cmd.Flags().StringVar(&o.Dir, "dir", "", "folder of the cluster")
+	cmd.Flags().StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig of the cluster")
+	cmd.Flags().StringSliceVar(&o.Namespaces, "namespaces", nil, "namespaces whose Services are forwarded")
+	for _, name := range []string{"dir", "kubeconfig", "namespaces"} {
+		_ = cmd.MarkFlagRequired(name) // fails only if there is no such flag
+	}
+	return cmd
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/adrg/xdg"
+	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded"
+	"github.com/fluxdemo/fluxdemo/clusters/existing"
+	"github.com/fluxdemo/fluxdemo/clusters/image"
+	"github.com/fluxdemo/fluxdemo/clusters/kind"
+)
+
+// auto is the kind of cluster that a cluster has already or, for a new one,
+// the best that this machine can run.
+const auto = "auto"
+
+// Where images come from: made of the bundle's programs, or pulled.
+const (
+	imagesBundle   = "bundle"
+	imagesRegistry = "registry"
+)
+
+// registry lists the kinds of clusters that this program knows.
+func (o *options) registry() clusters.Registry {
+	return clusters.Registry{
+		{
+			Name:      kind.Kind,
+			Because:   "a container engine answers and has the node image, or can get it",
+			Available: func(ctx context.Context) error { return kind.Available(ctx, o.nodeImage) },
+			Has:       func(name string) bool { return kind.Has(stateDir(), name) },
+			New: func(name string) (clusters.Cluster, error) {
+				return kind.New(name, o.kindOptions())
+			},
+		},
+		{
+			Name:      embedded.Kind,
+			Because:   "it needs nothing but this machine",
+			Available: embedded.Available,
+			Has:       func(name string) bool { return embedded.Has(stateDir(), name) },
+			New: func(name string) (clusters.Cluster, error) {
+				exe, err := program()
+				if err != nil {
+					return nil, err
+				}
+				return embedded.New(name, embedded.Options{
+					StateDir:    stateDir(),
+					Stamp:       filepath.Join(xdg.CacheHome, "fluxdemo", "bundle.verified"),
+					Program:     exe,
+					BundleDir:   o.bundleDir,
+					Port:        o.port,
+					AllowEgress: o.allowEgress,
+				})
+			},
+		},
+		o.existingKind(),
+	}
+}
+
+func (o *options) kindOptions() kind.Options {
+	return kind.Options{
+		StateDir:  stateDir(),
+		NodeImage: o.nodeImage,
+		Config:    o.kindConfig,
+		Port:      o.port,
+		Retain:    o.retain,
+		Official:  o.images == imagesRegistry,
+		Images:    o.nodeImages,
+	}
+}
+
+// cluster returns the cluster that the flags name.
+func (o *options) cluster() (clusters.Cluster, error) {
+	if err := clusters.CheckName(o.name); err != nil {
+		return nil, usageError{err}
+	}
+	registry := o.registry()
+	there, exists := registry.Of(o.name)
+	if o.kind == auto {
+		if !exists {
+			// There is none, which any kind will say.
+			there = registry[0]
+			if i := slices.IndexFunc(registry, func(k clusters.Kind) bool { return k.Name == embedded.Kind }); i >= 0 {
+				there = registry[i]
+			}
+		}
+		return there.New(o.name)
+	}
+	wanted, err := registry.Get(o.kind)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if exists && there.Name != wanted.Name {
+		return nil, usageError{fmt.Errorf("the cluster %q is of kind %s; choose another name with --name, or remove it with `fluxdemo down`", o.name, there.Name)}
+	}
+	return wanted.New(o.name)
+}
+
+// choose settles on a kind of cluster for up, and says so if nobody else
+// has.
+func (o *options) choose(ctx context.Context, out io.Writer) error {
+	if err := clusters.CheckName(o.name); err != nil {
+		return usageError{err}
+	}
+	if o.kind != auto {
+		return nil
+	}
+	if there, ok := o.registry().Of(o.name); ok {
+		o.kind = there.Name
+		return nil
+	}
+	chosen, why, err := o.registry().Choose(ctx)
+	if err != nil {
+		return err
+	}
+	o.kind = chosen.Name
+	fmt.Fprintf(out, "Cluster: %s (%s)\n", chosen.Name, why)
+	return nil
+}
+
+// addKindFlags adds the flags of up that only some kinds of clusters have.
+func (o *options) addKindFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&o.nodeImage, "node-image", "", "kind: image of the nodes (default: that of the kind release)")
+	flags.StringVar(&o.kindConfig, "kind-config", "", "kind: configuration `file` to start from")
+	flags.StringVar(&o.images, "images", imagesBundle, "kind: where Flux's images come from: bundle or registry")
+	flags.BoolVar(&o.retain, "retain", false, "kind: keep the nodes of a start that failed")
+	o.guest.addFlags(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("context", o.completeContexts)
+	_ = cmd.RegisterFlagCompletionFunc("images", cobra.FixedCompletions([]string{imagesBundle, imagesRegistry}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// checkKindFlags returns a usage error if a flag is not for the kind of
+// cluster that was chosen.
+func (o *options) checkKindFlags(cmd *cobra.Command) error {
+	if o.images != imagesBundle && o.images != imagesRegistry {
+		return usageError{fmt.Errorf("--images=%s: there is: %s, %s", o.images, imagesBundle, imagesRegistry)}
+	}
+	for _, each := range []struct{ flag, kind string }{
+		{"node-image", kind.Kind}, {"kind-config", kind.Kind}, {"images", kind.Kind}, {"retain", kind.Kind},
+		{"allow-egress", embedded.Kind},
+		{"context", existing.Kind}, {"kubeconfig", existing.Kind}, {"adopt-flux", existing.Kind}, {"image-registry", existing.Kind},
+	} {
+		if cmd.Flags().Changed(each.flag) && o.kind != each.kind {
+			return usageError{fmt.Errorf("--%s is for --cluster %s, and this is %s", each.flag, each.kind, o.kind)}
+		}
+	}
+	return nil
+}
+
+// asUsage marks mistakes in what the user gave to a kind of cluster.
+func asUsage(err error) error {
+	var config *kind.ConfigError
+	var named *existing.ContextError
+	if errors.As(err, &config) || errors.As(err, &named) {
+		return usageError{err}
+	}
+	return err
+}
+
+// nodeImages returns what the nodes of a kind cluster run: this program, and
+// Flux as the bundle has it or, if it is to be the official one, as prefetch
+// has kept it. The nodes pull what is not among it.
+func (o *options) nodeImages(_ context.Context, official bool) ([]image.Image, error) {
+	rendered, err := o.render()
+	if err != nil {
+		return nil, err
+	}
+	b, err := bundle.Find(o.bundleDir)
+	if err != nil {
+		return nil, err
+	}
+	exe, err := program()
+	if err != nil {
+		return nil, err
+	}
+	programs := image.Programs(b, exe)
+	if !official {
+		return image.Build(rendered.Images(), programs, runtime.GOARCH)
+	}
+	references, err := o.officialImages()
+	if err != nil {
+		return nil, err
+	}
+	kept, _, err := image.Kept(keptImages(), references)
+	if err != nil {
+		return nil, err
+	}
+	own, err := image.Build(rendered.Images(), slices.DeleteFunc(programs, image.Program.Flux), runtime.GOARCH)
+	return append(kept, own...), err
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/adrg/xdg"
+	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/clusters/image"
+	"github.com/fluxdemo/fluxdemo/clusters/kind"
+)
+
+// newPrefetch fetches what a talk needs while there is a network.
+func newPrefetch(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "prefetch",
+		Short: "Fetch and check what up needs, to be able to do without a network",
+		Long: `Pulls the node image and, with --images registry, Flux's official images, and
+keeps them. Then it does without a network what up would do with all of it:
+reads every byte, and starts the node image. When it says Ready, so will up on
+a stage without Wi-Fi.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.choose(cmd.Context(), cmd.ErrOrStderr()); err != nil {
+				return err
+			}
+			if err := o.checkKindFlags(cmd); err != nil {
+				return err
+			}
+			steps := newStepPrinter(cmd.ErrOrStderr())
+			err := o.prefetch(cmd.Context(), steps)
+			steps.close()
+			if err != nil {
+				return asUsage(err)
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "Ready: `fluxdemo up --cluster %s` needs no network.\n", o.kind)
+			return nil
+		},
+	}
+	o.addKindFlags(cmd)
+	return cmd
+}
+
+func (o *options) prefetch(ctx context.Context, steps clusters.Steps) error {
+	step := func(name string, work func() error) error {
+		end := steps.Start(name)
+		err := work()
+		end(err)
+		return err
+	}
+	b, err := bundle.Find(o.bundleDir)
+	if err != nil {
+		return err
+	}
+	if err := step("Bundle", func() error { return b.Verify("") }); err != nil || o.kind != kind.Kind {
+		return err
+	}
+	official := o.images == imagesRegistry
+	references, err := o.officialImages()
+	if err != nil {
+		return err
+	}
+	if official {
+		for _, reference := range references {
+			if err := step(filepath.Base(reference), func() error {
+				return image.Keep(ctx, keptImages(), reference, runtime.GOARCH)
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	cluster, err := kind.New(o.name, o.kindOptions())
+	if err != nil {
+		return err
+	}
+	if err := cluster.Prefetch(ctx, steps); err != nil {
+		return err
+	}
+	return step("Dry run of the pods' images", func() error {
+		images, err := o.nodeImages(ctx, official)
+		if err != nil {
+			return err
+		}
+		if rendered, err := o.render(); err != nil {
+			return err
+		} else if len(images) != len(rendered.Images()) {
+			return errors.New("some images are neither made of the bundle nor kept")
+		}
+		for _, i := range images {
+			if slices.Contains(references, i.Name) && official {
+				if err := i.Check(); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// keptImages is the folder of the images that were pulled to be kept.
+func keptImages() string { return filepath.Join(xdg.CacheHome, "fluxdemo", "images") }
+
+// officialImages lists the names of Flux's own images that the demo runs.
+func (o *options) officialImages() ([]string, error) {
+	rendered, err := o.render()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(rendered.Images(), func(reference string) bool {
+		return image.Repository(reference) == image.Fluxdemo
+	}), nil
+}

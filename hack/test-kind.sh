@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Runs the suite for all kinds of clusters on kind: in a container engine, on
+# a node image that no registry was asked for. Where no engine runs, it
+# installs Debian's and starts it in a network namespace without a way out,
+# in which the suite then runs too, and leaves neither of them behind.
+# FLUXDEMO_BUNDLE says where the bundle is; KEEP=1 leaves the engine running, with the image.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+suite() {
+	"$@" go test -count=1 -v -timeout 25m -run '^TestConformance$/^kind$' ${TESTFLAGS:-} ./cmd/fluxdemo
+}
+
+# untested says so where nobody can overlook it, and has the suite count it.
+untested() {
+	echo "=== NOT TESTED ON KIND: $1 ===" >&2
+	FLUXDEMO_TEST_NODE_IMAGE='' suite
+	exit 0
+}
+
+mkdir -p build/tools
+go build -o build/tools/engine ./hack/engine
+engine=build/tools/engine
+if ! $engine status >/dev/null 2>&1; then
+	hack/deps.sh dockerd:docker.io iptables || untested 'no container engine runs, and none can be installed'
+	[ -n "${KEEP:-}" ] || trap '$engine down' EXIT
+fi
+where=$($engine up) || untested 'no container engine can be started'
+eval "$where" # DOCKER_HOST, if it is ours
+
+# What fails from here on is a failure, and no reason to skip.
+hack/deps.sh mmdebstrap
+FLUXDEMO_TEST_NODE_IMAGE=$(cd hack/nodeimage && CGO_ENABLED=0 go run -trimpath . -bundle "$FLUXDEMO_BUNDLE" -load)
+export FLUXDEMO_TEST_NODE_IMAGE
+go test -c -o build/tools/suite.test ./cmd/fluxdemo # while there is a way out for what it is made of
+suite $engine run --
