@@ -215,7 +215,7 @@ func (w *stageWalks) Open(ctx context.Context, name string) (stage.Session, erro
 	if err != nil {
 		return nil, err
 	}
-	return p.open(ctx, s, w.fresh)
+	return p.open(ctx, s, walk.SessionOptions{Fresh: w.fresh, Rejoin: !w.fresh})
 }
 
 // moveTime is above what the slowest step takes.
