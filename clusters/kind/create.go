@@ -222,8 +222,9 @@ func (c *Cluster) cancel(e engine, done <-chan error) error {
 	for {
 		err := c.remove(e)
 		select {
-		case <-done:
-			return nil // whatever came up last, create removes
+		case failed := <-done:
+			_ = failed // it was cancelled; whatever came up last, create removes
+			return nil
 		case <-deadline.C:
 			return err
 		case <-tick.C:

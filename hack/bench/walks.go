@@ -40,10 +40,10 @@ func measureWalks(ctx context.Context, o options, report *Report) (err error) {
 	s := walkSamples{walks: map[string][]float64{}}
 	for round := range o.rounds {
 		order := slices.Clone(names)
-		switch {
-		case round%3 == 1:
+		switch round % 3 {
+		case 1:
 			slices.Reverse(order)
-		case round%3 == 2:
+		case 2:
 			rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		}
 		for _, name := range order {

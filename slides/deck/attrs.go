@@ -12,12 +12,6 @@ type attr struct {
 	offset     int // of the key, from the start of the list's text
 }
 
-// attrList is what stands between {: and }, with its place.
-type attrList struct {
-	attrs  []attr
-	offset int // of {: in the slide's text
-}
-
 // attrLimit is how long an attribute list may be, in bytes, braces included.
 const attrLimit = 1 << 10
 
