@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,7 @@ func newDeck() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  help,
 	}
-	cmd.AddCommand(newDeckLint())
+	cmd.AddCommand(newDeckLint(), newDeckExport())
 	return cmd
 }
 
@@ -64,7 +65,14 @@ error says that something on it will not be as it was meant. The exit code is
 			bad := false
 			reports := []lintReport{}
 			for _, file := range args {
-				d, err := deck.Load(file)
+				path, err := deckFile(file)
+				if err != nil {
+					return usageError{err}
+				}
+				if filepath.Base(path) == filepath.Base(file) {
+					path = file // as the user has written it
+				}
+				d, err := deck.Load(path)
 				if err != nil {
 					return usageError{err}
 				}

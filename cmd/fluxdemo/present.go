@@ -35,14 +35,13 @@ things happen in the cluster, and slides that name a step of a walk run it.
 The first address that is printed is for the audience. The second one is for
 you: it has a token, and whoever has that can move the talk.
 
-  fluxdemo present talk.md
+  fluxdemo present basics    a deck that comes with fluxdemo; also: pitch
+  fluxdemo present talk.md   any Rabbit deck
   fluxdemo next              move on, from another shell
 
 Edits of the deck show at once. A stage that was killed goes on where it was.`,
-		Args: cobra.ExactArgs(1),
-		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return []string{"md"}, cobra.ShellCompDirectiveFilterFileExt
-		},
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeDecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if port < 0 || port > 65535 {
 				return usageError{fmt.Errorf("--port=%d: a port is a number from 0 to 65535", port)}
@@ -89,9 +88,9 @@ func (o *options) openStage(ctx context.Context, file string, port int, fresh bo
 	if err := clusters.CheckName(o.name); err != nil {
 		return nil, usageError{err}
 	}
-	path, err := filepath.Abs(file)
+	path, err := deckFile(file)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("finding the deck: %w", err)}
+		return nil, usageError{err}
 	}
 	p := &performance{file: o.stageFile(), record: &stage.Record{Deck: path}}
 	so := stage.Options{

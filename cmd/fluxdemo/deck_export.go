@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/slides/deck"
+	"github.com/fluxdemo/fluxdemo/slides/export"
+	"github.com/fluxdemo/fluxdemo/slides/stage"
+)
+
+func newDeckExport() *cobra.Command {
+	var format, out, theme string
+	formats, themes := []string{"pdf", "png", "html"}, []string{"light", "dark", "contrast"}
+	cmd := &cobra.Command{
+		Use:   "export DECK",
+		Short: "Write a deck as PDF, as pictures, or as pages that need no server",
+		Long: `Writes a deck for those who were not there. Waits are flattened, and diagrams
+are drawn and stay still. It needs no cluster; pdf and png need Chromium.
+
+  fluxdemo deck export talk.md                 talk.pdf, a slide a page
+  fluxdemo deck export talk.md --format png    talk-png/01.png and so on
+  fluxdemo deck export talk.md --format html   talk-html/index.html`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completeDecks,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !slices.Contains(formats, format) {
+				return usageError{fmt.Errorf("--format=%s: there is %s", format, strings.Join(formats, ", "))}
+			}
+			if theme != "" && !slices.Contains(themes, theme) {
+				return usageError{fmt.Errorf("--theme=%s: there is %s", theme, strings.Join(themes, ", "))}
+			}
+			if theme != "" && format == "html" {
+				return usageError{fmt.Errorf("--theme: pages have a key for that; open index.html?theme=%s", theme)}
+			}
+			path, err := deckFile(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			d, err := deck.Load(path)
+			if err != nil {
+				return usageError{err}
+			}
+			if out == "" {
+				out = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) + map[string]string{"pdf": ".pdf", "png": "-png", "html": "-html"}[format]
+			}
+			steps := newStepPrinter(cmd.ErrOrStderr())
+			end := steps.Start(fmt.Sprintf("%d slides as %s", len(d.Slides), format))
+			err = exportAs(cmd, d, format, theme, out)
+			end(err)
+			steps.close()
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), out)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "pdf", strings.Join(formats, ", "))
+	cmd.Flags().StringVar(&out, "out", "", "`path` of the file or folder to write (default: named after the deck, here)")
+	cmd.Flags().StringVar(&theme, "theme", "", strings.Join(themes, ", ")+" (default: what the deck says)")
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("theme", cobra.FixedCompletions(themes, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func exportAs(cmd *cobra.Command, d *deck.Deck, format, theme, out string) error {
+	switch o := (export.Options{Theme: theme}); format {
+	case "pdf":
+		return export.PDF(cmd.Context(), d, o, out)
+	case "png":
+		_, err := export.PNG(cmd.Context(), d, o, out)
+		return err
+	default:
+		if err := os.MkdirAll(out, 0o755); err != nil {
+			return fmt.Errorf("making the folder for the pages: %w", err)
+		}
+		return stage.Static(d, out)
+	}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/slides/decks"
+)
+
+// deckFile returns the path of the deck that arg names: a file, or a deck that comes with the program. One of those is
+// written into the state folder first, where a stage can follow it as any other file.
+func deckFile(arg string) (string, error) {
+	if strings.ContainsAny(arg, "/.") {
+		return filepath.Abs(arg)
+	}
+	text, err := fs.ReadFile(decks.Files, arg+".md")
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("there is no deck %q; there is: %s, or name a file", arg, strings.Join(deckNames(), ", "))
+	}
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(stateDir(), ".decks")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("making a folder for the deck: %w", err)
+	}
+	file := filepath.Join(dir, arg+".md")
+	if now, err := os.ReadFile(file); err == nil && string(now) == string(text) {
+		return file, nil
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return "", fmt.Errorf("writing the deck: %w", err)
+	}
+	return file, nil
+}
+
+// deckNames lists the decks that come with the program.
+func deckNames() []string {
+	files, err := fs.Glob(decks.Files, "*.md")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	var names []string
+	for _, file := range files {
+		names = append(names, strings.TrimSuffix(file, ".md"))
+	}
+	return names
+}
+
+func completeDecks(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return deckNames(), cobra.ShellCompDirectiveDefault
+}
