@@ -18,7 +18,7 @@ import (
 // walkFlags are the flags of the verb walk.
 type walkFlags struct {
 	auto, all, learn, dryRun, json, plain, noType bool
-	junit, record                                 string
+	junit, record, present                        string
 	step, speed                                   int
 }
 
@@ -79,6 +79,7 @@ A path to a Markdown file runs a walk of your own.`,
 	flags.StringVar(&f.junit, "junit", "", "with --auto: write a JUnit report to this `file`")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be typed, and run nothing")
 	flags.StringVar(&f.record, "record", "", "write a recording for asciinema to this `file`")
+	flags.StringVar(&f.present, "present", "", "show this `deck` in the browser meanwhile, in step with the walk")
 	flags.IntVar(&f.step, "step", 0, "start at this step; what comes before is brought about silently")
 	flags.BoolVar(&f.learn, "learn", false, "show what to do, and wait until you have done it")
 	flags.BoolVar(&f.plain, "plain", false, "plain lines instead of the stage's screen")
@@ -97,6 +98,8 @@ func (f *walkFlags) check() error {
 		return errors.New("--all, --json and --junit need --auto")
 	case f.learn && (f.record != "" || f.step != 0):
 		return errors.New("--learn goes on where you were: leave --step and --record out")
+	case f.present != "" && (f.auto || f.learn || f.dryRun || f.plain || f.record != ""):
+		return errors.New("--present tells the walk on a terminal: leave --auto, --learn, --dry-run, --plain and --record out")
 	case f.all && f.step != 0:
 		return errors.New("--step is for one walk: leave --all out")
 	case f.step < 0:
@@ -208,6 +211,12 @@ func (f *walkFlags) runStage(cmd *cobra.Command, place *place, s *story) error {
 		if err := walk.Start(ctx, session, screen, walk.AutoOptions{From: f.step - 1}); err != nil {
 			return errors.Join(err, done())
 		}
+	}
+	if f.present != "" {
+		if !isStage(cmd.InOrStdin(), cmd.OutOrStdout()) {
+			return usageError{errors.New("--present needs a terminal with colours; `fluxdemo present` shows a deck without one")}
+		}
+		return f.runPresented(cmd, place, session)
 	}
 	if f.record == "" && !f.plain && isStage(cmd.InOrStdin(), cmd.OutOrStdout()) {
 		return tui.Run(ctx, session, tui.Options{

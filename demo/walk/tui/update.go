@@ -47,6 +47,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 		return m, tea.Batch(cmds...)
 	case secondMsg:
+		m.catchUp()
 		return m, second()
 	case spinMsg:
 		if m.busy != nil {
@@ -57,6 +58,21 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.typeOn(msg.of)
 	}
 	return m, nil
+}
+
+// catchUp goes where somebody else has moved the session to, such as a presenter's browser.
+func (m *model) catchUp() {
+	if pos := m.session.Position(); m.busy == nil && m.failed == nil && m.mode == telling && pos != m.pos {
+		for i := range m.pages {
+			if i >= pos {
+				m.pages[i] = page{}
+			} else if i >= m.pos {
+				m.pages[i] = page{skipped: true}
+			}
+		}
+		m.pos = pos
+		m.show(pos)
+	}
 }
 
 func second() tea.Cmd {
