@@ -22,6 +22,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kuberuntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
@@ -90,6 +91,8 @@ type world struct {
 	node   *Node
 	keys   pki.PKI
 	stop   func() // and waits for the node to have stopped
+
+	watching chan struct{} // has an element once the node watches its pods
 }
 
 func newWorld(t *testing.T, objects ...kuberuntime.Object) *world {
@@ -102,7 +105,7 @@ func newWorld(t *testing.T, objects ...kuberuntime.Object) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, client: fake.NewClientset(objects...), keys: keys}
+	w := &world{t: t, client: fake.NewClientset(objects...), keys: keys, watching: make(chan struct{}, 1)}
 	w.client.PrependReactor("create", "serviceaccounts", func(action clienttesting.Action) (bool, kuberuntime.Object, error) {
 		if action.GetSubresource() != "token" {
 			return false, nil, nil
@@ -110,6 +113,16 @@ func newWorld(t *testing.T, objects ...kuberuntime.Object) *world {
 		return true, &authenticationv1.TokenRequest{Status: authenticationv1.TokenRequestStatus{
 			Token: "token", ExpirationTimestamp: metav1.NewTime(time.Now().Add(time.Hour)),
 		}}, nil
+	})
+	// The fake API tells a watch only what comes after it: what happens between the node's list and its watch is lost,
+	// which a real API server makes up for.
+	w.client.PrependWatchReactor("pods", func(action clienttesting.Action) (bool, watch.Interface, error) {
+		watcher, err := w.client.Tracker().Watch(corev1.SchemeGroupVersion.WithResource("pods"), action.GetNamespace())
+		select {
+		case w.watching <- struct{}{}:
+		default:
+		}
+		return true, watcher, err
 	})
 	dir := t.TempDir()
 	w.cfg = Config{
@@ -130,6 +143,10 @@ func newWorld(t *testing.T, objects ...kuberuntime.Object) *world {
 // start starts the node, on the state that it left if it ran before.
 func (w *world) start() {
 	w.t.Helper()
+	select {
+	case <-w.watching: // of the run before
+	default:
+	}
 	node, err := New(w.cfg)
 	if err != nil {
 		w.t.Fatal(err)
@@ -146,10 +163,12 @@ func (w *world) start() {
 		cancel()
 		<-done
 	}
-	select {
-	case <-node.Ready():
-	case <-time.After(testWait):
-		w.t.Fatal("the node did not become ready")
+	for what, is := range map[string]<-chan struct{}{"become ready": node.Ready(), "watch its pods": w.watching} {
+		select {
+		case <-is:
+		case <-time.After(testWait):
+			w.t.Fatalf("the node did not %s", what)
+		}
 	}
 }
 
