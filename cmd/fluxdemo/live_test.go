@@ -208,10 +208,11 @@ func TestLive(t *testing.T) {
 		})
 	}
 
-	d.sub(t, "delay", func(t *testing.T) {
+	d.sub(t, "push after push", func(t *testing.T) {
 		for i := range 10 {
 			mark := w.mark()
-			w.settled(mark, recolour(t, d, clone, fmt.Sprintf("#%06x", i)))
+			revision := recolour(t, d, clone, fmt.Sprintf("#%06x", i))
+			checkPush(t, d, w, w.settled(mark, revision), revision)
 		}
 		w.mu.Lock()
 		delays := slices.Clone(w.delays)
@@ -219,9 +220,6 @@ func TestLive(t *testing.T) {
 		slices.Sort(delays)
 		p50, p99 := delays[len(delays)/2], delays[len(delays)*99/100]
 		t.Logf("from the watch to the reader, %d events: p50 %s, p99 %s, max %s", len(delays), p50, p99, delays[len(delays)-1])
-		if p99 > 100*time.Millisecond {
-			t.Errorf("p99 is %s", p99)
-		}
 	})
 }
 

@@ -20,7 +20,11 @@ type model struct {
 	// hookPath is the path of the Receiver that the Git host tells.
 	hookPath string
 	// push is the last push whose webhook has not arrived yet, as far as is known.
-	push    *pushed
+	push *pushed
+	// hears is whether the Git host's events are followed, and held what Receivers have asked for because of a push
+	// that the Git host has not told of yet.
+	hears   bool
+	held    []request
 	moments map[Target]moment
 	api     State
 	git     State // of the last webhook
@@ -39,7 +43,19 @@ type pushed struct {
 	revision, ref string
 	at            time.Time
 	arrived       bool
+	asked         map[Target]bool // objects that a Receiver has asked because of it
 }
+
+// request is a Receiver's wish that an object reconciles.
+type request struct {
+	object Target
+	seen   time.Time
+	until  time.Time
+}
+
+// hold is for how long a Receiver's request waits for the Git host's word on the push behind it. Both come by streams of
+// their own, which are a few milliseconds apart.
+const hold = 500 * time.Millisecond
 
 // moment is a state of a role that passes by itself.
 type moment struct {
@@ -113,19 +129,40 @@ func (m *model) trigger(t Target, o *unstructured.Unstructured, seen time.Time) 
 		m.pulse(p, seen)
 		return
 	}
-	receivers := m.receivers(o)
+	if m.hears && (m.push == nil || m.push.asked[t]) {
+		m.held = append(m.held, request{object: t, seen: seen, until: seen.Add(hold)})
+		return
+	}
+	m.received(t, o, p, seen)
+}
+
+// received tells that a Receiver has asked an object.
+func (m *model) received(t Target, o *unstructured.Unstructured, p Pulse, seen time.Time) {
 	// A Receiver annotates when a webhook has come. It does so before it answers, so the Git host may not have said yet
 	// that its webhook was taken.
 	if m.push != nil && !m.push.arrived {
 		m.arrived(seen, "the Receiver has acted on it")
 	}
-	for _, r := range receivers {
-		p.From = r
-		if m.push != nil {
-			p.Revision = m.push.revision
-		}
+	if m.push != nil {
+		p.Revision = m.push.revision
+		m.push.asked[t] = true
+	}
+	for _, p.From = range m.receivers(o) {
 		m.pulse(p, seen)
 	}
+}
+
+// release tells of the requests that were held and are due, or are of an object whose turn has come.
+func (m *model) release(due func(request) bool) {
+	var rest []request
+	for _, r := range m.held {
+		if !due(r) {
+			rest = append(rest, r)
+		} else if o := m.objects[r.object]; o != nil {
+			m.received(r.object, o, Pulse{To: r.object, What: Trigger, Evidence: "annotated by " + asker(o)}, r.seen)
+		}
+	}
+	m.held = rest
 }
 
 // receivers are those that may have asked the object: the one that the Git host tells, if it can be that, else all
@@ -214,6 +251,7 @@ func (m *model) fetching(t Target, old, o *unstructured.Unstructured, seen time.
 	stored, digest := text(o, "status", "artifact", "revision"), text(o, "status", "artifact", "digest")
 	progress, before := condition(o, meta.ReconcilingCondition).Message, condition(old, meta.ReconcilingCondition).Message
 	if revision := fetchedRevision(progress); revision != "" && progress != before {
+		m.release(func(r request) bool { return r.object == t })
 		m.fetched[t] = revision
 		p.Revision, p.Evidence = revision, "it says: "+progress
 		m.pulse(p, seen)
@@ -222,6 +260,7 @@ func (m *model) fetching(t Target, old, o *unstructured.Unstructured, seen time.
 	if digest == "" || digest == text(old, "status", "artifact", "digest") {
 		return
 	}
+	m.release(func(r request) bool { return r.object == t })
 	if m.fetched[t] != stored {
 		p.Revision, p.Evidence = stored, "status.artifact is new"
 		m.pulse(p, seen)

@@ -28,7 +28,7 @@ func (m *model) fromGit(ev git.Event, at time.Time, old bool, seen time.Time) {
 		if old {
 			break
 		}
-		m.push = &pushed{revision: revision, ref: ev.Ref, at: at}
+		m.push = &pushed{revision: revision, ref: ev.Ref, at: at, asked: map[Target]bool{}}
 		m.moments[User] = moment{State{Target: User, Status: Working, Message: "has pushed", Revision: revision}, seen.Add(momentary)}
 		message := "pushed " + ev.Commit[:min(len(ev.Commit), 8)]
 		if ev.Commit == zeroCommit {
@@ -38,6 +38,7 @@ func (m *model) fromGit(ev git.Event, at time.Time, old bool, seen time.Time) {
 		if m.hookPath != "" {
 			m.git = State{Target: Hook, Status: Working, Message: "on its way", Revision: revision, Since: at}
 		}
+		m.release(func(request) bool { return true })
 	case ev.Kind != git.EventDelivery:
 	case ev.State == git.StateDelivered:
 		if !old && m.push != nil && m.push.revision == revision && !m.push.arrived {

@@ -50,9 +50,14 @@ func (m *model) role(s State, seen time.Time) {
 	m.hub.state(s, seen)
 }
 
-// nextMoment is when a moment is over, if one is under way.
+// nextMoment is when a moment is over, or a request was held for long enough, if there is one.
 func (m *model) nextMoment() (at time.Time, ok bool) {
 	for _, each := range m.moments {
+		if !ok || each.until.Before(at) {
+			at, ok = each.until, true
+		}
+	}
+	for _, each := range m.held {
 		if !ok || each.until.Before(at) {
 			at, ok = each.until, true
 		}

@@ -135,6 +135,7 @@ func (w *Watcher) tell(do func(m *model, seen time.Time)) {
 // think is the one goroutine that has the model.
 func (w *Watcher) think(ctx context.Context) {
 	m := newModel(w.hub)
+	m.hears = w.opts.GitURL != ""
 	m.roles(time.Now())
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -146,7 +147,9 @@ func (w *Watcher) think(ctx context.Context) {
 		case in := <-w.inputs:
 			in.do(m, in.seen)
 		case <-timer.C:
-			m.roles(time.Now())
+			now := time.Now()
+			m.release(func(r request) bool { return !now.Before(r.until) })
+			m.roles(now)
 		case <-ctx.Done():
 			return
 		}

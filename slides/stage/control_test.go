@@ -105,7 +105,7 @@ func TestTouch(t *testing.T) {
 	swipe(100, 300)
 	p.awaitTitle("Talk")
 	get[bool](p, `(() => {
-		const b = document.querySelector(".controls button:last-child"), r = b.getBoundingClientRect();
+		const b = document.querySelector(".steer button:last-child"), r = b.getBoundingClientRect();
 		if (document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2) !== b) throw new Error("the button is covered");
 		b.click();
 		return true;

@@ -41,14 +41,14 @@ export function presenter(params: URLSearchParams, control: Control | undefined)
     b.onclick = () => void press().catch((e: unknown) => notice.show(e));
     return b;
   };
-  const controls = el("div", "controls");
+  const steer = el("div", "steer");
   if (control) {
-    controls.append(
+    steer.append(
       button("◀", "Back", () => control.back()),
       button("Next ▶", "Next", () => control.next()),
     );
   } else {
-    controls.append(el("p", "quiet", "Read only: open the presenter's address that fluxdemo present has printed."));
+    steer.append(el("p", "quiet", "Read only: open the presenter's address that fluxdemo present has printed."));
   }
   const open = el("a", "open-audience", "Audience view");
   open.href = "./";
@@ -64,7 +64,7 @@ export function presenter(params: URLSearchParams, control: Control | undefined)
   document.body.append(
     room.root,
     side,
-    el("footer", "foot", time, step, el("div", "foot-controls", controls, open, problems)),
+    el("footer", "foot", time, step, el("div", "foot-controls", steer, open, problems)),
     race.root,
     panel.root,
     notice.root,
