@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"testing/fstest" // MapFS, the files of a map
 
 	"github.com/fluxcd/pkg/ssa/utils"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -22,13 +23,42 @@ var sources embed.FS
 //go:embed all:fleet
 var fleet embed.FS
 
-// Fleet returns the first content of the demo's Git repository.
-func Fleet() fs.FS {
-	sub, err := fs.Sub(fleet, "fleet")
-	if err != nil {
-		panic(err) // the name is a constant that go:embed has checked
+// Source is the Git repository that Flux follows. The zero value is the demo's own.
+type Source struct {
+	URL    string // empty: the demo's Git host
+	Secret string // with username and password, in Flux's namespace; empty: none is needed
+}
+
+const (
+	syncFile = "clusters/demo/flux-system/gotk-sync.yaml"
+	ownURL   = "  url: http://git.fluxdemo.svc.cluster.local/fleet.git\n"
+)
+
+// Fleet returns the first content of the demo's Git repository, which has Flux follow the repository at source.
+func Fleet(source Source) (fs.FS, error) {
+	files := fstest.MapFS{}
+	err := fs.WalkDir(fleet, "fleet", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		raw, err := fs.ReadFile(fleet, path)
+		files[strings.TrimPrefix(path, "fleet/")] = &fstest.MapFile{Data: raw, Mode: 0o644}
+		return err
+	})
+	if err != nil || source.URL == "" {
+		return files, err
 	}
-	return sub
+	theirs := fmt.Sprintf("  url: %q\n", source.URL)
+	if source.Secret != "" {
+		theirs += "  secretRef:\n    name: " + source.Secret + "\n"
+	}
+	before := string(files[syncFile].Data)
+	after := strings.Replace(before, ownURL, theirs, 1)
+	if after == before {
+		return nil, fmt.Errorf("manifests/fleet/%s does not have the line %q", syncFile, ownURL)
+	}
+	files[syncFile].Data = []byte(after)
+	return files, nil
 }
 
 // Flux renders Flux's install manifests with the demo's settings. install is
@@ -48,8 +78,12 @@ func Services() ([]*unstructured.Unstructured, error) {
 
 // Sync renders the objects that make Flux follow the demo's Git repository.
 // They stand in that repository themselves, as `flux bootstrap` does it.
-func Sync() ([]*unstructured.Unstructured, error) {
-	return build(filesys.MakeFsInMemory(), fleet, "fleet/clusters/demo/flux-system")
+func Sync(source Source) ([]*unstructured.Unstructured, error) {
+	files, err := Fleet(source)
+	if err != nil {
+		return nil, err
+	}
+	return build(filesys.MakeFsInMemory(), files, "clusters/demo/flux-system")
 }
 
 // build copies the folder dir of source to disk and runs kustomize on it.

@@ -58,7 +58,7 @@ func (o *options) registry() clusters.Registry {
 					Program:     exe,
 					BundleDir:   o.bundleDir,
 					Port:        o.port,
-					AllowEgress: o.allowEgress,
+					AllowEgress: o.allowEgress || o.gitURL != "",
 				})
 			},
 		},

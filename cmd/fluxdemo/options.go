@@ -37,6 +37,7 @@ type options struct {
 	kind        string
 	bundleDir   string
 	allowEgress bool
+	gitURL      string
 	port        int
 	nodeImage   string
 	kindConfig  string

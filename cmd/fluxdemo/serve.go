@@ -47,7 +47,14 @@ func newServe() *cobra.Command {
 				}
 			}()
 			return run(cmd, func(log *slog.Logger) (_ http.Handler, err error) {
+				var upstream *git.Upstream
+				if address := os.Getenv("GIT_UPSTREAM_URL"); address != "" {
+					upstream = &git.Upstream{
+						URL: address, Username: os.Getenv("GIT_UPSTREAM_USERNAME"), Password: os.Getenv("GIT_UPSTREAM_PASSWORD"),
+					}
+				}
 				host, err = git.New(git.Config{
+					Upstream:     upstream,
 					Root:         root,
 					Username:     os.Getenv("GIT_USERNAME"),
 					Password:     os.Getenv("GIT_PASSWORD"),

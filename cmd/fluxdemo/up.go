@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,11 +43,15 @@ of processes (embedded) elsewhere; --cluster says which one you want.`,
 			if err := o.checkKindFlags(cmd); err != nil {
 				return err
 			}
+			upstream, err := o.upstream(cmd.Context())
+			if err != nil {
+				return err
+			}
 			if err := o.confirmEnter(cmd, cluster); err != nil {
 				return asUsage(err)
 			}
 			steps := newStepPrinter(cmd.ErrOrStderr())
-			urls, err := o.up(cmd.Context(), cluster, steps)
+			urls, err := o.up(cmd.Context(), cluster, upstream, steps)
 			steps.close()
 			if err != nil {
 				return asUsage(err)
@@ -61,12 +68,36 @@ of processes (embedded) elsewhere; --cluster says which one you want.`,
 	}
 	cmd.Flags().BoolVar(&o.allowEgress, "allow-egress", false, "embedded: let pods reach the world beyond this machine")
 	cmd.Flags().IntVar(&o.port, "port", 0, "port of the API server on 127.0.0.1 (default: any free one)")
+	cmd.Flags().StringVar(&o.gitURL, "git-url", "", "empty repository of yours that Flux follows instead; token in $"+gitTokenVar)
 	o.addKindFlags(cmd)
 	return cmd
 }
 
+// The environment variables with what --git-url needs: they are secrets, which flags would show to everybody.
+const (
+	gitTokenVar    = "FLUXDEMO_GIT_TOKEN"
+	gitUsernameVar = "FLUXDEMO_GIT_USERNAME"
+)
+
+// upstream returns the repository that --git-url names, or nil.
+func (o *options) upstream(ctx context.Context) (*setup.Upstream, error) {
+	if o.gitURL == "" {
+		return nil, nil //nolint:nilnil // there is none, which is no error
+	}
+	u := &setup.Upstream{URL: o.gitURL, Password: os.Getenv(gitTokenVar)}
+	if u.Password != "" {
+		u.Username = cmp.Or(os.Getenv(gitUsernameVar), "git") // forges look at the token alone
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("no answer within 30 s"))
+	defer cancel()
+	if err := u.Check(ctx); err != nil {
+		return nil, usageError{fmt.Errorf("--git-url: %w", err)}
+	}
+	return u, nil
+}
+
 // up brings up the cluster and the demo on it.
-func (o *options) up(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) (setup.URLs, error) {
+func (o *options) up(ctx context.Context, cluster clusters.Cluster, upstream *setup.Upstream, steps clusters.Steps) (setup.URLs, error) {
 	unlock, err := lockCluster(cluster)
 	if err != nil {
 		return setup.URLs{}, err
@@ -94,7 +125,7 @@ func (o *options) up(ctx context.Context, cluster clusters.Cluster, steps cluste
 		if rendered, err = o.fit(ctx, cluster, rendered, steps); err != nil {
 			return err
 		}
-		urls, err = setup.Run(ctx, cluster, rendered, steps)
+		urls, err = setup.Run(ctx, cluster, rendered, upstream, steps)
 		return err
 	})
 	return urls, group.Wait()
@@ -102,7 +133,7 @@ func (o *options) up(ctx context.Context, cluster clusters.Cluster, steps cluste
 
 func printURLs(out io.Writer, urls setup.URLs) {
 	for _, line := range []struct{ name, url string }{
-		{"App", urls.App}, {"Git", urls.Git}, {"Inbox", urls.Inbox},
+		{"App", urls.App}, {"Git", urls.Git}, {"Forge", urls.Upstream}, {"Inbox", urls.Inbox},
 	} {
 		if line.url != "" {
 			fmt.Fprintf(out, "%-6s %s\n", line.name, line.url)

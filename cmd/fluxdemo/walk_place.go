@@ -195,7 +195,7 @@ func (p *place) open(ctx context.Context, s *story, how walk.SessionOptions) (*w
 			return walk.Options{}, fmt.Errorf("making the walk's folder: %w", err)
 		}
 		return walk.Options{Env: p.env, Dir: dir, Ready: func(ctx context.Context) error {
-			_, err := p.o.up(ctx, p.cluster, silent{})
+			_, err := p.o.up(ctx, p.cluster, nil, silent{})
 			return err
 		}}, nil
 	}

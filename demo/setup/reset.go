@@ -79,7 +79,11 @@ type resetter struct {
 // tidy puts back what Flux starts from, and takes away what it does not know. These have nothing to do with each
 // other, so they happen at a time.
 func (r *resetter) tidy(ctx context.Context) (err error) {
-	if r.sync, err = manifests.Sync(); err != nil {
+	host, err := readSecret(ctx, r.client, DemoNamespace, "git")
+	if err != nil {
+		return err
+	}
+	if r.sync, err = manifests.Sync(sourceIn(host)); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)

@@ -12,6 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
 // GitUser is who pushes to the demo's Git host.
@@ -23,6 +25,7 @@ type secrets struct {
 	client             client.Client
 	record             func(context.Context, *unstructured.Unstructured) error // before one is created
 	username, password string
+	source             manifests.Source // what Flux is to follow
 }
 
 func newSecrets(a *applier) *secrets {
@@ -30,23 +33,34 @@ func newSecrets(a *applier) *secrets {
 }
 
 // ensure creates the Secrets that are missing. The Git host's has the same
-// token as the Receiver's, so if one is new, so is the other.
-func (s *secrets) ensure(ctx context.Context) error {
+// token as the Receiver's, so if one is new, so is the other. An upstream is
+// kept with the Git host's, and its password also where Flux reads it.
+func (s *secrets) ensure(ctx context.Context, upstream *Upstream) error {
 	token, err := s.get(ctx, FluxNamespace, "webhook-token", map[string]string{"token": rand.Text()})
 	if err != nil {
 		return err
 	}
-	git, err := s.get(ctx, DemoNamespace, "git", map[string]string{
+	data := map[string]string{
 		"username":      GitUser,
 		"password":      rand.Text(),
 		"webhook-token": token["token"],
 		"webhook-url":   webhookURL(token["token"]),
-	})
+	}
+	if upstream != nil {
+		data[upstreamURL], data[upstreamUsername], data[upstreamPassword] = upstream.URL, upstream.Username, upstream.Password
+	}
+	git, err := s.get(ctx, DemoNamespace, "git", data)
 	if err != nil {
 		return err
 	}
-	s.password = git["password"]
-	return nil
+	if upstream != nil && (git[upstreamURL] != upstream.URL || git[upstreamPassword] != upstream.Password) {
+		return errors.New("this cluster was made with another --git-url or token; `fluxdemo down`, then `up` makes one with these")
+	}
+	s.password, s.source = git["password"], sourceIn(git)
+	if s.source.Secret != "" {
+		_, err = s.get(ctx, FluxNamespace, s.source.Secret, map[string]string{"username": git[upstreamUsername], "password": git[upstreamPassword]})
+	}
+	return err
 }
 
 // webhookURL is where the Receiver takes webhooks. Flux makes its path from

@@ -72,12 +72,20 @@ type Rendered struct {
 // Render renders all manifests. It needs no cluster, so it can run while one
 // starts. install is what `flux install --export` prints.
 func Render(install []byte) (r Rendered, err error) {
-	r.fleet = manifests.Fleet()
 	var group errgroup.Group
 	group.Go(func() (err error) { r.flux, err = manifests.Flux(install); return err })
 	group.Go(func() (err error) { r.services, err = manifests.Services(); return err })
-	group.Go(func() (err error) { r.sync, err = manifests.Sync(); return err })
+	group.Go(func() error { return r.follow(manifests.Source{}) })
 	return r, group.Wait()
+}
+
+// follow has Flux follow the repository at source.
+func (r *Rendered) follow(source manifests.Source) (err error) {
+	if r.fleet, err = manifests.Fleet(source); err != nil {
+		return err
+	}
+	r.sync, err = manifests.Sync(source)
+	return err
 }
 
 // Images lists the images that the pods of Flux and of the demo's services
@@ -97,8 +105,8 @@ func (r Rendered) Images() []string {
 }
 
 // Run sets up the demo on the cluster and returns when the sample app, which
-// only Flux deploys, is served.
-func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, steps clusters.Steps) (URLs, error) {
+// only Flux deploys, is served. upstream is the repository behind the Git host, or nil; a cluster keeps the one that it was made with.
+func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *Upstream, steps clusters.Steps) (URLs, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not done after %s", timeout))
 	defer cancel()
 	c, err := Connect(cluster.Kubeconfig())
@@ -124,11 +132,14 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, steps cluste
 			return err
 		}
 		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() error { return secrets.ensure(ctx) })
+		group.Go(func() error { return secrets.ensure(ctx, upstream) })
 		group.Go(func() error { return apply.rest(ctx, r.services) })
 		group.Go(func() error { return apply.rest(ctx, r.flux) })
 		return group.Wait()
 	}); err != nil {
+		return URLs{}, err
+	}
+	if err := r.follow(secrets.source); err != nil {
 		return URLs{}, err
 	}
 

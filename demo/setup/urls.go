@@ -13,9 +13,10 @@ import (
 
 // URLs is where the demo's parts answer on this machine.
 type URLs struct {
-	Git   string `json:"git,omitempty"` // the fleet repository, for git clone
-	Inbox string `json:"inbox,omitempty"`
-	App   string `json:"app,omitempty"`
+	Git      string `json:"git,omitempty"`      // the fleet repository, for git clone
+	Upstream string `json:"upstream,omitempty"` // the repository behind it, if there is one
+	Inbox    string `json:"inbox,omitempty"`
+	App      string `json:"app,omitempty"`
 }
 
 // Repository is the path of the demo's repository on the Git host.
@@ -48,6 +49,13 @@ func FindURLs(ctx context.Context, c client.Reader, cluster clusters.Cluster) (u
 			return urls, err
 		}
 		*part.url = base + part.path
+	}
+	if urls.Git != "" {
+		host, err := readSecret(ctx, c, DemoNamespace, "git")
+		if client.IgnoreNotFound(err) != nil {
+			return urls, err
+		}
+		urls.Upstream = sourceIn(host).URL
 	}
 	return urls, nil
 }

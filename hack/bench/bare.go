@@ -99,7 +99,11 @@ func (b *bare) start(ctx context.Context) (workingCopy, error) {
 	if err := os.WriteFile(credentials, []byte(line), 0o600); err != nil {
 		return work, err
 	}
-	if err := work.create(ctx, manifests.Fleet(), d.replacer(), local(d.git)+setup.Repository, "store --file="+credentials); err != nil {
+	fleet, err := manifests.Fleet(manifests.Source{})
+	if err != nil {
+		return work, err
+	}
+	if err := work.create(ctx, fleet, d.replacer(), local(d.git)+setup.Repository, "store --file="+credentials); err != nil {
 		return work, err
 	}
 	return work, b.sync(ctx, c, d)
@@ -132,7 +136,7 @@ func (b *bare) install(ctx context.Context, c client.Client) error {
 
 // sync has Flux follow the repository and returns when it has applied it.
 func (b *bare) sync(ctx context.Context, c client.Client, d direct) error {
-	objects, err := manifests.Sync()
+	objects, err := manifests.Sync(manifests.Source{})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package git
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ const looseLimit = 200
 // receivePack takes a push: it stores the objects, checks that nothing is missing, and moves the references that are
 // still where the client believes them to be. It calls pushed for each of them, before the client is answered.
 // go-git's own server does not compare the old value, so that one of two simultaneous pushes would be lost silently.
-func receivePack(rp *repo, r io.Reader, w io.Writer, pushed func(refUpdate)) error {
+func receivePack(ctx context.Context, rp *repo, r io.Reader, w io.Writer, pushed func(refUpdate)) error {
 	rd := bufio.NewReader(r)
 	if l, _, err := pktline.PeekLine(rd); err == nil && l == pktline.Flush {
 		return nil // the client only tries whether it may push
@@ -54,7 +55,7 @@ func receivePack(rp *repo, r io.Reader, w io.Writer, pushed func(refUpdate)) err
 		cs := &packp.CommandStatus{ReferenceName: cmd.Name, Status: "ok"}
 		if err != nil {
 			cs.Status = "unpacker error"
-		} else if u, uerr := rp.update(st, cmd); uerr != nil {
+		} else if u, uerr := rp.update(ctx, st, cmd); uerr != nil {
 			cs.Status = oneLine(uerr)
 		} else {
 			pushed(u)
@@ -105,7 +106,7 @@ func store(st *filesystem.Storage, req *packp.UpdateRequests, rd *bufio.Reader) 
 }
 
 // update moves one reference.
-func (r *repo) update(st *filesystem.Storage, cmd *packp.Command) (refUpdate, error) {
+func (r *repo) update(ctx context.Context, st *filesystem.Storage, cmd *packp.Command) (refUpdate, error) {
 	u := refUpdate{Ref: cmd.Name, Before: cmd.Old, After: cmd.New}
 	if !strings.HasPrefix(cmd.Name.String(), "refs/") || cmd.Name.Validate() != nil {
 		return u, errors.New("funny refname")
@@ -123,17 +124,24 @@ func (r *repo) update(st *filesystem.Storage, cmd *packp.Command) (refUpdate, er
 	if !now.Equal(cmd.Old) {
 		return u, errors.New("fetch first: somebody else has pushed meanwhile")
 	}
-	if cmd.Action() != packp.Delete {
-		return u, r.setRef(cmd.Name, cmd.New)
+	if cmd.Action() == packp.Delete {
+		main, err := head(st)
+		if err != nil {
+			return u, err
+		}
+		if cmd.Name == main {
+			return u, errors.New("deletion of the default branch prohibited")
+		}
 	}
-	main, err := head(st)
-	if err != nil {
-		return u, err
+	if r.upstream != nil && cmd.Name.IsBranch() {
+		if err := r.forward(ctx, st, cmd); err != nil {
+			return u, err
+		}
 	}
-	if cmd.Name == main {
-		return u, errors.New("deletion of the default branch prohibited")
+	if cmd.Action() == packp.Delete {
+		return u, r.removeRef(st, cmd.Name)
 	}
-	return u, r.removeRef(st, cmd.Name)
+	return u, r.setRef(cmd.Name, cmd.New)
 }
 
 // report tells the client what became of each reference.

@@ -28,6 +28,8 @@ type repo struct {
 	cache cache.Object
 	// refs is held while references are compared and written: of two pushes that start from the same commit, one wins.
 	refs sync.Mutex
+	// upstream is where its branches truly are; nil if that is here.
+	upstream *Upstream
 	// journal is held while the file of delivered webhooks is read and written.
 	journal sync.Mutex
 }

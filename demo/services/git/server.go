@@ -41,6 +41,8 @@ type Config struct {
 	// URL is where the cluster finds this server, for the clone_url in webhooks;
 	// empty means http://git.fluxdemo.svc.cluster.local.
 	URL string
+	// Upstream is the repository that the first one here is a front of; nil means that it stands for itself.
+	Upstream *Upstream
 	// WebhookURL receives each push; empty means that nothing is sent. HTTP_PROXY and its like are honoured.
 	WebhookURL string
 	// WebhookToken is the key of the signature in X-Hub-Signature-256; needed with WebhookURL.
@@ -73,6 +75,11 @@ func New(cfg Config) (*Server, error) {
 	case cfg.WebhookURL != "" && cfg.WebhookToken == "":
 		return nil, errors.New("no key to sign webhooks with: set WEBHOOK_TOKEN")
 	}
+	if cfg.Upstream != nil {
+		if err := CheckUpstreamURL(cfg.Upstream.URL); err != nil {
+			return nil, fmt.Errorf("the upstream: %w; set GIT_UPSTREAM_URL", err)
+		}
+	}
 	if len(cfg.Repositories) == 0 {
 		cfg.Repositories = []string{"fleet"}
 	}
@@ -86,6 +93,7 @@ func New(cfg Config) (*Server, error) {
 	if err := s.openRepos(); err != nil {
 		return nil, err
 	}
+	s.repos[s.names[0]].upstream = cfg.Upstream
 	s.hooks = newNotifier(cfg, s.feed, s.log)
 	for _, name := range s.names {
 		if err := s.hooks.resume(s.repos[name]); err != nil {
@@ -175,11 +183,27 @@ func (s *Server) infoRefs(w http.ResponseWriter, r *http.Request) {
 	case service == transport.ReceivePackService && !s.allowed(w, r):
 		return
 	}
+	s.catchUp(r.Context(), rp)
 	gitHeaders(w, service, "advertisement")
 	st := rp.open()
 	defer closeStorage(st)
 	if err := transport.AdvertiseRefs(r.Context(), st, w, service, true); err != nil {
 		s.failed(r.Context(), "advertise references", rp, err)
+	}
+}
+
+// catchUp fetches from the upstream, if there is one. If it does not answer, what is here is served, and a push is refused with the reason.
+func (s *Server) catchUp(ctx context.Context, rp *repo) {
+	if rp.upstream == nil {
+		return
+	}
+	changes, err := rp.fetch(ctx)
+	for _, u := range changes {
+		s.log.Info("fetched", "repository", rp.name, "ref", u.Ref, "before", u.Before.String(), "after", u.After.String())
+		s.hooks.push(rp, u)
+	}
+	if err != nil {
+		s.failed(ctx, "fetch from the upstream", rp, err)
 	}
 }
 
@@ -213,7 +237,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) {
 	gitHeaders(w, transport.ReceivePackService, "result")
 	start := time.Now()
 	// The webhook leaves while the client still waits for its report.
-	err := receivePack(rp, body, w, func(u refUpdate) {
+	err := receivePack(r.Context(), rp, body, w, func(u refUpdate) {
 		s.hooks.push(rp, u)
 		s.log.Info("push", "repository", rp.name, "ref", u.Ref, "before", u.Before.String(), "after", u.After.String(),
 			"duration", time.Since(start).String())

@@ -1,0 +1,109 @@
+package git
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// TestUpstream puts a Git host in front of another one, as before a forge.
+func TestUpstream(t *testing.T) {
+	forge := start(t, Config{})
+	hookURL, accepted := receiver(t, nil)
+	front := start(t, Config{
+		Upstream:   &Upstream{URL: forge.url + "/fleet.git", Username: "demo", Password: "secret"},
+		WebhookURL: hookURL, WebhookToken: token,
+	})
+	there := func(ref string) string {
+		hash, _, _ := strings.Cut(git(t, t.TempDir(), "ls-remote", forge.url+"/fleet.git", ref), "\t")
+		return hash
+	}
+	here := func(ref string) string {
+		hash, _, _ := strings.Cut(git(t, t.TempDir(), "ls-remote", front.url+"/fleet.git", ref), "\t")
+		return hash
+	}
+
+	// What is pushed here is there.
+	w := work(t, front, "fleet")
+	first := commit(t, w, "First", "a", "1")
+	git(t, w, "push", "-q", "origin", "main")
+	if got := there("refs/heads/main"); got != first {
+		t.Errorf("the upstream has %q, want %s", got, first)
+	}
+	if got := receive(t, accepted, "webhook"); got.event.After != first {
+		t.Errorf("told of %+v", got.event)
+	}
+	// A commit that was made there is fetched here, and told of like a push.
+	direct := work(t, forge, "fleet")
+	git(t, direct, "pull", "-q", "origin", "main")
+	second := commit(t, direct, "Second", "a", "2")
+	git(t, direct, "push", "-q", "origin", "main")
+	if got := here("refs/heads/main"); got != second {
+		t.Errorf("here is %q, want %s", got, second)
+	}
+	if got := receive(t, accepted, "webhook"); got.event.Before != first || got.event.After != second {
+		t.Errorf("told of %+v", got.event)
+	}
+	git(t, direct, "push", "-q", "origin", "main:topic")
+	// Who has not seen it must fetch first.
+	commit(t, w, "Beside", "b", "1")
+	if out, err := try(t, w, "push", "origin", "main"); err == nil || !strings.Contains(out, "fetch first") {
+		t.Errorf("pushed over what is there: %v\n%s", err, out)
+	}
+	// Back by force, and a branch gone; nothing else is shown of the upstream.
+	git(t, w, "reset", "-q", "--hard", first)
+	git(t, w, "push", "-q", "--force", "origin", "main", ":topic")
+	if got := there("refs/heads/main"); got != first {
+		t.Errorf("the upstream has %q, want %s", got, first)
+	}
+	if got := git(t, w, "ls-remote", "origin"); got != first+"\tHEAD\n"+first+"\trefs/heads/main" {
+		t.Errorf("shown:\n%s", got)
+	}
+	git(t, direct, "push", "-q", "origin", "main:gone")
+	here("refs/heads/gone")
+	git(t, direct, "push", "-q", "origin", ":gone")
+	if got := here("refs/heads/gone"); got != "" {
+		t.Errorf("a branch that is gone there is here, at %s", got)
+	}
+}
+
+// TestUpstreamRefuses pushes what the upstream does not take: it is not here either, and the client hears why.
+func TestUpstreamRefuses(t *testing.T) {
+	forge := start(t, Config{})
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	for name, upstream := range map[string]*Upstream{
+		"wrong password": {URL: forge.url + "/fleet.git", Username: "demo", Password: "wrong"},
+		"no repository":  {URL: forge.url + "/other.git", Username: "demo", Password: "secret"},
+		"not there":      {URL: gone.URL + "/fleet.git"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			front := start(t, Config{Upstream: upstream})
+			w := work(t, front, "fleet")
+			commit(t, w, "First", "a", "1")
+			out, err := try(t, w, "push", "origin", "main")
+			if err == nil || !strings.Contains(out, "not taken by "+upstream.URL) {
+				t.Errorf("push: %v\n%s", err, out)
+			}
+			if strings.Contains(out, "wrong") || strings.Contains(out, "secret@") {
+				t.Errorf("it tells the password:\n%s", out)
+			}
+			if got := git(t, w, "ls-remote", front.url+"/fleet.git"); got != "" {
+				t.Errorf("here is %s", got)
+			}
+		})
+	}
+}
+
+func TestCheckUpstreamURL(t *testing.T) {
+	for address, ok := range map[string]bool{
+		"https://git.example.org/me/fleet.git": true, "http://127.0.0.1:3000/me/fleet": true,
+		"": false, "fleet.git": false, "git@git.example.org:me/fleet.git": false, "ssh://git@git.example.org/me/fleet": false,
+		"https://me:token@git.example.org/me/fleet": false, "https://": false,
+	} {
+		if err := CheckUpstreamURL(address); (err == nil) != ok {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+}
