@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/fluxdemo/fluxdemo/demo/live"
+	"github.com/fluxdemo/fluxdemo/slides/browser"
+)
+
+const gaDeck = `# How a push arrives
+
+# The way
+{: walk="ga"}
+
+` + "```mermaid" + `
+flowchart LR
+  U((User)) --> G(Git) --> W(webhook) --> R(Receiver) --> S(GitRepository)
+  G --> S --> K("Kustomization apps") --> C((Kubernetes))
+` + "```" + `
+{: bind-K="Kustomization/flux-system/apps"}
+
+# That was it
+`
+
+// painted is what a page tells after the frame that shows something new.
+type painted struct {
+	Kind, Target, Status, Revision, From, To, What string
+	Count                                          int
+	After                                          float64 // milliseconds
+}
+
+// TestPresent runs a walk from slides, in a real browser: what is painted is what has truly happened, in its order.
+func TestPresent(t *testing.T) {
+	d := sharedDemo(t)
+	t.Cleanup(func() { d.must(t, "reset") })
+	clone := liveClone(t, d)
+	w := watchLive(t, d)
+	deck := filepath.Join(d.work(), "ga.md")
+	if err := os.WriteFile(deck, []byte(gaDeck), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*commandTime)
+	defer cancel()
+	address := present(ctx, t, d, deck)
+
+	page, stop, err := browser.Start(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	evaluate := func(expression string) []painted {
+		t.Helper()
+		all, err := chromedp.Run(page, chromedp.Evaluate[[]painted](expression))
+		if err != nil {
+			t.Fatalf("%s: %v", expression, err)
+		}
+		return all
+	}
+	if err := chromedp.Do(page, chromedp.Navigate(address)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Run(page, chromedp.Poll[bool](`document.documentElement.dataset.ready === "true"`)); err != nil {
+		t.Fatal(err)
+	}
+	evaluate(`(window.told = [], document.addEventListener("fluxdemo:painted", (e) => told.push(e.detail)), told)`)
+
+	mark := w.mark()
+	steps := 0
+	for place := ""; !strings.HasPrefix(place, "3/3"); steps++ {
+		if steps > 20 {
+			t.Fatalf("after %d times next it is at %s", steps, place)
+		}
+		place = d.must(t, "next")
+	}
+	if steps != 9 { // to the slide, the seven steps of the walk, and on
+		t.Errorf("%d times next", steps)
+	}
+	d.git(t, clone, "pull", "-q", "--ff-only")
+	last := recolour(t, d, clone, "teal")
+	happened := w.settled(mark, last)
+	shown := pulses(happened, func(live.Pulse) bool { return true })
+	if _, err := chromedp.Run(page, chromedp.Poll[bool](fmt.Sprintf(`told.filter((t) => t.kind === "pulse").length >= %d`, len(shown)))); err != nil {
+		t.Errorf("not all of the %d pulses are painted: %v", len(shown), err)
+	}
+	seen := evaluate("told")
+
+	// What travelled each way, and how each object went on: two who watch see the same.
+	ways, states := map[string][]string{}, map[string][]string{}
+	for _, p := range shown {
+		way := fmt.Sprintf("%s %s>%s", p.What, p.From, p.To)
+		ways[way] = append(ways[way], p.Revision)
+	}
+	for _, e := range happened {
+		if s := e.State; s != nil && strings.Contains(string(s.Target), "/") {
+			states[string(s.Target)] = append(states[string(s.Target)], string(s.Status))
+		}
+	}
+	paintedWays, paintedStates := map[string][]string{}, map[string][]string{}
+	for _, p := range seen {
+		switch {
+		case p.Kind == "pulse":
+			way := fmt.Sprintf("%s %s>%s", p.What, p.From, p.To)
+			paintedWays[way] = append(paintedWays[way], p.Revision)
+		case strings.Contains(p.Target, "/"):
+			paintedStates[p.Target] = append(paintedStates[p.Target], p.Status)
+		}
+	}
+	compareAll(t, "travelled", paintedWays, ways)
+	compareAll(t, "was", paintedStates, states)
+
+	// The last push, from the speaker's keyboard to the cluster, on the edges of the diagram.
+	way := []string{
+		"push user>git", "webhook git>webhook", "webhook webhook>" + string(liveReceiver), "trigger " + string(liveReceiver) + ">" + string(liveSource),
+		"fetch git>" + string(liveSource), "artifact " + string(liveSource) + ">" + string(liveApps), "apply " + string(liveApps) + ">kubernetes",
+	}
+	at := 0
+	for _, p := range seen {
+		if p.Kind == "pulse" && p.Revision == last && at < len(way) && fmt.Sprintf("%s %s>%s", p.What, p.From, p.To) == way[at] {
+			if p.Count == 0 {
+				t.Errorf("%s is on no edge", way[at])
+			}
+			at++
+		}
+	}
+	if at < len(way) {
+		t.Errorf("the way of the push ends before %q", way[at])
+	}
+	delays := make([]float64, len(seen))
+	for i, p := range seen {
+		delays[i] = p.After
+	}
+	slices.Sort(delays)
+	t.Logf("painted %d states and pulses, after %.0f ms (p50), %.0f ms (p99)", len(seen), delays[len(delays)/2], delays[len(delays)*99/100])
+}
+
+// compareAll compares what was painted with what has happened, status by status without repetitions.
+func compareAll(t *testing.T, what string, painted, happened map[string][]string) {
+	t.Helper()
+	keys := slices.Collect(maps.Keys(painted))
+	for key := range happened {
+		if painted[key] == nil {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		got, want := slices.Compact(painted[key]), slices.Compact(happened[key])
+		if !slices.Equal(got, want) {
+			t.Errorf("%s %s:\npainted  %v\nhappened %v", key, what, got, want)
+		}
+	}
+}
+
+// present puts a deck on stage until the test ends, and returns the audience's address.
+func present(ctx context.Context, t *testing.T, d *demo, deck string) (address string) {
+	t.Helper()
+	cmd := d.command(context.WithoutCancel(ctx), nil, all.program, d.named([]string{"present", deck})...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for address == "" && lines.Scan() {
+		if rest, ok := strings.CutPrefix(lines.Text(), "Audience:"); ok {
+			address = strings.TrimSpace(rest)
+		}
+	}
+	go io.Copy(io.Discard, out) //nolint:errcheck // until the process ends
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGINT)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("present: %v", err)
+		}
+	})
+	if address == "" {
+		t.Fatalf("present has printed no address: %v", lines.Err())
+	}
+	return address
+}
