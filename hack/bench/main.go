@@ -57,6 +57,7 @@ func sections(o options) []section {
 		{"push", true, measurePush},
 		{"idle", true, measureIdle},
 		{"walks", true, measureWalks},
+		{"stage", true, measureStage},
 		{"build", false, measureBuild},
 	}
 }
@@ -98,7 +99,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.SetOutput(errOut)
 	flags.StringVar(&o.fluxdemo, "fluxdemo", filepath.Join("bin", "fluxdemo"), "`path` of the program to measure")
 	flags.StringVar(&o.bundle, "bundle", filepath.Join("build", "bundle"), "`folder` of the bundle")
-	flags.StringVar(&only, "only", "", "measure only these, comma separated: help, start, peers, push, idle, walks, build")
+	flags.StringVar(&only, "only", "", "measure only these, comma separated: help, start, peers, push, idle, walks, stage, build")
 	flags.BoolVar(&o.peers, "peers", false, "build kwokctl and measure it as well")
 	flags.IntVar(&o.pushes, "pushes", 50, "how many pushes")
 	flags.IntVar(&o.runs, "runs", 3, "how often a cluster is brought up")
