@@ -43,7 +43,7 @@ demo's Git repository, and Flux applies them in that order. Run it again after
 a change: what the diagram no longer has, Flux removes.
 
   fluxdemo diagram run plan.mmd      a file that is nothing but a diagram
-  fluxdemo diagram run deck.md#2     the second diagram of a deck
+  fluxdemo diagram run deck.md#2     the second one of a deck: on stage it lights up
   fluxdemo diagram clean             take them away again`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/diagram"
 	"github.com/fluxdemo/fluxdemo/demo/live"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
@@ -95,7 +96,8 @@ func (o *options) openStage(ctx context.Context, file string, port int, fresh bo
 	p := &performance{file: o.stageFile(), record: &stage.Record{Deck: path}}
 	so := stage.Options{
 		Deck: path, Defaults: live.DemoDefaults(), Told: told,
-		Walks: &stageWalks{o: o, dir: filepath.Dir(path), fresh: fresh},
+		Planned: func(source string) map[string]string { return diagram.Planned(path, source) },
+		Walks:   &stageWalks{o: o, dir: filepath.Dir(path), fresh: fresh},
 		Keep: func(k stage.Kept) error {
 			p.record.Kept = k
 			return p.record.Write(p.file)

@@ -53,13 +53,7 @@ func TestPresent(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*commandTime)
 	defer cancel()
-	address := present(ctx, t, d, deck)
-
-	page, stop, err := browser.Start(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stop()
+	page := watchPage(ctx, t, present(ctx, t, d, deck))
 	evaluate := func(expression string) []painted {
 		t.Helper()
 		all, err := chromedp.Run(page, chromedp.Evaluate[[]painted](expression))
@@ -67,12 +61,6 @@ func TestPresent(t *testing.T) {
 			t.Fatalf("%s: %v", expression, err)
 		}
 		return all
-	}
-	if err := chromedp.Do(page, chromedp.Navigate(address)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := chromedp.Run(page, chromedp.Poll[bool](`document.documentElement.dataset.ready === "true"`)); err != nil {
-		t.Fatal(err)
 	}
 	evaluate(`(window.told = [], document.addEventListener("fluxdemo:painted", (e) => told.push(e.detail)), told)`)
 
@@ -143,6 +131,50 @@ func TestPresent(t *testing.T) {
 	}
 	slices.Sort(delays)
 	t.Logf("painted %d states and pulses, after %.0f ms (p50), %.0f ms (p99)", len(seen), delays[len(delays)/2], delays[len(delays)*99/100])
+}
+
+// TestPresentPlanned shows a flowchart that names nothing in the cluster: its nodes come alive when it is run, and are
+// plain before and after.
+func TestPresentPlanned(t *testing.T) {
+	d := sharedDemo(t)
+	deck := filepath.Join(d.work(), "planned.md")
+	if err := os.WriteFile(deck, []byte("# Plan\n\n```mermaid\nflowchart LR\n  A[Cellar] --> B[Walls] --> C[Roof]\n```\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*commandTime)
+	defer cancel()
+	page := watchPage(ctx, t, present(ctx, t, d, deck))
+	nodes := func(condition string) {
+		t.Helper()
+		limit, cancel := context.WithTimeout(page, healTime)
+		defer cancel()
+		if _, err := chromedp.Run(limit, chromedp.Poll[bool](`[...document.querySelectorAll(".present g.node")].filter((n) => `+condition+`).length === 3`)); err != nil {
+			t.Errorf("never three nodes with %s: %v", condition, err)
+		}
+	}
+	const plain = `!n.dataset.status && !n.dataset.target && !n.classList.contains("live") && !n.querySelector(".sign")`
+	nodes(plain)
+	d.must(t, "diagram", "run", deck)
+	nodes(`n.dataset.status === "ready" && n.dataset.target.startsWith("Kustomization/flux-system/planned-") && n.querySelector(".sign")`)
+	d.must(t, "diagram", "clean")
+	nodes(plain)
+}
+
+// watchPage opens an address in a browser, and returns the context for what is done there.
+func watchPage(ctx context.Context, t *testing.T, address string) context.Context {
+	t.Helper()
+	page, stop, err := browser.Start(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	if err := chromedp.Do(page, chromedp.Navigate(address)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Run(page, chromedp.Poll[bool](`document.documentElement.dataset.ready === "true"`)); err != nil {
+		t.Fatal(err)
+	}
+	return page
 }
 
 // compareAll compares what was painted with what has happened, status by status without repetitions.

@@ -54,18 +54,48 @@ func Load(arg string) (*Plan, error) {
 	if err != nil {
 		return nil, s.place(file, err)
 	}
+	plan, err := NewPlan(planName(file, number, len(all)), chart)
+	if err != nil {
+		return nil, s.place(file, err)
+	}
+	return plan, nil
+}
+
+// planName is the name of the plan of a file's n-th diagram.
+func planName(file string, number, of int) string {
 	name := Slug(strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)))
-	if len(all) > 1 {
+	if of > 1 {
 		name += "-" + strconv.Itoa(number)
 	}
 	if over := len(name) - longestName/2; over > 0 {
 		name = strings.Trim(name[over:], "-")
 	}
-	plan, err := NewPlan(name, chart)
+	return name
+}
+
+// Planned returns what the nodes of a diagram in a file would be in the cluster if somebody ran it, by their IDs, for
+// live.Bind; nil if it cannot be run. source is the diagram's text.
+func Planned(file, source string) map[string]string {
+	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, s.place(file, err)
+		return nil
 	}
-	return plan, nil
+	all := Find(file, raw)
+	for i, each := range all {
+		if strings.TrimSpace(each.Text) != strings.TrimSpace(source) {
+			continue
+		}
+		chart, err := flowchart.Parse(each.Text)
+		if err != nil {
+			return nil
+		}
+		plan, err := NewPlan(planName(file, i+1, len(all)), chart)
+		if err != nil {
+			return nil
+		}
+		return plan.bindings()
+	}
+	return nil
 }
 
 // split reads FILE#n; number is 0 if there is none. A file may have a # in its name.

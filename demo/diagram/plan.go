@@ -109,8 +109,8 @@ func Slug(s string) string {
 	return "x"
 }
 
-// Bindings are the targets of the chart's nodes, by their IDs, for live.Bind.
-func (p *Plan) Bindings() map[string]string {
+// bindings are the targets of the chart's nodes, by their IDs, for live.Bind.
+func (p *Plan) bindings() map[string]string {
 	all := map[string]string{}
 	for _, n := range p.Nodes {
 		all[n.ID] = string(n.Target())

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
@@ -79,7 +80,11 @@ func measureWalks(ctx context.Context, o options, report *Report) (err error) {
 
 // walkNames lists the walks as the program's own completion knows them.
 func walkNames(ctx context.Context, c *cluster) ([]string, error) {
-	_, out, err := c.fluxdemo(ctx, "__complete", "walk", "")
+	cmd := exec.CommandContext(ctx, c.o.fluxdemo, "__complete", "walk", "") // nothing may stand behind what is completed
+	cmd.Env = c.env
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	_, out, err := timed(ctx, cmd, &stdout, &stderr)
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,9 @@ type Options struct {
 	Live Live
 	// Defaults names the objects that a diagram means when it names a kind only.
 	Defaults live.Defaults
+	// Planned returns what the nodes of a diagram, given by its text, would be in the cluster if somebody ran it, by their
+	// IDs; nil for those that cannot be run. It is asked for diagrams that name nothing in the cluster. It may be nil.
+	Planned func(source string) map[string]string
 	// Walks finds the walks that the slides name; nil when none can be run.
 	Walks Walks
 	// Told is a session that somebody else tells and reports; the stage asks it for steps of its walk. nil for none.
@@ -178,11 +181,11 @@ func (s *Stage) Reload() error {
 	if err != nil {
 		return fmt.Errorf("read the deck: %w", err)
 	}
-	var find func(string) (*walk.Walk, error)
+	to := ties{defaults: s.o.Defaults, planned: s.o.Planned}
 	if s.o.Walks != nil {
-		find = s.o.Walks.Find
+		to.find = s.o.Walks.Find
 	}
-	t, err := newTalk(d, find, s.o.Defaults)
+	t, err := newTalk(d, to)
 	if err != nil {
 		return err
 	}

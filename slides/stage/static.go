@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/fluxdemo/fluxdemo/demo/live"
 	"github.com/fluxdemo/fluxdemo/slides/deck"
 	"github.com/fluxdemo/fluxdemo/slides/web"
 )
@@ -22,7 +21,7 @@ func Static(d *deck.Deck, dir string) error {
 	if err != nil {
 		return err
 	}
-	t, err := newTalk(d, nil, live.Defaults{})
+	t, err := newTalk(d, ties{})
 	if err != nil {
 		return err
 	}

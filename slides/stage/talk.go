@@ -105,7 +105,9 @@ type diagramModel struct {
 	ID     string        `json:"id"`
 	Source string        `json:"source"`
 	Bind   *live.Binding `json:"bind,omitempty"`
-	Error  string        `json:"error,omitempty"` // why it cannot come alive; it may still be drawn
+	// Planned says that what Bind names is there only once somebody runs the diagram.
+	Planned bool   `json:"planned,omitempty"`
+	Error   string `json:"error,omitempty"` // why it cannot come alive; it may still be drawn
 }
 
 // stepModel is a step as the slide offers it.
@@ -126,8 +128,15 @@ type problemModel struct {
 	Message  string `json:"message"`
 }
 
-// newTalk makes a talk of a deck. Walks that find does not know are marked as coming; find may be nil.
-func newTalk(d *deck.Deck, find func(name string) (*walk.Walk, error), defaults live.Defaults) (*talk, error) {
+// ties is what ties a deck to the cluster.
+type ties struct {
+	find     func(name string) (*walk.Walk, error) // walks; nil where there are none
+	planned  func(source string) map[string]string // what a diagram without bindings would become; may be nil
+	defaults live.Defaults
+}
+
+// newTalk makes a talk of a deck. Walks that are not found are marked as coming.
+func newTalk(d *deck.Deck, to ties) (*talk, error) {
 	t := &talk{deck: d, bindings: map[string]live.Binding{}}
 	m := deckModel{
 		Title: d.Title,
@@ -144,7 +153,7 @@ func newTalk(d *deck.Deck, find func(name string) (*walk.Walk, error), defaults 
 		m.Problems = append(m.Problems, problemModel{p.Line, p.Col, p.Severity, p.Msg})
 	}
 	for i := range d.Slides {
-		s, sm := newSlide(&d.Slides[i], find, defaults)
+		s, sm := newSlide(&d.Slides[i], to)
 		t.slides, m.Slides = append(t.slides, s), append(m.Slides, sm)
 		for _, each := range sm.Diagrams {
 			if each.Bind != nil {
@@ -162,7 +171,7 @@ func newTalk(d *deck.Deck, find func(name string) (*walk.Walk, error), defaults 
 // same reports whether browsers would see no difference.
 func (t *talk) same(other *talk) bool { return bytes.Equal(t.model, other.model) }
 
-func newSlide(d *deck.Slide, find func(name string) (*walk.Walk, error), defaults live.Defaults) (slide, slideModel) {
+func newSlide(d *deck.Slide, to ties) (slide, slideModel) {
 	s := slide{id: d.ID, title: d.Title}
 	m := slideModel{
 		ID: d.ID, Title: d.Title, HTML: d.HTML(deck.HTMLOptions{}), Waits: d.Waits,
@@ -173,11 +182,11 @@ func newSlide(d *deck.Slide, find func(name string) (*walk.Walk, error), default
 		m.Notes = append(m.Notes, noteModel{n.Wait, n.HTML(deck.HTMLOptions{})})
 	}
 	for i := range d.Diagrams {
-		m.Diagrams = append(m.Diagrams, newDiagram(&d.Diagrams[i], defaults))
+		m.Diagrams = append(m.Diagrams, newDiagram(&d.Diagrams[i], to))
 	}
 	m.Coming = d.Coming.Walk
 	if d.Walk.Walk != "" {
-		if s.steps = steps(d.Walk, find); s.steps == nil {
+		if s.steps = steps(d.Walk, to.find); s.steps == nil {
 			m.Coming = d.Walk.Walk
 		}
 	}
@@ -239,7 +248,7 @@ func (st step) model() stepModel {
 
 // newDiagram ties a diagram's nodes to the cluster, if it is a flowchart. One that cannot be read stays as it is: the
 // browser shows its source with mermaid's own error.
-func newDiagram(d *deck.Diagram, defaults live.Defaults) diagramModel {
+func newDiagram(d *deck.Diagram, to ties) diagramModel {
 	m := diagramModel{ID: d.ID, Source: d.Source}
 	if !flowchart.Is(d.Source) {
 		return m
@@ -249,10 +258,17 @@ func newDiagram(d *deck.Diagram, defaults live.Defaults) diagramModel {
 		m.Error = err.Error()
 		return m
 	}
-	b, err := live.Bind(chart, d.Bind, defaults)
+	b, err := live.Bind(chart, d.Bind, to.defaults)
 	if err != nil {
 		m.Error = err.Error()
 		return m
+	}
+	if len(b.Nodes) == 0 && len(b.Subgraphs) == 0 && to.planned != nil {
+		if nodes := to.planned(d.Source); nodes != nil {
+			if planned, err := live.Bind(chart, nodes, to.defaults); err == nil {
+				b, m.Planned = planned, true
+			}
+		}
 	}
 	m.Bind = &b
 	return m

@@ -39,6 +39,8 @@ export interface Diagram {
   id: string;
   source: string;
   bind?: Binding;
+  /** What the nodes are bound to is there only once somebody runs the diagram. */
+  planned?: boolean;
   error?: string;
 }
 

@@ -13,6 +13,8 @@ export interface LiveNode {
   target: string;
   group: SVGGElement;
   badge: SVGGElement;
+  /** It looks like any other node until there is something to show. */
+  planned: boolean;
 }
 
 export interface LiveEdge {
@@ -113,13 +115,13 @@ function bind(root: SVGSVGElement, id: string, diagram: Diagram, edgeIDs: string
   for (const group of root.querySelectorAll<SVGGElement>("g.node")) {
     const target = diagram.bind.nodes[nodeID(group.id, id)];
     if (!target || target === "none") continue;
-    drawing.nodes.push(liven(group, target, corner(group, group.getBBox())));
+    drawing.nodes.push(liven(group, target, corner(group, group.getBBox()), diagram.planned));
   }
   for (const group of root.querySelectorAll<SVGGElement>("g.cluster")) {
     const target = diagram.bind.subgraphs?.[group.dataset["id"] ?? nodeID(group.id, id)];
     const rect = group.querySelector("rect");
     if (!target || !rect) continue;
-    drawing.nodes.push(liven(group, target, corner(group, rect.getBBox())));
+    drawing.nodes.push(liven(group, target, corner(group, rect.getBBox()), diagram.planned));
   }
   const paths = new Map<string, SVGPathElement>();
   for (const p of root.querySelectorAll<SVGPathElement>("path.flowchart-link")) {
@@ -133,14 +135,28 @@ function bind(root: SVGSVGElement, id: string, diagram: Diagram, edgeIDs: string
 }
 
 /** Makes a node or a box something that has a state and can be opened. */
-function liven(group: SVGGElement, target: string, at: string): LiveNode {
+function liven(group: SVGGElement, target: string, at: string, planned = false): LiveNode {
   const badge = svg("g", { class: "badge", transform: `translate(${at})` });
   group.append(badge);
+  const node = { target, group, badge, planned };
+  if (!planned) wake(node);
+  return node;
+}
+
+/** Makes a node one that can be opened. */
+export function wake({ group, target }: LiveNode): void {
   group.classList.add("live");
   group.dataset["target"] = target;
   group.setAttribute("tabindex", "0");
   group.setAttribute("role", "button");
-  return { target, group, badge };
+}
+
+/** Makes a node look like any other. */
+export function rest({ group, badge }: LiveNode): void {
+  group.classList.remove("live");
+  for (const key of ["target", "status", "revision"]) delete group.dataset[key];
+  for (const name of ["tabindex", "role", "aria-label"]) group.removeAttribute(name);
+  badge.replaceChildren();
 }
 
 /** The upper right of a node's outline: on the circle for round ones, in the corner for the others. */

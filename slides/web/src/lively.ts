@@ -1,5 +1,5 @@
 import type { Pulse, State, Status } from "./api";
-import type { Drawing, LiveEdge, LiveNode } from "./diagram";
+import { type Drawing, type LiveEdge, type LiveNode, rest, wake } from "./diagram";
 import { ago, svg } from "./dom";
 
 /** What is told to whoever listens on the document, after something was painted. */
@@ -106,6 +106,13 @@ export class Lively {
   }
 
   private paint(n: LiveNode, state: State | undefined): void {
+    if (n.planned) {
+      if (!state || state.status === "missing") {
+        rest(n);
+        return;
+      }
+      wake(n);
+    }
     const status = state?.status ?? (this.known && n.target.includes("/") ? "missing" : undefined);
     if (status && n.group.dataset["status"] !== status) {
       n.group.dataset["status"] = status;
