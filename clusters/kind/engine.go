@@ -52,7 +52,7 @@ func findEngine(ctx context.Context) (engine, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	only := os.Getenv(engineVar)
-	var errs []error
+	var silent error // why none answers
 	for _, ask := range asks() {
 		if only != "" && only != ask.cli {
 			continue
@@ -69,11 +69,15 @@ func findEngine(ctx context.Context) (engine, error) {
 		if ctx.Err() != nil {
 			err = fmt.Errorf("not within %s", answerTime)
 		}
-		errs = append(errs, fmt.Errorf("%s does not answer: %w", ask.cli, err))
+		err = fmt.Errorf("%s does not answer: %w", ask.cli, err)
+		if silent != nil {
+			err = fmt.Errorf("%w; %w", silent, err)
+		}
+		silent = err
 	}
 	switch {
-	case len(errs) > 0:
-		return engine{}, fmt.Errorf("%w; start it, or see that you may use it", errors.Join(errs...))
+	case silent != nil:
+		return engine{}, fmt.Errorf("%w; start it, or see that you may use it (docker: be in the group docker)", silent)
 	case only != "":
 		return engine{}, fmt.Errorf("%s=%s: no such command; name docker, nerdctl or podman, and install it", engineVar, only)
 	default:

@@ -33,6 +33,7 @@ func (f *walkFlags) runPresented(cmd *cobra.Command, place *place, session *walk
 	told := told{p.stage.Report(turns), session}
 	err = tui.Run(ctx, told, tui.Options{
 		In: cmd.InOrStdin(), Out: cmd.OutOrStdout(), Environ: os.Environ(), Type: !f.noType, Speed: f.speed,
+		Note: "Audience: " + p.audience(), // the presenter's address is no text for a screen that others see
 	})
 	cancel()
 	stopped := <-served

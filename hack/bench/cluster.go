@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// cluster is an embedded cluster of its own: nothing of it is shared with
+// cluster is a cluster of its own, an embedded one unless upArgs say otherwise: nothing of it is shared with
 // another one, or with what the user runs.
 type cluster struct {
 	o    options
@@ -22,6 +22,8 @@ type cluster struct {
 	name string
 	env  []string
 	runs bool // up has been called since the last down
+
+	upArgs []string
 }
 
 // newCluster prepares a cluster that has never existed. close ends it. Its
@@ -32,7 +34,7 @@ func newCluster(o options, name string) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{o: o, temp: temp, home: filepath.Join(temp, "state"), name: "bench-" + name}
+	c := &cluster{o: o, temp: temp, home: filepath.Join(temp, "state"), name: "bench-" + name, upArgs: []string{"--cluster", "embedded"}}
 	c.env = append(os.Environ(),
 		"XDG_STATE_HOME="+c.home,
 		"XDG_CACHE_HOME="+filepath.Join(temp, "cache"),
@@ -87,7 +89,7 @@ func (c *cluster) up(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, upTimeout, fmt.Errorf("up is not done after %s", upTimeout))
 	defer cancel()
 	c.runs = true
-	took, _, err := c.fluxdemo(ctx, "up", "--cluster", "embedded")
+	took, _, err := c.fluxdemo(ctx, append([]string{"up"}, c.upArgs...)...)
 	return took, err
 }
 

@@ -31,6 +31,7 @@ type options struct {
 	bundle   string // folder of the bundle
 	only     []string
 	peers    bool
+	node     string // image of kind's nodes
 	pushes   int
 	runs     int
 	rounds   int
@@ -58,6 +59,7 @@ func sections(o options) []section {
 		{"idle", true, measureIdle},
 		{"walks", true, measureWalks},
 		{"stage", true, measureStage},
+		{"kinds", o.node != "", measureKinds},
 		{"build", false, measureBuild},
 	}
 }
@@ -99,8 +101,9 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.SetOutput(errOut)
 	flags.StringVar(&o.fluxdemo, "fluxdemo", filepath.Join("bin", "fluxdemo"), "`path` of the program to measure")
 	flags.StringVar(&o.bundle, "bundle", filepath.Join("build", "bundle"), "`folder` of the bundle")
-	flags.StringVar(&only, "only", "", "measure only these, comma separated: help, start, peers, push, idle, walks, stage, build")
+	flags.StringVar(&only, "only", "", "measure only these, comma separated: help, start, peers, push, idle, walks, stage, kinds, build")
 	flags.BoolVar(&o.peers, "peers", false, "build kwokctl and measure it as well")
+	flags.StringVar(&o.node, "node-image", "", "measure a kind cluster as well, with this `image` for its node")
 	flags.IntVar(&o.pushes, "pushes", 50, "how many pushes")
 	flags.IntVar(&o.runs, "runs", 3, "how often a cluster is brought up")
 	flags.IntVar(&o.rounds, "rounds", 1, "how often all walks are done: in order, in reverse, in any order, and so on")
@@ -122,7 +125,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 		return o, errors.New("-runs, -rounds, -pushes, -idle and -pace must be above zero")
 	}
 	for _, s := range sections(o) {
-		if s.always || s.name == "peers" && o.peers {
+		if s.always {
 			o.only = append(o.only, s.name)
 		}
 	}

@@ -206,24 +206,49 @@ func (e *engine) stop(ctx context.Context, errOut io.Writer) error {
 			fmt.Fprintf(errOut, "engine: %v\n", err) // dockerd will kill them
 		}
 	}
-	if pid := e.pid(); pid != 0 {
-		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("ending dockerd (%d): %w", pid, err)
-		}
-		tick := time.NewTicker(50 * time.Millisecond)
-		defer tick.Stop()
-		for e.pid() == pid { // nobody's child: there is nothing to wait on
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("dockerd (%d) does not end: %w", pid, ctx.Err())
-			case <-tick.C:
-			}
-		}
+	if err := e.end(ctx); err != nil {
+		return err
 	}
 	return errors.Join(
 		unmountBelow(e.dir), unmountBelow(e.run), removeNamespace(e.namespace()),
 		restoreSysctls(e.sysctls()), removeCgroups(), os.RemoveAll(e.run), os.RemoveAll(e.dir),
 	)
+}
+
+// end ends dockerd, and with it whatever runs in its containers.
+func (e *engine) end(ctx context.Context) error {
+	pid := e.pid()
+	if pid == 0 {
+		return nil
+	}
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("ending dockerd (%d): %w", pid, err)
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for e.pid() == pid { // nobody's child: there is nothing to wait on
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("dockerd (%d) does not end: %w", pid, ctx.Err())
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// restart ends the engine and starts it again, as an update of it does. Its
+// containers are there afterwards, and stopped.
+func (e *engine) restart(ctx context.Context) error {
+	if !e.answers(ctx) {
+		return errors.New("there is no engine of ours to restart")
+	}
+	ending, cancel := context.WithTimeout(ctx, stopTime)
+	defer cancel()
+	if err := e.end(ending); err != nil {
+		return err
+	}
+	_, err := e.start(ctx)
+	return err
 }
 
 func (e *engine) removeContainers(ctx context.Context) error {

@@ -9,6 +9,7 @@
 //	engine run -- COMMAND  run a command that reaches the engine and the
 //	                       ports of its containers
 //	engine status          tell where it is; exit code 1 if there is none
+//	engine restart         end it and start it again, with its containers stopped
 //	engine down            stop it and remove all that belongs to it
 package main
 
@@ -26,7 +27,7 @@ import (
 	"time"
 )
 
-const usage = "usage: engine [-dir FOLDER] up|status|down|run -- COMMAND [ARGUMENT]..."
+const usage = "usage: engine [-dir FOLDER] up|status|restart|down|run -- COMMAND [ARGUMENT]..."
 
 // errUsage is a mistake in the command line.
 var errUsage = errors.New(usage)
@@ -69,6 +70,8 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 		return up(ctx, e, out, errOut)
 	case verb == "status":
 		return status(ctx, e, out)
+	case verb == "restart":
+		return e.restart(ctx)
 	case verb == "down":
 		return e.stop(ctx, errOut)
 	}

@@ -200,7 +200,7 @@ func TestManyBrowsers(t *testing.T) {
 		last := fmt.Sprint("main@sha1:", from+events-1)
 		for _, p := range tabs {
 			p.await(`[...document.querySelectorAll(".present g.live")].some(g => g.dataset.revision === ` + quote(last) + ` && g.dataset.status === "ready")`)
-			p.await(`document.querySelectorAll("circle.parcel").length === 0`)
+			p.await(`document.querySelectorAll(".parcel").length === 0`)
 		}
 	}
 	size := func() (server uint64, page float64) {

@@ -80,6 +80,9 @@ func (m *model) intro() []string {
 	}
 	if m.busy == nil && m.failed == nil {
 		out = append(gap(out), m.styles.good.Render(signGood)+" Ready.")
+		if m.options.Note != "" {
+			out = append(out, m.styles.soft.Render("  "+m.options.Note))
+		}
 	}
 	return out
 }

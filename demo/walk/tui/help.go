@@ -28,5 +28,8 @@ func (m *model) help() []string {
 	for _, l := range wrap("The bar shows the steps that are done; the cross on it is the time.", m.prose(), 0) {
 		out = append(out, m.styles.soft.Render(l))
 	}
+	if m.options.Note != "" {
+		out = append(out, m.styles.soft.Render(m.options.Note))
+	}
 	return out
 }

@@ -53,6 +53,7 @@ type Options struct {
 	Type     bool          // type each command as if by hand, before it runs
 	Speed    int           // characters a second while typing; 0 = DefaultSpeed
 	Allotted time.Duration // time for the whole walk; 0 = what the walk says
+	Note     string        // one line to find on the first page and in the help, such as an address
 }
 
 // Run tells the session's walk until the speaker has finished it or quits. Quitting leaves the state and the progress

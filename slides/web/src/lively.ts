@@ -1,6 +1,6 @@
 import type { Pulse, State, Status } from "./api";
 import { type Drawing, type LiveEdge, type LiveNode, rest, wake } from "./diagram";
-import { ago, svg } from "./dom";
+import { ago, el, svg } from "./dom";
 
 /** What is told to whoever listens on the document, after something was painted. */
 export interface Painted {
@@ -131,38 +131,40 @@ export function short(revision: string): string {
 }
 
 function flash(group: SVGGElement): void {
-  group.classList.remove("fresh");
-  void group.getBoundingClientRect(); // the animation starts anew
+  if (group.classList.contains("fresh")) return; // it flashes already
   group.classList.add("fresh");
+  group.addEventListener("animationend", () => group.classList.remove("fresh"), { once: true });
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) group.classList.remove("fresh");
 }
 
 /** Lights an edge up, and lets a dot run along it. */
 function run(e: LiveEdge): void {
   const path = e.path;
-  path.classList.remove("travelled");
-  void path.getBoundingClientRect();
   path.classList.add("travelled");
-  window.setTimeout(() => path.classList.remove("travelled"), travel);
-  const parent = path.parentNode;
-  if (!parent || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-  const dot = svg("circle", { r: 8, class: "parcel" });
-  parent.append(dot);
+  window.clearTimeout(lit.get(path));
+  lit.set(path, window.setTimeout(() => path.classList.remove("travelled"), travel));
+  const figure = path.closest<HTMLElement>("figure.diagram");
+  const matrix = path.getScreenCTM();
+  if (!figure || !matrix || figure.offsetWidth === 0 || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  // The dot lies over the diagram, not in it: the browser moves it without painting the diagram again.
+  const box = figure.getBoundingClientRect();
+  const scale = box.width / figure.offsetWidth;
   const length = path.getTotalLength();
-  const start = performance.now();
-  const frame = (now: number): void => {
-    const t = Math.min(1, (now - start) / travel);
-    const eased = t * t * (3 - 2 * t);
-    const at = path.getPointAtLength(length * (e.binding.reverse ? 1 - eased : eased));
-    dot.setAttribute("cx", String(at.x));
-    dot.setAttribute("cy", String(at.y));
-    if (t < 1 && dot.isConnected) {
-      requestAnimationFrame(frame);
-    } else {
-      dot.remove();
-    }
-  };
-  frame(start);
+  const frames = Array.from({ length: stations + 1 }, (_, i) => {
+    const at = path.getPointAtLength((length * (e.binding.reverse ? stations - i : i)) / stations).matrixTransform(matrix);
+    return { transform: `translate(${(at.x - box.left) / scale}px, ${(at.y - box.top) / scale}px)` };
+  });
+  const dot = el("span", "parcel");
+  dot.style.setProperty("--size", `${(16 * matrix.a) / scale}px`);
+  figure.append(dot);
+  dot.animate(frames, { duration: travel, easing: "ease-in-out" }).onfinish = () => dot.remove();
 }
+
+/** At how many places along its way a dot's place is worked out; between them it goes straight. */
+const stations = 24;
+
+/** When an edge that shows that something has travelled it goes dark again. */
+const lit = new WeakMap<SVGPathElement, number>();
 
 /** Tells listeners what was painted, after the frame that shows it. */
 function painted(what: Omit<Painted, "after">, at: number): void {

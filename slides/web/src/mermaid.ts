@@ -73,5 +73,4 @@ text.actor > tspan, .messageText, .labelText, .loopText, .noteText, text {
   fill: none !important; stroke: var(--paper) !important; stroke-width: 3px; stroke-linecap: round; stroke-linejoin: round;
 }
 .flowchart-link.travelled { stroke: var(--parcel) !important; stroke-width: 6px; }
-.parcel { fill: var(--parcel) !important; stroke: var(--paper) !important; stroke-width: 3px; }
 `;
