@@ -5,6 +5,7 @@
 package manifests
 
 import (
+	"bytes"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -65,15 +66,44 @@ func Fleet(source Source) (fs.FS, error) {
 // what `flux install --export` prints; the bundle has it as flux.yaml.
 func Flux(install []byte) ([]*unstructured.Unstructured, error) {
 	disk := filesys.MakeFsInMemory()
-	if err := disk.WriteFile("flux/flux.yaml", install); err != nil {
+	if err := disk.WriteFile(installFile, install); err != nil {
 		return nil, err
 	}
-	return build(disk, sources, "flux")
+	if err := fill(disk, sources, "flux"); err != nil {
+		return nil, err
+	}
+	return render(disk, "flux")
+}
+
+// installFile is where the overlays look for Flux's install manifests.
+const installFile = "flux/settings/flux.yaml"
+
+// ShardLabel is on everything that a shard is made of; its value is the shard's name.
+const ShardLabel = "fluxdemo.github.io/shard"
+
+// Shard renders the controllers of a shard with a name that is good for a label; install is as for Flux.
+func Shard(install []byte, name string) ([]*unstructured.Unstructured, error) {
+	disk := filesys.MakeFsInMemory()
+	if err := disk.WriteFile(installFile, install); err != nil {
+		return nil, err
+	}
+	if err := fill(disk, sources, "flux"); err != nil {
+		return nil, err
+	}
+	const file = "flux/shards/kustomization.yaml"
+	raw, err := disk.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading manifests/%s: %w", file, err)
+	}
+	if err := disk.WriteFile(file, bytes.ReplaceAll(raw, []byte("SHARD"), []byte(name))); err != nil {
+		return nil, err
+	}
+	return render(disk, "flux/shards")
 }
 
 // Services renders the demo's services: the Git host and the inbox.
 func Services() ([]*unstructured.Unstructured, error) {
-	return build(filesys.MakeFsInMemory(), sources, "services")
+	return build(sources, "services")
 }
 
 // Sync renders the objects that make Flux follow the demo's Git repository.
@@ -83,11 +113,20 @@ func Sync(source Source) ([]*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, err
 	}
-	return build(filesys.MakeFsInMemory(), files, "clusters/demo/flux-system")
+	return build(files, "clusters/demo/flux-system")
 }
 
-// build copies the folder dir of source to disk and runs kustomize on it.
-func build(disk filesys.FileSystem, source fs.FS, dir string) ([]*unstructured.Unstructured, error) {
+// build renders the folder dir of source.
+func build(source fs.FS, dir string) ([]*unstructured.Unstructured, error) {
+	disk := filesys.MakeFsInMemory()
+	if err := fill(disk, source, dir); err != nil {
+		return nil, err
+	}
+	return render(disk, dir)
+}
+
+// fill copies the folder dir of source to disk.
+func fill(disk filesys.FileSystem, source fs.FS, dir string) error {
 	err := fs.WalkDir(source, dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -99,8 +138,13 @@ func build(disk filesys.FileSystem, source fs.FS, dir string) ([]*unstructured.U
 		return disk.WriteFile(path, raw)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading manifests/%s: %w", dir, err)
+		return fmt.Errorf("reading manifests/%s: %w", dir, err)
 	}
+	return nil
+}
+
+// render runs kustomize on the folder dir of disk.
+func render(disk filesys.FileSystem, dir string) ([]*unstructured.Unstructured, error) {
 	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(disk, dir)
 	if err != nil {
 		return nil, fmt.Errorf("rendering manifests/%s: %w", dir, err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/demo/status"
@@ -25,7 +26,7 @@ func newStatus(o *options) *cobra.Command {
 Flux reconciles, and the URLs. Ends with code 1 if something is not well.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkOutput(output, "json", "wide"); err != nil {
+			if err := checkOutput(output, "json", "yaml", "wide"); err != nil {
 				return err
 			}
 			cluster, err := o.cluster()
@@ -39,11 +40,18 @@ Flux reconciles, and the URLs. Ends with code 1 if something is not well.`,
 			if err != nil {
 				return err
 			}
-			if output == "json" {
+			ownVersions(demo.Cluster.Components)
+			switch output {
+			case "json":
 				encoder := json.NewEncoder(cmd.OutOrStdout())
 				encoder.SetIndent("", "  ")
 				err = encoder.Encode(demo)
-			} else {
+			case "yaml":
+				var raw []byte
+				if raw, err = yaml.Marshal(demo); err == nil {
+					_, err = cmd.OutOrStdout().Write(raw)
+				}
+			default:
 				err = printStatus(cmd.OutOrStdout(), demo, output == "wide")
 			}
 			if err != nil {
@@ -55,8 +63,17 @@ Flux reconciles, and the URLs. Ends with code 1 if something is not well.`,
 			return nil
 		},
 	}
-	addOutput(cmd, &output, "json", "wide")
+	addOutput(cmd, &output, "json", "yaml", "wide")
 	return cmd
+}
+
+// ownVersions gives the demo's own services, whose image's tag says nothing, the version of this program: they run it.
+func ownVersions(parts []clusters.Component) {
+	for i := range parts {
+		if parts[i].Version == "latest" {
+			parts[i].Version = programVersion()
+		}
+	}
 }
 
 func printStatus(out io.Writer, demo status.Demo, wide bool) error {

@@ -86,6 +86,9 @@ func (r *resetter) tidy(ctx context.Context) (err error) {
 	if r.sync, err = manifests.Sync(sourceIn(host)); err != nil {
 		return err
 	}
+	if err := r.unshard(ctx); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return r.find(ctx) })
 	group.Go(func() error { return r.token(ctx) })

@@ -54,7 +54,7 @@ func (s *Supervisor) prepare() error {
 			Args: c.Args,
 			Env:  append([]string{"HOME=" + o.Dir, "TMPDIR=" + os.TempDir()}, c.Env...),
 			Dir:  filepath.Join(o.Dir, controlplane.RunDir),
-		}, logDir))
+		}, logDir, o.Log.Printf))
 	}
 	if err := config.WriteKubeconfig(filepath.Join(o.Dir, Kubeconfig), pki.Admin); err != nil {
 		return err

@@ -22,6 +22,7 @@ type unit struct {
 	name    string
 	spec    process.Spec
 	logFile string
+	logf    func(format string, args ...any) // of the supervisor
 
 	mu       sync.Mutex
 	proc     *process.Process
@@ -29,8 +30,8 @@ type unit struct {
 	lastExit string
 }
 
-func newUnit(name string, spec process.Spec, logDir string) *unit {
-	return &unit{name: name, spec: spec, logFile: filepath.Join(logDir, name+".log")}
+func newUnit(name string, spec process.Spec, logDir string, logf func(format string, args ...any)) *unit {
+	return &unit{name: name, spec: spec, logFile: filepath.Join(logDir, name+".log"), logf: logf}
 }
 
 // run keeps the process running until ctx ends. It leaves a running process
@@ -58,10 +59,15 @@ func (u *unit) run(ctx context.Context) error {
 		u.lastExit = exit.String()
 		u.restarts++
 		u.mu.Unlock()
+		if ctx.Err() != nil {
+			return nil
+		}
+		pause := backoff.Next(exit.At.Sub(proc.Started()))
+		u.logf("%s %s; starting it again in %s", u.name, exit, pause)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(backoff.Next(exit.At.Sub(proc.Started()))):
+		case <-time.After(pause):
 		}
 	}
 }

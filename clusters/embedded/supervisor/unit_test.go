@@ -27,7 +27,7 @@ func await(t *testing.T, what string, holds func() bool) {
 }
 
 func TestUnitRestarts(t *testing.T) {
-	u := newUnit("sleeper", process.Spec{Path: "/bin/sh", Args: []string{"-c", "echo started; exec sleep 1000"}, Env: []string{"PATH=/usr/bin:/bin"}}, t.TempDir())
+	u := newUnit("sleeper", process.Spec{Path: "/bin/sh", Args: []string{"-c", "echo started; exec sleep 1000"}, Env: []string{"PATH=/usr/bin:/bin"}}, t.TempDir(), func(string, ...any) {})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- u.run(ctx) }()
@@ -64,7 +64,7 @@ func TestUnitRestarts(t *testing.T) {
 }
 
 func TestUnitThatKeepsEnding(t *testing.T) {
-	u := newUnit("broken", process.Spec{Path: "/bin/sh", Args: []string{"-c", "echo no such flag; exit 1"}}, t.TempDir())
+	u := newUnit("broken", process.Spec{Path: "/bin/sh", Args: []string{"-c", "echo no such flag; exit 1"}}, t.TempDir(), func(string, ...any) {})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() { _ = u.run(ctx) }()

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/demo/setup"
+)
+
+func newShard(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "shard",
+		Short: "Divide Flux's work: controllers of their own for some objects",
+		Long: `A shard is source-, kustomize- and helm-controller once more. They look after
+the objects with their key, the label ` + setup.ShardKey + `, and
+the main ones after those without.
+
+  fluxdemo shard add shard1
+  fluxdemo shard move kustomization/apps shard1
+  fluxdemo shard list`,
+		Args: cobra.NoArgs,
+		RunE: help,
+	}
+	cmd.AddCommand(newShardAdd(o), newShardRemove(o), newShardList(o), newShardMove(o))
+	return cmd
+}
+
+func newShardAdd(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "add NAME",
+		Short: "Bring up the controllers of a shard",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := setup.CheckShardName(args[0]); err != nil {
+				return usageError{err}
+			}
+			b, err := bundle.Find(o.bundleDir)
+			if err != nil {
+				return err
+			}
+			install, err := os.ReadFile(b.Path("flux.yaml"))
+			if err != nil {
+				return fmt.Errorf("reading the bundle: %w", err)
+			}
+			return o.withShards(cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
+				return setup.AddShard(ctx, cluster, install, args[0], steps)
+			})
+		},
+	}
+}
+
+func newShardRemove(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Take the controllers of a shard away, once it has no objects",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := setup.CheckShardName(args[0]); err != nil {
+				return usageError{err}
+			}
+			return o.withShards(cmd, func(ctx context.Context, _ clusters.Cluster, c client.WithWatch, steps clusters.Steps) error {
+				return setup.RemoveShard(ctx, c, args[0], steps)
+			})
+		},
+	}
+}
+
+func newShardList(o *options) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "Show the shards and how many objects each looks after",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(output, "json", "wide"); err != nil {
+				return err
+			}
+			return o.withShards(cmd, func(ctx context.Context, _ clusters.Cluster, c client.WithWatch, _ clusters.Steps) error {
+				all, err := setup.Shards(ctx, c)
+				if err != nil {
+					return err
+				}
+				if output == "json" {
+					encoder := json.NewEncoder(cmd.OutOrStdout())
+					encoder.SetIndent("", "  ")
+					return encoder.Encode(map[string]any{"shards": all})
+				}
+				return printShards(cmd.OutOrStdout(), all, output == "wide")
+			})
+		},
+	}
+	addOutput(cmd, &output, "json", "wide")
+	return cmd
+}
+
+func newShardMove(o *options) *cobra.Command {
+	var namespace string
+	cmd := &cobra.Command{
+		Use:   "move KIND/NAME SHARD",
+		Short: "Give an object to a shard, or back to " + setup.MainShard,
+		Long: `Labels an object with the key of a shard, or takes the label away for ` + setup.MainShard + `, and
+waits until the controllers there have reconciled it.
+
+A source leaves its old artifact behind, where it is served until that pod is
+restarted; what uses the source gets the new address with its next artifact.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			kind, name, ok := strings.Cut(args[0], "/")
+			if !ok || kind == "" || name == "" {
+				return usageError{fmt.Errorf("%q names no object; write KIND/NAME, such as kustomization/apps", args[0])}
+			}
+			return o.withShards(cmd, func(ctx context.Context, _ clusters.Cluster, c client.WithWatch, steps clusters.Steps) error {
+				end := steps.Start(fmt.Sprintf("%s to %s", args[0], args[1]))
+				err := setup.MoveToShard(ctx, c, kind, namespace, name, args[1])
+				end(err)
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVarP(&namespace, "namespace", "n", setup.FluxNamespace, "namespace of the object")
+	return cmd
+}
+
+// withShards has work done on the running cluster.
+func (o *options) withShards(cmd *cobra.Command, work func(context.Context, clusters.Cluster, client.WithWatch, clusters.Steps) error) error {
+	cluster, err := o.runningCluster(cmd.Context())
+	if err != nil {
+		return err
+	}
+	c, err := setup.Connect(cluster.Kubeconfig())
+	if err != nil {
+		return err
+	}
+	steps := newStepPrinter(cmd.ErrOrStderr())
+	defer steps.close()
+	return work(cmd.Context(), cluster, c, steps)
+}
+
+func printShards(out io.Writer, all []setup.Shard, wide bool) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "SHARD\tREADY\tCONTROLLERS\tOBJECTS")
+	for _, s := range all {
+		ready := 0
+		for _, is := range s.Controllers {
+			if is {
+				ready++
+			}
+		}
+		objects := fmt.Sprint(len(s.Objects))
+		if wide && len(s.Objects) > 0 {
+			objects = strings.Join(s.Objects, ",")
+		}
+		fmt.Fprintf(table, "%s\t%t\t%d/%d\t%s\n", s.Name, s.Ready(), ready, len(s.Controllers), objects)
+	}
+	return table.Flush()
+}
