@@ -9,12 +9,14 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/fluxcd/pkg/ssa/utils"
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
 func newShard(o *options) *cobra.Command {
@@ -36,10 +38,15 @@ the main ones after those without.
 }
 
 func newShardAdd(o *options) *cobra.Command {
-	return &cobra.Command{
+	var export bool
+	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Bring up the controllers of a shard",
-		Args:  cobra.ExactArgs(1),
+		Long: `Brings up the controllers of a shard and waits until they are ready.
+
+  fluxdemo shard add shard1
+  fluxdemo shard add shard1 --export | kubectl apply -f -`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := setup.CheckShardName(args[0]); err != nil {
 				return usageError{err}
@@ -52,11 +59,25 @@ func newShardAdd(o *options) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("reading the bundle: %w", err)
 			}
+			if export {
+				objects, err := manifests.Shard(install, args[0])
+				if err != nil {
+					return err
+				}
+				text, err := utils.ObjectsToYAML(objects)
+				if err != nil {
+					return fmt.Errorf("writing the shard's manifests: %w", err)
+				}
+				_, err = io.WriteString(cmd.OutOrStdout(), text)
+				return err
+			}
 			return o.withShards(cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
 				return setup.AddShard(ctx, cluster, install, args[0], steps)
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&export, "export", false, "print the manifests and apply nothing")
+	return cmd
 }
 
 func newShardRemove(o *options) *cobra.Command {

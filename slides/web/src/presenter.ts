@@ -172,9 +172,10 @@ function showTime(root: HTMLElement, deck: Deck, place: Place | undefined): void
     el("span", "elapsed", p.allotted > 0 ? `${clock(p.elapsed)} of ${clock(p.allotted)}` : clock(p.elapsed)),
   ];
   if (p.allotted > 0 && p.elapsed > 0) {
-    const late = p.ahead < 0;
+    const late = p.ahead <= -1000;
+    const words = Math.abs(p.ahead) < 1000 ? "on time" : `${late ? "▼ behind" : "▲ ahead"} ${clock(Math.abs(p.ahead))}`;
     rows.push(
-      el("span", late ? "pace late" : "pace", `${late ? "▼ behind" : "▲ ahead"} ${clock(Math.abs(p.ahead))}`),
+      el("span", late ? "pace late" : "pace", words),
       el("span", left < 0 ? "left late" : "left", `${clock(left)} left`),
     );
   }
