@@ -27,7 +27,7 @@ const usersKubeconfig = "apiVersion: v1\nkind: Config\ncurrent-context: mine\n"
 // Deadlines. They are long for a laptop, because several builds may run
 // beside the tests; whoever wants to know how fast it is runs hack/bench.
 const (
-	commandTime = 2 * time.Minute
+	commandTime = 5 * time.Minute
 	healTime    = time.Minute
 	// The supervisor tells down that all is gone, and only then ends itself.
 	lastGasp = 2 * time.Second

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -123,22 +122,6 @@ func TestWalksBack(t *testing.T) {
 			}
 			press(t, d, `\n`, name) // cleans up
 		})
-	}
-	await(t, healTime, "all is well", d.healthy)
-}
-
-// TestWalksInAnyOrder does all walks without a second try, in an order that nobody has thought of.
-func TestWalksInAnyOrder(t *testing.T) {
-	d := sharedDemo(t)
-	before := tree(t, d)
-	names := walkNames()
-	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-	t.Logf("the order: %s", strings.Join(names, ", "))
-	for _, name := range names {
-		d.sub(t, name, func(t *testing.T) { d.must(t, "walk", name, "--auto") })
-	}
-	if after := tree(t, d); after != before {
-		t.Errorf("the repository holds %s after the walks, %s before", after, before)
 	}
 	await(t, healTime, "all is well", d.healthy)
 }
