@@ -14,6 +14,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/demo/services/git"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
@@ -80,24 +81,24 @@ const (
 )
 
 // upstream returns the repository that --git-url names, or nil.
-func (o *options) upstream(ctx context.Context) (*setup.Upstream, error) {
+func (o *options) upstream(ctx context.Context) (*git.Upstream, error) {
 	if o.gitURL == "" {
 		return nil, nil //nolint:nilnil // there is none, which is no error
 	}
-	u := &setup.Upstream{URL: o.gitURL, Password: os.Getenv(gitTokenVar)}
+	u := &git.Upstream{URL: o.gitURL, Password: os.Getenv(gitTokenVar)}
 	if u.Password != "" {
 		u.Username = cmp.Or(os.Getenv(gitUsernameVar), "git") // forges look at the token alone
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("no answer within 30 s"))
 	defer cancel()
-	if err := u.Check(ctx); err != nil {
+	if err := setup.CheckUpstream(ctx, u); err != nil {
 		return nil, usageError{fmt.Errorf("--git-url: %w", err)}
 	}
 	return u, nil
 }
 
 // up brings up the cluster and the demo on it.
-func (o *options) up(ctx context.Context, cluster clusters.Cluster, upstream *setup.Upstream, steps clusters.Steps) (setup.URLs, error) {
+func (o *options) up(ctx context.Context, cluster clusters.Cluster, upstream *git.Upstream, steps clusters.Steps) (setup.URLs, error) {
 	unlock, err := lockCluster(cluster)
 	if err != nil {
 		return setup.URLs{}, err

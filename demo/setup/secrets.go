@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	githost "github.com/fluxdemo/fluxdemo/demo/services/git"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
@@ -35,7 +36,7 @@ func newSecrets(a *applier) *secrets {
 // ensure creates the Secrets that are missing. The Git host's has the same
 // token as the Receiver's, so if one is new, so is the other. An upstream is
 // kept with the Git host's, and its password also where Flux reads it.
-func (s *secrets) ensure(ctx context.Context, upstream *Upstream) error {
+func (s *secrets) ensure(ctx context.Context, upstream *githost.Upstream) error {
 	token, err := s.get(ctx, FluxNamespace, "webhook-token", map[string]string{"token": rand.Text()})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	githost "github.com/fluxdemo/fluxdemo/demo/services/git"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
@@ -106,7 +107,7 @@ func (r Rendered) Images() []string {
 
 // Run sets up the demo on the cluster and returns when the sample app, which
 // only Flux deploys, is served. upstream is the repository behind the Git host, or nil; a cluster keeps the one that it was made with.
-func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *Upstream, steps clusters.Steps) (URLs, error) {
+func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *githost.Upstream, steps clusters.Steps) (URLs, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not done after %s", timeout))
 	defer cancel()
 	c, err := Connect(cluster.Kubeconfig())

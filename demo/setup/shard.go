@@ -115,10 +115,12 @@ func Shards(ctx context.Context, c client.Client) ([]Shard, error) {
 		s := of(o.GetLabels()[ShardKey])
 		s.Objects = append(s.Objects, o.GetKind()+"/"+o.GetNamespace()+"/"+o.GetName())
 	}
+	for _, s := range all {
+		slices.Sort(s.Objects)
+	}
 	shards := []Shard{*all[MainShard]}
 	delete(all, MainShard)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		slices.Sort(all[name].Objects)
 		shards = append(shards, *all[name])
 	}
 	return shards, nil

@@ -9,23 +9,13 @@ import (
 	"github.com/go-git/go-git/v6"
 	"github.com/go-git/go-git/v6/config"
 	"github.com/go-git/go-git/v6/plumbing"
-	gitclient "github.com/go-git/go-git/v6/plumbing/client"
 	"github.com/go-git/go-git/v6/plumbing/object"
 	"github.com/go-git/go-git/v6/plumbing/transport"
-	githttp "github.com/go-git/go-git/v6/plumbing/transport/http"
 	"github.com/go-git/go-git/v6/storage/memory"
 
 	githost "github.com/fluxdemo/fluxdemo/demo/services/git"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
-
-// Upstream is a repository of the user's own on another Git host, such as a forge, which the audience can look at.
-// Flux follows it; the demo's Git host stands before it, so that its webhook reaches the cluster.
-type Upstream struct {
-	URL string // over HTTP or HTTPS
-	// Username and Password, or token, that may push there.
-	Username, Password string
-}
 
 // Keys of the Git host's Secret.
 const (
@@ -46,23 +36,19 @@ func sourceIn(host map[string]string) manifests.Source {
 	return source
 }
 
-// Check returns an error if the repository cannot be read, or has a branch main that a
+// CheckUpstream returns an error if the repository on a forge cannot be read, or has a branch main that a
 // demo did not begin: the demo moves that branch by force.
-func (u Upstream) Check(ctx context.Context) error {
+func CheckUpstream(ctx context.Context, u *githost.Upstream) error {
 	fail := func(err error) error {
 		return fmt.Errorf("%s cannot be used: %s", u.URL, strings.Join(strings.Fields(err.Error()), " ")) // answers may have many lines
 	}
 	if err := githost.CheckUpstreamURL(u.URL); err != nil {
 		return fail(err)
 	}
-	var options []gitclient.Option
-	if u.Password != "" {
-		options = append(options, gitclient.WithHTTPAuth(&githttp.BasicAuth{Username: u.Username, Password: u.Password}))
-	}
 	store := memory.NewStorage()
 	main := plumbing.NewBranchReferenceName(branch)
 	err := git.NewRemote(store, &config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{u.URL}}).FetchContext(ctx, &git.FetchOptions{
-		RefSpecs: []config.RefSpec{config.RefSpec("+" + main + ":" + main)}, ClientOptions: options, Tags: plumbing.NoTags,
+		RefSpecs: []config.RefSpec{config.RefSpec("+" + main + ":" + main)}, ClientOptions: u.Options(), Tags: plumbing.NoTags,
 	})
 	switch {
 	case errors.Is(err, transport.ErrEmptyRemoteRepository), errors.Is(err, git.ErrRemoteRefNotFound):

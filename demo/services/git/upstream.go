@@ -48,7 +48,8 @@ func (u *Upstream) remote(st *filesystem.Storage) *gogit.Remote {
 	return gogit.NewRemote(st, &config.RemoteConfig{Name: gogit.DefaultRemoteName, URLs: []string{u.URL}})
 }
 
-func (u *Upstream) options() []gitclient.Option {
+// Options are what a client of the upstream needs.
+func (u *Upstream) Options() []gitclient.Option {
 	if u.Username == "" && u.Password == "" {
 		return nil
 	}
@@ -57,7 +58,7 @@ func (u *Upstream) options() []gitclient.Option {
 
 // branches returns those of the upstream.
 func (u *Upstream) branches(ctx context.Context, st *filesystem.Storage) (map[plumbing.ReferenceName]plumbing.Hash, error) {
-	refs, err := u.remote(st).ListContext(ctx, &gogit.ListOptions{ClientOptions: u.options()})
+	refs, err := u.remote(st).ListContext(ctx, &gogit.ListOptions{ClientOptions: u.Options()})
 	if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
 		return nil, err
 	}
@@ -91,7 +92,7 @@ func (r *repo) fetch(ctx context.Context) (changes []refUpdate, err error) {
 		return nil, nil
 	}
 	err = r.upstream.remote(st).FetchContext(ctx, &gogit.FetchOptions{
-		RefSpecs: []config.RefSpec{"+refs/heads/*:refs/upstream/*"}, ClientOptions: r.upstream.options(), Tags: plumbing.NoTags, Force: true,
+		RefSpecs: []config.RefSpec{"+refs/heads/*:refs/upstream/*"}, ClientOptions: r.upstream.Options(), Tags: plumbing.NoTags, Force: true,
 	})
 	if err != nil && !errors.Is(err, gogit.NoErrAlreadyUpToDate) && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
 		return nil, fmt.Errorf("fetch from %s: %w", r.upstream.URL, err)
@@ -145,9 +146,12 @@ func (r *repo) forward(ctx context.Context, st *filesystem.Storage, cmd *packp.C
 	case cmd.Action() == packp.Update && !ancestor(st, cmd.Old, cmd.New):
 		spec = "+" + spec
 	}
-	err := r.upstream.remote(st).PushContext(ctx, &gogit.PushOptions{
-		RefSpecs: []config.RefSpec{spec}, ClientOptions: r.upstream.options(),
-	})
+	o := gogit.PushOptions{RefSpecs: []config.RefSpec{spec}, ClientOptions: r.upstream.Options()}
+	if cmd.Action() != packp.Create {
+		// Also by force: what somebody has pushed there a moment ago is not lost.
+		o.RequireRemoteRefs = []config.RefSpec{config.RefSpec(cmd.Old.String() + ":" + cmd.Name.String())}
+	}
+	err := r.upstream.remote(st).PushContext(ctx, &o)
 	if err != nil && !errors.Is(err, gogit.NoErrAlreadyUpToDate) {
 		return fmt.Errorf("not taken by %s: %w", r.upstream.URL, err)
 	}

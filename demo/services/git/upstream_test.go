@@ -5,6 +5,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/go-git/go-git/v6/plumbing"
+	"github.com/go-git/go-git/v6/plumbing/protocol/packp"
 )
 
 // TestUpstream puts a Git host in front of another one, as before a forge.
@@ -65,6 +68,34 @@ func TestUpstream(t *testing.T) {
 	git(t, direct, "push", "-q", "origin", ":gone")
 	if got := here("refs/heads/gone"); got != "" {
 		t.Errorf("a branch that is gone there is here, at %s", got)
+	}
+}
+
+// TestUpstreamMoved pushes by force what was right when the client looked: a commit that came to the upstream since is kept.
+func TestUpstreamMoved(t *testing.T) {
+	forge := start(t, Config{})
+	front := start(t, Config{Upstream: &Upstream{URL: forge.url + "/fleet.git", Username: "demo", Password: "secret"}})
+	w, direct := work(t, front, "fleet"), work(t, forge, "fleet")
+	first := commit(t, w, "First", "a", "1")
+	git(t, w, "push", "-q", "origin", "main")
+	git(t, direct, "pull", "-q", "origin", "main")
+	second := commit(t, direct, "Second", "a", "2")
+	git(t, direct, "push", "-q", "origin", "main")
+
+	rp := front.repos["fleet"]
+	st := rp.open()
+	defer closeStorage(st)
+	commit(t, w, "Other", "b", "1")
+	git(t, w, "push", "-q", "origin", "main:other") // so that the object is there; it fetches as well
+	if err := rp.setRef("refs/heads/main", plumbing.NewHash(first)); err != nil {
+		t.Fatal(err)
+	}
+	other := plumbing.NewHash(git(t, w, "rev-parse", "HEAD"))
+	if _, err := rp.update(t.Context(), st, &packp.Command{Name: "refs/heads/main", Old: plumbing.NewHash(first), New: other}); err == nil {
+		t.Error("pushed over a commit that nobody here has seen")
+	}
+	if got, _, _ := strings.Cut(git(t, w, "ls-remote", forge.url+"/fleet.git", "refs/heads/main"), "\t"); got != second {
+		t.Errorf("the upstream has %s, want %s", got, second)
 	}
 }
 
