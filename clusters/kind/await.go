@@ -12,8 +12,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
-
-	"github.com/fluxdemo/fluxdemo/clusters"
 )
 
 // readyTime is how long a node may take from the first answer of the API
@@ -124,52 +122,6 @@ func notReady(nodes []corev1.Node) (name, message string) {
 	return "", ""
 }
 
-// awaitPods returns when the API tells of no container that ran before its
-// node was started: what it tells of a cluster that was stopped is true only
-// then.
-func (c *Cluster) awaitPods(ctx context.Context, nodes []node, steps clusters.Steps) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	started := map[string]time.Time{}
-	for _, n := range nodes {
-		started[n.Name] = n.State.StartedAt
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, readyTime, fmt.Errorf("not within %s", readyTime))
-	defer cancel()
-	var end func(error)
-	for {
-		list, err := client.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
-		if err != nil {
-			err = fmt.Errorf("listing pods: %w", err)
-		}
-		name := ranBefore(list.Items, started)
-		if name != "" && end == nil {
-			end = steps.Start("Pods of last time")
-		}
-		if err == nil && name != "" {
-			if err = nextPod(ctx, client, list.ResourceVersion); err == nil {
-				continue
-			}
-			err = fmt.Errorf("the pod %s is not started again: %w; `fluxdemo logs kubelet` may say why", name, err)
-		}
-		if end != nil {
-			end(err)
-		}
-		return err
-	}
-}
-
-// nextPod returns when there is news of a pod.
-func nextPod(ctx context.Context, client kubernetes.Interface, version string) error {
-	watcher, err := client.CoreV1().Pods("").Watch(ctx, metav1.ListOptions{ResourceVersion: version})
-	if err != nil {
-		return err
-	}
-	return nextEvent(ctx, watcher)
-}
-
 // nextEvent returns at the next event, or when the server ends the watch, as
 // it does from time to time.
 func nextEvent(ctx context.Context, watcher watch.Interface) error {
@@ -180,18 +132,4 @@ func nextEvent(ctx context.Context, watcher watch.Interface) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// ranBefore returns a pod one of whose containers runs, as the API says,
-// from before its node was started. Times in the API are whole seconds.
-func ranBefore(pods []corev1.Pod, started map[string]time.Time) string {
-	for _, pod := range pods {
-		since := started[pod.Spec.NodeName].Truncate(time.Second)
-		for _, container := range pod.Status.ContainerStatuses {
-			if running := container.State.Running; running != nil && running.StartedAt.Time.Before(since) {
-				return pod.Namespace + "/" + pod.Name
-			}
-		}
-	}
-	return ""
 }

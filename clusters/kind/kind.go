@@ -116,10 +116,13 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 	if err := c.awaitAPI(ctx); err != nil {
 		return err
 	}
+	if err := c.freeLeases(ctx, nodes); err != nil {
+		return err
+	}
 	if err := c.load(ctx, e, made, steps); err != nil {
 		return err
 	}
-	if err := c.awaitPods(ctx, nodes, steps); err != nil {
+	if err := c.awaitTruth(ctx, nodes, steps); err != nil {
 		return err
 	}
 	if err := c.awaitNodes(ctx); err != nil {

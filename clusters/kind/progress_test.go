@@ -117,13 +117,6 @@ func TestPodComponent(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	etcd.Spec.NodeName = "c-control-plane"
-	if got := ranBefore([]corev1.Pod{etcd}, map[string]time.Time{"c-control-plane": time.Unix(1000, 5)}); got != "" {
-		t.Errorf("%s started in the same second", got)
-	}
-	if got := ranBefore([]corev1.Pod{etcd}, map[string]time.Time{"c-control-plane": time.Unix(1001, 0)}); got != "kube-system/etcd-c-control-plane" {
-		t.Errorf("a pod from before is %q", got)
-	}
 }
 
 func TestAddMemory(t *testing.T) {
