@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -74,6 +75,38 @@ func (c *Cluster) awaitNodes(ctx context.Context) error {
 		}
 		if err := nextEvent(ctx, watcher); err != nil {
 			return fmt.Errorf("the node %s does not become ready: %s (%w); `fluxdemo logs kubelet` may say why", name, message, err)
+		}
+	}
+}
+
+// awaitControlPlane returns when the kubelets call all parts of the control
+// plane ready. Their probes are slow: they work some seconds earlier.
+func (c *Cluster) awaitControlPlane(ctx context.Context) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, readyTime, fmt.Errorf("not within %s", readyTime))
+	defer cancel()
+	pods := client.CoreV1().Pods(metav1.NamespaceSystem)
+	options := metav1.ListOptions{LabelSelector: "tier=control-plane"}
+	for {
+		list, err := pods.List(ctx, options)
+		if err != nil {
+			return fmt.Errorf("listing the control plane's pods: %w", err)
+		}
+		i := slices.IndexFunc(list.Items, func(pod corev1.Pod) bool { return !isReady(pod) })
+		if i < 0 {
+			return nil
+		}
+		options.ResourceVersion = list.ResourceVersion
+		watcher, err := pods.Watch(ctx, options)
+		options.ResourceVersion = ""
+		if err != nil {
+			return fmt.Errorf("watching the control plane's pods: %w", err)
+		}
+		if err := nextEvent(ctx, watcher); err != nil {
+			return fmt.Errorf("%s does not become ready: %w; `fluxdemo logs kubelet` may say why", list.Items[i].Name, err)
 		}
 	}
 }

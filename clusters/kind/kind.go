@@ -132,7 +132,7 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 		return err
 	}
 	answers()
-	return nil
+	return c.awaitControlPlane(ctx)
 }
 
 // start starts nodes that are stopped. The folder that marks them has to be
