@@ -62,17 +62,19 @@ func Fleet(source Source) (fs.FS, error) {
 	return files, nil
 }
 
+// Size is how many objects Flux is set up for.
+type Size string
+
+// Sizes.
+const (
+	ForDemo  Size = ""           // as few as on a slide
+	ForScale Size = "flux/scale" // thousands; a kustomize component
+)
+
 // Flux renders Flux's install manifests with the demo's settings. install is
 // what `flux install --export` prints; the bundle has it as flux.yaml.
-func Flux(install []byte) ([]*unstructured.Unstructured, error) {
-	disk := filesys.MakeFsInMemory()
-	if err := disk.WriteFile(installFile, install); err != nil {
-		return nil, err
-	}
-	if err := fill(disk, sources, "flux"); err != nil {
-		return nil, err
-	}
-	return render(disk, "flux")
+func Flux(install []byte, size Size) ([]*unstructured.Unstructured, error) {
+	return renderFlux(install, "flux", "", size)
 }
 
 // installFile is where the overlays look for Flux's install manifests.
@@ -82,7 +84,12 @@ const installFile = "flux/settings/flux.yaml"
 const ShardLabel = "fluxdemo.github.io/shard"
 
 // Shard renders the controllers of a shard with a name that is good for a label; install is as for Flux.
-func Shard(install []byte, name string) ([]*unstructured.Unstructured, error) {
+func Shard(install []byte, name string, size Size) ([]*unstructured.Unstructured, error) {
+	return renderFlux(install, "flux/shards", name, size)
+}
+
+// renderFlux renders the folder dir of manifests/flux, for a shard if it has a name, with the component of a size.
+func renderFlux(install []byte, dir, shard string, size Size) ([]*unstructured.Unstructured, error) {
 	disk := filesys.MakeFsInMemory()
 	if err := disk.WriteFile(installFile, install); err != nil {
 		return nil, err
@@ -90,15 +97,25 @@ func Shard(install []byte, name string) ([]*unstructured.Unstructured, error) {
 	if err := fill(disk, sources, "flux"); err != nil {
 		return nil, err
 	}
-	const file = "flux/shards/kustomization.yaml"
-	raw, err := disk.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("reading manifests/%s: %w", file, err)
+	if shard != "" {
+		file := dir + "/kustomization.yaml"
+		raw, err := disk.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading manifests/%s: %w", file, err)
+		}
+		if err := disk.WriteFile(file, bytes.ReplaceAll(raw, []byte("SHARD"), []byte(shard))); err != nil {
+			return nil, err
+		}
 	}
-	if err := disk.WriteFile(file, bytes.ReplaceAll(raw, []byte("SHARD"), []byte(name))); err != nil {
+	if size == ForDemo {
+		return render(disk, dir)
+	}
+	const sized = "sized"
+	root := fmt.Sprintf("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../%s]\ncomponents: [../%s]\n", dir, size)
+	if err := disk.WriteFile(sized+"/kustomization.yaml", []byte(root)); err != nil {
 		return nil, err
 	}
-	return render(disk, "flux/shards")
+	return render(disk, sized)
 }
 
 // Services renders the demo's services: the Git host and the inbox.

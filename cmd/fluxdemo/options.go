@@ -51,17 +51,26 @@ type options struct {
 func newOptions() *options {
 	o := &options{}
 	o.render = sync.OnceValues(func() (setup.Rendered, error) {
-		b, err := bundle.Find(o.bundleDir)
+		install, err := o.installManifests()
 		if err != nil {
 			return setup.Rendered{}, err
-		}
-		install, err := os.ReadFile(b.Path("flux.yaml"))
-		if err != nil {
-			return setup.Rendered{}, fmt.Errorf("reading the bundle: %w", err)
 		}
 		return setup.Render(install)
 	})
 	return o
+}
+
+// installManifests returns what `flux install --export` prints.
+func (o *options) installManifests() ([]byte, error) {
+	b, err := bundle.Find(o.bundleDir)
+	if err != nil {
+		return nil, err
+	}
+	install, err := os.ReadFile(b.Path("flux.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("reading the bundle: %w", err)
+	}
+	return install, nil
 }
 
 func (o *options) addFlags(flags *pflag.FlagSet) {

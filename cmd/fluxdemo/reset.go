@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,7 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/load"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
 func newReset(o *options) *cobra.Command {
@@ -33,8 +37,12 @@ away that was put beside it. Walks that are half done start anew.`,
 			if err := os.RemoveAll(filepath.Join(cluster.Dir(), "walks")); err != nil {
 				return fmt.Errorf("removing what walks have left: %w", err)
 			}
+			install, err := o.installManifests()
+			if err != nil {
+				return err
+			}
 			steps := newStepPrinter(cmd.ErrOrStderr())
-			err = setup.Reset(cmd.Context(), cluster, steps)
+			err = backToNew(cmd.Context(), cluster, install, steps)
 			steps.close()
 			if err != nil {
 				return err
@@ -43,4 +51,20 @@ away that was put beside it. Walks that are half done start anew.`,
 			return nil
 		},
 	}
+}
+
+// backToNew brings a demo back to how it was right after up: without the
+// tenants of a load, Flux's controllers as they were installed, and the rest.
+func backToNew(ctx context.Context, cluster clusters.Cluster, install []byte, steps *stepPrinter) error {
+	c, err := setup.Connect(cluster.Kubeconfig())
+	if err != nil {
+		return err
+	}
+	if err := load.Remove(ctx, c, func(int) {}); err != nil {
+		return err
+	}
+	if err := setup.Resize(ctx, cluster, install, manifests.ForDemo, steps); err != nil {
+		return err
+	}
+	return setup.Reset(ctx, cluster, steps)
 }

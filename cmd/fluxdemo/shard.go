@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 
@@ -14,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
@@ -51,16 +49,12 @@ func newShardAdd(o *options) *cobra.Command {
 			if err := setup.CheckShardName(args[0]); err != nil {
 				return usageError{err}
 			}
-			b, err := bundle.Find(o.bundleDir)
+			install, err := o.installManifests()
 			if err != nil {
 				return err
 			}
-			install, err := os.ReadFile(b.Path("flux.yaml"))
-			if err != nil {
-				return fmt.Errorf("reading the bundle: %w", err)
-			}
 			if export {
-				objects, err := manifests.Shard(install, args[0])
+				objects, err := manifests.Shard(install, args[0], manifests.ForDemo)
 				if err != nil {
 					return err
 				}
@@ -72,7 +66,7 @@ func newShardAdd(o *options) *cobra.Command {
 				return err
 			}
 			return o.withShards(cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
-				return setup.AddShard(ctx, cluster, install, args[0], steps)
+				return setup.AddShard(ctx, cluster, install, args[0], manifests.ForDemo, steps)
 			})
 		},
 	}

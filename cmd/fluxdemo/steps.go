@@ -29,7 +29,13 @@ type stepPrinter struct {
 type runningStep struct {
 	name  string
 	start time.Time
+	far   string // how far it is
+	told  time.Time
 }
+
+// tellEvery is how often a step says how far it is where there is no
+// terminal, on which it does so all the time.
+const tellEvery = 10 * time.Second
 
 func newStepPrinter(out io.Writer) *stepPrinter {
 	p := &stepPrinter{out: out, quit: make(chan struct{}), gone: make(chan struct{})}
@@ -60,7 +66,7 @@ func newStepPrinter(out io.Writer) *stepPrinter {
 
 // Start implements clusters.Steps.
 func (p *stepPrinter) Start(name string) func(error) {
-	step := &runningStep{name, time.Now()}
+	step := &runningStep{name: name, start: time.Now(), told: time.Now()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running = append(p.running, step)
@@ -68,6 +74,27 @@ func (p *stepPrinter) Start(name string) func(error) {
 		p.draw("")
 	}
 	return func(err error) { p.end(step, err) }
+}
+
+// Progress says how far a running step is.
+func (p *stepPrinter) Progress(name, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, step := range p.running {
+		if step.name != name {
+			continue
+		}
+		step.far = text
+		if !p.live && time.Since(step.told) > tellEvery {
+			step.told = time.Now()
+			fmt.Fprint(p.out, p.line(step))
+		}
+	}
+}
+
+// line is how a running step is shown.
+func (p *stepPrinter) line(step *runningStep) string {
+	return fmt.Sprintf("%s %-36s %5.1f s  %s\n", p.paint("•", "33"), step.name, time.Since(step.start).Seconds(), step.far)
 }
 
 func (p *stepPrinter) end(step *runningStep, err error) {
@@ -99,7 +126,7 @@ func (p *stepPrinter) draw(line string) {
 	}
 	b.WriteString(line)
 	for _, step := range p.running {
-		fmt.Fprintf(&b, "%s %-36s %5.1f s\n", p.paint("•", "33"), step.name, time.Since(step.start).Seconds())
+		b.WriteString(p.line(step))
 	}
 	p.drawn = len(p.running)
 	fmt.Fprint(p.out, b.String())

@@ -18,7 +18,7 @@ import (
 	"github.com/go-git/go-git/v6/storage/memory"
 )
 
-const branch = "main"
+const defaultBranch = "main"
 
 // seed pushes content as the first commit to the repository at url, unless
 // there is one.
@@ -29,32 +29,60 @@ func seed(ctx context.Context, url, username, password string, content fs.FS) er
 		return fmt.Errorf("looking into %s: %w", url, err)
 	}
 	for _, ref := range refs {
-		if ref.Name() == plumbing.NewBranchReferenceName(branch) {
+		if ref.Name() == plumbing.NewBranchReferenceName(defaultBranch) {
 			return nil
 		}
 	}
-	repository, err := commit(content)
+	ref := plumbing.NewBranchReferenceName(defaultBranch)
+	_, err = pushCommit(ctx, url, username, password, content, "The demo's fleet", config.RefSpec(ref+":"+ref))
+	return err
+}
+
+// PushBranch makes content, as a single commit, what a branch of the repository at url is, and returns that commit.
+func PushBranch(ctx context.Context, url, username, password, branch string, content fs.FS, message string) (string, error) {
+	spec := config.RefSpec("+" + plumbing.NewBranchReferenceName(defaultBranch) + ":" + plumbing.NewBranchReferenceName(branch))
+	return pushCommit(ctx, url, username, password, content, message, spec)
+}
+
+// pushCommit pushes content as a single commit, which is on the default branch here, as spec says.
+func pushCommit(ctx context.Context, url, username, password string, content fs.FS, message string, spec config.RefSpec) (string, error) {
+	repository, err := commit(content, message)
 	if err != nil {
-		return fmt.Errorf("making the first commit: %w", err)
+		return "", fmt.Errorf("making a commit: %w", err)
 	}
-	if _, err := repository.CreateRemote(remote.Config()); err != nil {
-		return err
+	head, err := repository.Head()
+	if err != nil {
+		return "", err
 	}
-	ref := plumbing.NewBranchReferenceName(branch)
-	if err := repository.PushContext(ctx, &git.PushOptions{
-		RefSpecs:      []config.RefSpec{config.RefSpec(ref + ":" + ref)},
+	remote, err := repository.CreateRemote(&config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{url}})
+	if err != nil {
+		return "", err
+	}
+	return head.Hash().String(), push(ctx, remote, username, password, spec)
+}
+
+// DeleteBranch deletes a branch of the repository at url, if it is there.
+func DeleteBranch(ctx context.Context, url, username, password, branch string) error {
+	remote := git.NewRemote(memory.NewStorage(), &config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{url}})
+	return push(ctx, remote, username, password, config.RefSpec(":"+plumbing.NewBranchReferenceName(branch)))
+}
+
+func push(ctx context.Context, remote *git.Remote, username, password string, spec config.RefSpec) error {
+	err := remote.PushContext(ctx, &git.PushOptions{
+		RefSpecs:      []config.RefSpec{spec},
 		ClientOptions: []gitclient.Option{gitclient.WithHTTPAuth(&githttp.BasicAuth{Username: username, Password: password})},
-	}); err != nil {
-		return fmt.Errorf("pushing to %s: %w", url, err)
+	})
+	if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
+		return fmt.Errorf("pushing to %s: %w", remote.Config().URLs[0], err)
 	}
 	return nil
 }
 
 // commit returns a repository in memory whose only commit is content.
-func commit(content fs.FS) (*git.Repository, error) {
+func commit(content fs.FS, message string) (*git.Repository, error) {
 	tree := memfs.New()
 	repository, err := git.Init(memory.NewStorage(), git.WithWorkTree(tree),
-		git.WithDefaultBranch(plumbing.NewBranchReferenceName(branch)))
+		git.WithDefaultBranch(plumbing.NewBranchReferenceName(defaultBranch)))
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +116,6 @@ func commit(content fs.FS) (*git.Repository, error) {
 		return nil, err
 	}
 	who := &object.Signature{Name: "fluxdemo", Email: "fluxdemo@localhost", When: time.Now()}
-	_, err = work.Commit("The demo's fleet", &git.CommitOptions{Author: who, Committer: who})
+	_, err = work.Commit(message, &git.CommitOptions{Author: who, Committer: who})
 	return repository, err
 }

@@ -5,6 +5,7 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -12,8 +13,12 @@ import (
 	"strings"
 	"time"
 
+	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
+	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -43,7 +48,11 @@ func Connect(kubeconfig string) (client.WithWatch, error) {
 	}
 	config.QPS, config.Burst = 200, 400 // one user on a cluster of their own
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return impatient{next} })
-	c, err := client.NewWithWatch(config, client.Options{})
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), kustomizev1.AddToScheme(scheme), sourcev1.AddToScheme(scheme)); err != nil {
+		return nil, fmt.Errorf("connecting to the cluster: %w", err)
+	}
+	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the cluster: %w", err)
 	}
@@ -74,7 +83,7 @@ type Rendered struct {
 // starts. install is what `flux install --export` prints.
 func Render(install []byte) (r Rendered, err error) {
 	var group errgroup.Group
-	group.Go(func() (err error) { r.flux, err = manifests.Flux(install); return err })
+	group.Go(func() (err error) { r.flux, err = manifests.Flux(install, manifests.ForDemo); return err })
 	group.Go(func() (err error) { r.services, err = manifests.Services(); return err })
 	group.Go(func() error { return r.follow(manifests.Source{}) })
 	return r, group.Wait()

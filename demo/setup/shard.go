@@ -66,13 +66,13 @@ func CheckShardName(name string) error {
 
 // AddShard brings up the controllers of a shard and returns when they are ready. install is what `flux install --export`
 // prints. A shard that is there is repaired.
-func AddShard(ctx context.Context, cluster clusters.Cluster, install []byte, name string, steps clusters.Steps) error {
+func AddShard(ctx context.Context, cluster clusters.Cluster, install []byte, name string, size manifests.Size, steps clusters.Steps) error {
 	if err := CheckShardName(name); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, shardTime, fmt.Errorf("not done after %s", shardTime))
 	defer cancel()
-	objects, err := manifests.Shard(install, name)
+	objects, err := manifests.Shard(install, name, size)
 	if err != nil {
 		return err
 	}
@@ -83,6 +83,27 @@ func AddShard(ctx context.Context, cluster clusters.Cluster, install []byte, nam
 	end := steps.Start("Controllers of " + name)
 	if err = newApplier(c, cluster).all(ctx, objects); err == nil {
 		err = awaitReady(ctx, c, workloads(objects)...)
+	}
+	end(err)
+	return err
+}
+
+// Resize sets up the main controllers for so many objects, and returns when they are ready.
+func Resize(ctx context.Context, cluster clusters.Cluster, install []byte, size manifests.Size, steps clusters.Steps) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, shardTime, fmt.Errorf("not done after %s", shardTime))
+	defer cancel()
+	objects, err := manifests.Flux(install, size)
+	if err != nil {
+		return err
+	}
+	c, err := Connect(cluster.Kubeconfig())
+	if err != nil {
+		return err
+	}
+	end := steps.Start("Settings of the main controllers")
+	deployments := workloads(objects)
+	if err = newApplier(c, cluster).all(ctx, deployments); err == nil {
+		err = awaitReady(ctx, c, deployments...)
 	}
 	end(err)
 	return err
@@ -202,7 +223,7 @@ func exists(ctx context.Context, c client.Client, name string) error {
 		}
 	}
 	if !slices.Contains(names, name) {
-		return fmt.Errorf("there is no shard %q; there is: %s", name, strings.Join(names, ", "))
+		return fmt.Errorf("%w %q; there is: %s", ErrNoShard, name, strings.Join(names, ", "))
 	}
 	return nil
 }
@@ -223,6 +244,9 @@ func label(ctx context.Context, c client.Client, o *unstructured.Unstructured, s
 	}
 	return wrap(o, c.Patch(ctx, o.DeepCopy(), client.RawPatch(types.MergePatchType, raw)))
 }
+
+// ErrNoShard says that there is no shard of that name.
+var ErrNoShard = errors.New("there is no shard")
 
 // ErrShardInUse says that a shard still looks after objects.
 var ErrShardInUse = errors.New("it still looks after objects")

@@ -46,7 +46,7 @@ func CheckUpstream(ctx context.Context, u *githost.Upstream) error {
 		return fail(err)
 	}
 	store := memory.NewStorage()
-	main := plumbing.NewBranchReferenceName(branch)
+	main := plumbing.NewBranchReferenceName(defaultBranch)
 	err := git.NewRemote(store, &config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{u.URL}}).FetchContext(ctx, &git.FetchOptions{
 		RefSpecs: []config.RefSpec{config.RefSpec("+" + main + ":" + main)}, ClientOptions: u.Options(), Tags: plumbing.NoTags,
 	})

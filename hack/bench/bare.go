@@ -116,7 +116,7 @@ func (b *bare) install(ctx context.Context, c client.Client) error {
 	if err != nil {
 		return err
 	}
-	objects, err := manifests.Flux(raw)
+	objects, err := manifests.Flux(raw, manifests.ForDemo)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/demo/benchmark"
+)
+
+func newBench(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure Flux under load, on the cluster of the demo",
+		Args:  cobra.NoArgs,
+		RunE:  help,
+	}
+	cmd.AddCommand(newBenchSharding(o))
+	return cmd
+}
+
+func newBenchSharding(o *options) *cobra.Command {
+	var output, dir string
+	var again bool
+	b := benchmark.Options{}
+	cmd := &cobra.Command{
+		Use:   "sharding",
+		Short: "How long neighbours of heavy tenants wait, with shards and without",
+		Long: `For each number of Kustomizations and of shards: makes tenants with so many
+Kustomizations, measures how soon they are ready and what that costs, has
+heavy tenants come and measures how long a neighbour waits, and takes all
+of it away again. Heavy tenants are the first shard's.
+
+The report is a table here, and report.json and report.html in a folder.
+Each measurement is kept at once: the same command goes on after Ctrl-C.
+
+  fluxdemo up
+  fluxdemo bench sharding --sizes 100,500 --shards 0,1`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if err := checkOutput(output, "json"); err != nil {
+				return err
+			}
+			if err := checkBench(b); err != nil {
+				return usageError{err}
+			}
+			b.File = filepath.Join(dir, "report.json")
+			if again {
+				if err := os.Remove(b.File); err != nil && !errors.Is(err, os.ErrNotExist) {
+					return err
+				}
+			}
+			cluster, err := o.runningCluster(cmd.Context())
+			if err != nil {
+				return err
+			}
+			unlock, err := lockCluster(cluster)
+			if err != nil {
+				return err
+			}
+			defer unlock()
+			if b.Install, err = o.installManifests(); err != nil {
+				return err
+			}
+			steps := newStepPrinter(cmd.ErrOrStderr())
+			report, err := benchmark.Run(cmd.Context(), cluster, b, steps)
+			steps.close()
+			if report == nil || len(report.Trials) == 0 {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			if output == "json" {
+				encoder := json.NewEncoder(out)
+				encoder.SetIndent("", "  ")
+				return errors.Join(err, encoder.Encode(report))
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "The report with charts: %s\n\n", filepath.Join(dir, "report.html"))
+			return errors.Join(err, report.Table(out))
+		},
+	}
+	flags := cmd.Flags()
+	flags.IntSliceVar(&b.Sizes, "sizes", []int{100, 500, 1000}, "numbers of Kustomizations")
+	flags.IntSliceVar(&b.Shards, "shards", []int{0, 1, 2, 4}, "numbers of shards, beside the main controllers")
+	flags.IntVar(&b.HeavyPercent, "heavy", 5, "percentage of heavy Kustomizations; 0 for none")
+	flags.IntVar(&b.Probes, "probes", 20, "neighbours whose wait is measured, each time")
+	flags.DurationVar(&b.Deadline, "deadline", 30*time.Minute, "of one phase of a measurement")
+	flags.StringVar(&dir, "report", "fluxdemo-bench", "folder of the report")
+	flags.BoolVar(&again, "again", false, "measure again what the report has already")
+	addOutput(cmd, &output, "json")
+	return cmd
+}
+
+// checkBench returns an error for what cannot be measured.
+func checkBench(b benchmark.Options) error {
+	const mostObjects, mostShards, least = 20_000, 8, time.Minute
+	switch {
+	case len(b.Sizes) == 0 || slices.Min(b.Sizes) < 1 || slices.Max(b.Sizes) > mostObjects:
+		return fmt.Errorf("--sizes %v: use 1 to %d", b.Sizes, mostObjects)
+	case len(b.Shards) == 0 || slices.Min(b.Shards) < 0 || slices.Max(b.Shards) > mostShards:
+		return fmt.Errorf("--shards %v: use 0 to %d", b.Shards, mostShards)
+	case b.HeavyPercent < 0 || b.HeavyPercent > 50:
+		return fmt.Errorf("--heavy %d: use 0 to 50 percent", b.HeavyPercent)
+	case b.Probes < 1 || b.Probes > 1000:
+		return fmt.Errorf("--probes %d: use 1 to 1000", b.Probes)
+	case b.Deadline < least:
+		return fmt.Errorf("--deadline %s: use %s or more", b.Deadline, least)
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+// Package benchmark measures Flux under load, with shards and without: how
+// soon thousands of Kustomizations are ready, what that costs, and how long a
+// neighbour waits before and after heavy tenants come. Each finished run is
+// kept at once, so that the next start goes on from there.
+package benchmark
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/load"
+	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/manifests"
+)
+
+// Options says what is measured. All is needed.
+type Options struct {
+	Sizes        []int         // Kustomizations
+	Shards       []int         // beside the main controllers
+	HeavyPercent int           // of the Kustomizations; 0 leaves heavy tenants out
+	Probes       int           // neighbours whose wait is measured each time
+	Deadline     time.Duration // of one phase
+	File         string        // the report, as JSON
+	Install      []byte        // what `flux install --export` prints
+}
+
+// Steps is told what is done, and how far it is.
+type Steps interface {
+	clusters.Steps
+	// Progress says how far the step with that name is.
+	Progress(name, text string)
+}
+
+// ErrPartial says that some runs did not end; the report says why.
+var ErrPartial = errors.New("not everything could be measured")
+
+// bench is a benchmark under way.
+type bench struct {
+	Options
+	cluster clusters.Cluster
+	client  client.WithWatch
+	kube    kubernetes.Interface
+	urls    setup.URLs
+	steps   Steps
+}
+
+// Run measures each size with each number of shards, but for what the report
+// in Options.File has already, and returns the report. The cluster has to be
+// a demo's. A phase that misses its deadline ends its run, not the benchmark.
+// When ctx ends, the report has what there is until then.
+func Run(ctx context.Context, cluster clusters.Cluster, o Options, steps Steps) (*Report, error) {
+	report, err := readReport(o.File)
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{Options: o, cluster: cluster, steps: steps}
+	if err := b.connect(ctx); err != nil {
+		return report, err
+	}
+	report.begin(b.describe(ctx))
+	if err := b.prepare(ctx); err != nil {
+		return report, err
+	}
+	err = b.all(ctx, report)
+	// Whatever happened, the cluster gets its own back.
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Deadline)
+	defer cancel()
+	if cleanErr := b.restore(after); cleanErr != nil {
+		err = errors.Join(err, cleanErr)
+	}
+	return report, err
+}
+
+func (b *bench) connect(ctx context.Context) (err error) {
+	if b.client, err = setup.Connect(b.cluster.Kubeconfig()); err != nil {
+		return err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", b.cluster.Kubeconfig())
+	if err != nil {
+		return fmt.Errorf("reading the cluster's kubeconfig: %w", err)
+	}
+	if b.kube, err = kubernetes.NewForConfig(config); err != nil {
+		return err
+	}
+	if b.urls, err = setup.FindURLs(ctx, b.client, b.cluster); err != nil {
+		return err
+	}
+	switch {
+	case b.urls.Git == "":
+		return errors.New("there is no Git host in the cluster; `fluxdemo up` repairs the demo")
+	case b.urls.Upstream != "":
+		return errors.New("this cluster follows a repository on a forge, which is no place for a load; use one without --git-url")
+	}
+	return nil
+}
+
+// prepare makes room for the first run: what an earlier one left behind
+// goes, Flux is set up for many objects, and the tenants' apps are in Git.
+func (b *bench) prepare(ctx context.Context) error {
+	if err := b.remove(ctx); err != nil {
+		return err
+	}
+	if err := setup.Resize(ctx, b.cluster, b.Install, manifests.ForScale, b.steps); err != nil {
+		return err
+	}
+	return b.push(ctx, "1")
+}
+
+// push makes another edition of the tenants' apps the load's branch.
+func (b *bench) push(ctx context.Context, edition string) error {
+	files, err := load.Content(edition)
+	if err != nil {
+		return err
+	}
+	password, err := setup.GitPassword(ctx, b.client)
+	if err != nil {
+		return err
+	}
+	_, err = setup.PushBranch(ctx, b.urls.Git, setup.GitUser, password, load.Branch, files, "Edition "+edition)
+	return err
+}
+
+// restore leaves the cluster as it was found: without tenants, shards and the
+// branch, and Flux with the settings of a demo.
+func (b *bench) restore(ctx context.Context) error {
+	errs := []error{b.remove(ctx)}
+	for n := range maxOf(b.Shards) {
+		errs = append(errs, b.unshard(ctx, shardName(n)))
+	}
+	password, err := setup.GitPassword(ctx, b.client)
+	if err == nil {
+		err = setup.DeleteBranch(ctx, b.urls.Git, setup.GitUser, password, load.Branch)
+	}
+	errs = append(errs, err, setup.Resize(ctx, b.cluster, b.Install, manifests.ForDemo, b.steps))
+	return errors.Join(errs...)
+}
+
+func (b *bench) all(ctx context.Context, report *Report) error {
+	missed := false
+	for _, size := range b.Sizes {
+		for _, shards := range b.Shards {
+			if done := report.find(size, shards); done != nil && done.Done {
+				continue
+			}
+			run, err := b.run(ctx, size, shards)
+			report.put(run)
+			if saveErr := report.save(b.File); saveErr != nil {
+				return saveErr
+			}
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err != nil {
+				missed = true
+			}
+			if err := b.remove(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if missed {
+		return ErrPartial
+	}
+	return nil
+}
+
+// unshard takes a shard away, if it is there.
+func (b *bench) unshard(ctx context.Context, name string) error {
+	err := setup.RemoveShard(ctx, b.client, name, b.steps)
+	if errors.Is(err, setup.ErrNoShard) {
+		return nil
+	}
+	return err
+}
+
+// shardName is the name of the nth shard of a benchmark.
+func shardName(n int) string { return fmt.Sprintf("bench%d", n+1) }
+
+func maxOf(numbers []int) int {
+	most := 0
+	for _, n := range numbers {
+		most = max(most, n)
+	}
+	return most
+}
+
+// step does work as a step with a deadline. The work may tell how far it is.
+func (b *bench) step(ctx context.Context, name string, work func(ctx context.Context, progress func(string)) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, b.Deadline, fmt.Errorf("not done after %s", b.Deadline))
+	defer cancel()
+	end := b.steps.Start(name)
+	err := work(ctx, func(text string) { b.steps.Progress(name, text) })
+	end(err)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func (b *bench) remove(ctx context.Context) error {
+	return b.step(ctx, "Tenants away", func(ctx context.Context, progress func(string)) error {
+		return load.Remove(ctx, b.client, func(left int) { progress(fmt.Sprintf("%d namespaces left", left)) })
+	})
+}
