@@ -60,7 +60,7 @@ func backToNew(ctx context.Context, cluster clusters.Cluster, install []byte, st
 	if err != nil {
 		return err
 	}
-	if err := load.Remove(ctx, c, func(int) {}); err != nil {
+	if err := load.Remove(ctx, c, func(int, string) {}); err != nil {
 		return err
 	}
 	if err := setup.Resize(ctx, cluster, install, manifests.ForDemo, steps); err != nil {

@@ -206,6 +206,6 @@ func (b *bench) step(ctx context.Context, name string, work func(ctx context.Con
 
 func (b *bench) remove(ctx context.Context) error {
 	return b.step(ctx, "Tenants away", func(ctx context.Context, progress func(string)) error {
-		return load.Remove(ctx, b.client, func(left int) { progress(fmt.Sprintf("%d namespaces left", left)) })
+		return load.Remove(ctx, b.client, func(left int, what string) { progress(fmt.Sprintf("%d %s left", left, what)) })
 	})
 }

@@ -81,20 +81,19 @@ func Apply(ctx context.Context, c client.Client, cluster clusters.Cluster, objec
 }
 
 // Remove deletes all tenants, whoever made them, and returns when they are
-// gone with everything in them. It tells progress how many namespaces there
-// still are.
-func Remove(ctx context.Context, c client.WithWatch, progress func(left int)) error {
+// gone with everything in them. It tells progress how much is
+// left of what it is at.
+func Remove(ctx context.Context, c client.WithWatch, progress func(left int, what string)) error {
 	mine := client.HasLabels{Label}
 	for {
 		list := &corev1.NamespaceList{}
 		if err := c.List(ctx, list, mine); err != nil {
 			return fmt.Errorf("listing the tenants' namespaces: %w", err)
 		}
-		progress(len(list.Items))
 		if len(list.Items) == 0 {
 			return nil
 		}
-		if err := release(ctx, c); err != nil {
+		if err := release(ctx, c, progress); err != nil {
 			return err
 		}
 		group, inner := errgroup.WithContext(ctx)
@@ -118,15 +117,17 @@ func Remove(ctx context.Context, c client.WithWatch, progress func(left int)) er
 // come to some of them only when the health check that it is busy with has
 // timed out. It would leave what they applied to the namespace, as their
 // deletion policy says: nothing is lost.
-func release(ctx context.Context, c client.Client) error {
+func release(ctx context.Context, c client.Client, progress func(left int, what string)) error {
 	list := &kustomizev1.KustomizationList{}
 	if err := c.List(ctx, list, client.HasLabels{Label}); err != nil {
 		return fmt.Errorf("listing the tenants' Kustomizations: %w", err)
 	}
+	left := len(list.Items)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i := range list.Items {
 		k := &list.Items[i]
+		progress(left-i, "Kustomizations")
 		group.Go(func() error {
 			err := c.Delete(ctx, k)
 			if err == nil {
@@ -143,7 +144,7 @@ func release(ctx context.Context, c client.Client) error {
 }
 
 // awaitGone returns when the namespaces of list are gone, or the watch ends.
-func awaitGone(ctx context.Context, c client.WithWatch, list *corev1.NamespaceList, progress func(left int)) error {
+func awaitGone(ctx context.Context, c client.WithWatch, list *corev1.NamespaceList, progress func(left int, what string)) error {
 	left := map[string]string{} // name -> why it is still there
 	for _, n := range list.Items {
 		left[n.Name] = "it is being deleted"
@@ -184,7 +185,7 @@ func awaitGone(ctx context.Context, c client.WithWatch, list *corev1.NamespaceLi
 			}
 			if time.Since(last) > 100*time.Millisecond {
 				last = time.Now()
-				progress(len(left))
+				progress(len(left), "namespaces")
 			}
 		}
 	}

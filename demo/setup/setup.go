@@ -46,7 +46,7 @@ func Connect(kubeconfig string) (client.WithWatch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the cluster's kubeconfig: %w; `fluxdemo up` writes it", err)
 	}
-	config.QPS, config.Burst = 200, 400 // one user on a cluster of their own
+	config.QPS, config.Burst = 1000, 2000 // one user on a cluster of their own
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return impatient{next} })
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), kustomizev1.AddToScheme(scheme), sourcev1.AddToScheme(scheme)); err != nil {
