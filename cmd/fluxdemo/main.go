@@ -112,7 +112,7 @@ it follows, and walks through GitOps one step at a time.
 	root.AddCommand(
 		newUp(o), newPrefetch(o), newDown(o), newReset(o), newStatus(o), newEnv(o), newClone(o), newLogs(o),
 		newDoctor(o), newVersion(o), newWalk(o), newDeck(), newPresent(o), newNext(o), newBack(o), newGoto(o),
-		newCheck(o), newHint(o), newSolve(o), newDiagram(o), newShard(o), newBench(o), newWait(), newServe(), newSupervise(), newForward(),
+		newCheck(o), newHint(o), newSolve(o), newDiagram(o), newShard(o), newBench(o), newPace(o), newWait(), newServe(), newSupervise(), newForward(),
 	)
 	return root
 }

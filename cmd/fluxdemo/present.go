@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/demo/diagram"
@@ -120,9 +119,9 @@ func (o *options) openStage(ctx context.Context, file string, port int, fresh bo
 			p.note = fmt.Sprintf("It goes on where it was: %s. --fresh starts at the first slide.", before.Place)
 		}
 	}
-	watcher, why := o.watch(ctx)
+	watcher, followed, why := o.watch(ctx)
 	if watcher != nil {
-		so.Live = watcher
+		so.Live, so.Charts = watcher, followed.charts
 	} else {
 		p.note = strings.TrimPrefix(p.note+"\nDiagrams stay still: "+why.Error(), "\n")
 	}
@@ -138,24 +137,21 @@ func (o *options) openStage(ctx context.Context, file string, port int, fresh bo
 }
 
 // watch follows the cluster until ctx ends. Without a cluster there is nothing to follow, and the error says so.
-func (o *options) watch(ctx context.Context) (*live.Watcher, error) {
+func (o *options) watch(ctx context.Context) (*live.Watcher, *paces, error) {
 	cluster, err := o.runningCluster(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", cluster.Kubeconfig())
+	followed, err := newPaces(ctx, cluster)
 	if err != nil {
-		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
+		return nil, nil, err
 	}
-	c, err := setup.Connect(cluster.Kubeconfig())
+	urls, err := setup.FindURLs(ctx, followed.client, cluster)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	urls, err := setup.FindURLs(ctx, c, cluster)
-	if err != nil {
-		return nil, err
-	}
-	return live.Start(ctx, live.Options{Config: config, GitURL: urls.Git, InboxURL: urls.Inbox})
+	watcher, err := live.Start(ctx, live.Options{Config: followed.config, GitURL: urls.Git, InboxURL: urls.Inbox})
+	return watcher, followed, err
 }
 
 // listen opens a port on loopback, another one when somebody else has taken it.

@@ -115,7 +115,7 @@ func knownAttr(key string) bool {
 	}
 	return slices.Contains([]string{
 		"class", "id", "title", "lang", "language", "dir", "style",
-		"walk", "coming",
+		"walk", "coming", "chart", "slo",
 		"width", "height", "relative-width", "relative-height", "normalized-width", "normalized-height",
 		"align", "vertical-align", "caption", "alt", "src", "format", "background-color", "opacity",
 		"keep-scale", "keep-ratio", "as-large-as-possible", "dither-mode", "reflect-ratio", "draw-shadow", "frame",
@@ -125,7 +125,7 @@ func knownAttr(key string) bool {
 
 // closest returns the known attribute that key is most likely a misspelling of, or "".
 func closest(key string) string {
-	for _, known := range []string{"relative_height", "relative_width", "width", "height", "align", "caption", "class", "walk", "coming", "lang", "title"} {
+	for _, known := range []string{"relative_height", "relative_width", "width", "height", "align", "caption", "class", "walk", "coming", "chart", "lang", "title"} {
 		if distance(key, known) <= 2 {
 			return known
 		}

@@ -106,12 +106,13 @@ func (c *converter) slideAttrs(n *attrBlock, wanted string) string {
 		switch key {
 		case "id":
 			wanted = notWord.ReplaceAllString(value, "-")
-		case "walk", "coming":
+		case "walk", "coming", "chart", "slo":
 		default:
 			c.property(key, value)
 		}
 	}
 	c.takeWalk(attrs, n.start, 0)
+	c.takeChart(attrs, n.start)
 	return wanted
 }
 

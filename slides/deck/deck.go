@@ -3,7 +3,9 @@
 package deck
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"time"
 )
 
@@ -41,6 +43,7 @@ type Slide struct {
 	Diagrams   []Diagram
 	Walk       WalkRef // what can be run here; zero when there is nothing
 	Coming     WalkRef // what will run here once the walk is written; zero when there is nothing
+	Chart      Chart   // what is charted beside the text; zero when there is nothing
 
 	heading []Inline
 	meta    *Meta
@@ -54,6 +57,33 @@ type WalkRef struct {
 	Wait int    // how many pauses of the slide come before it is offered
 
 	at place // where it is written
+}
+
+// Chart is a live chart: how long a Kustomization waits for its controller.
+type Chart struct {
+	Kustomization string        // namespace/name; "" for none
+	SLO           time.Duration // how long it shall wait at most; 0 for no promise
+}
+
+// chartName is the name of a Kustomization, with a namespace or in Flux's.
+var chartName = regexp.MustCompile(`^(?:([a-z0-9-]+)/)?([a-z0-9][a-z0-9.-]*)$`)
+
+// newChart returns the chart of a Kustomization that is named as on a slide.
+func newChart(name, slo string) (Chart, error) {
+	parts := chartName.FindStringSubmatch(name)
+	if parts == nil {
+		return Chart{}, fmt.Errorf("%q is not a Kustomization's name: write chart=\"name\" or chart=\"namespace/name\"", name)
+	}
+	c := Chart{Kustomization: cmp.Or(parts[1], "flux-system") + "/" + parts[2]}
+	if slo == "" {
+		return c, nil
+	}
+	limit, err := time.ParseDuration(slo)
+	if err != nil || limit < time.Second || limit > time.Hour {
+		return Chart{}, fmt.Errorf("%q is not how long a Kustomization may wait: write a time from slo=\"1s\" to slo=\"1h\"", slo)
+	}
+	c.SLO = limit
+	return c, nil
 }
 
 // place is a position in the deck or its sidecar.

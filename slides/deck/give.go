@@ -142,6 +142,23 @@ func (c *converter) takeWalk(attrs map[string]string, offset, wait int) {
 	}
 }
 
+// takeChart takes the chart out of the attributes of a slide.
+func (c *converter) takeChart(attrs map[string]string, offset int) {
+	name, isNamed := attrs["chart"]
+	if !isNamed {
+		if attrs["slo"] != "" {
+			c.warnf(c.base+offset, "slo needs chart=\"...\", which names a Kustomization")
+		}
+		return
+	}
+	chart, err := newChart(name, attrs["slo"])
+	if err != nil {
+		c.errorf(c.base+offset, "%v", err)
+		return
+	}
+	c.out.Chart = chart
+}
+
 func firstOf(refs ...WalkRef) WalkRef {
 	for _, r := range refs {
 		if r.Walk != "" {

@@ -47,6 +47,9 @@ func (s *Slide) HTML(o HTMLOptions) string {
 		}
 	}
 	w.blocks(s.Blocks, 0)
+	if c := s.Chart; c.Kustomization != "" {
+		w.element("figure", fmt.Sprintf(` class="chart" data-chart="%s" data-slo="%s"`, c.Kustomization, c.SLO), func() {})
+	}
 	if s.Coming.Walk != "" {
 		w.element("p", ` class="coming"`, func() {
 			w.text("Coming: the walk ")

@@ -26,6 +26,8 @@ func newPolicy() *bluemonday.Policy {
 	number := regexp.MustCompile(`^\d{1,4}(\.\d{1,4})?$`)
 	p.AllowAttrs("data-height", "data-width", "data-fragment-index").Matching(number).Globally()
 	p.AllowAttrs("data-diagram").OnElements("figure")
+	p.AllowAttrs("data-chart").Matching(regexp.MustCompile(`^[a-z0-9-]+/[a-z0-9.-]+$`)).OnElements("figure")
+	p.AllowAttrs("data-slo").Matching(regexp.MustCompile(`^[0-9hms.]+$`)).OnElements("figure")
 	p.AllowAttrs("start").Matching(number).OnElements("ol")
 	p.AllowAttrs("colspan", "rowspan").Matching(number).OnElements("td", "th")
 	p.AllowAttrs("href").OnElements("a")

@@ -92,6 +92,8 @@ func (s *sidecar) slide(key, value *yaml.Node) {
 	var ref WalkRef
 	ref.at = place{s.file, value.Line, value.Column}
 	coming := false
+	var chart *yaml.Node
+	slo := ""
 	s.each(value, func(key, value *yaml.Node) {
 		switch key.Value {
 		case "walk":
@@ -106,10 +108,23 @@ func (s *sidecar) slide(key, value *yaml.Node) {
 			ref.Wait = n
 		case "coming":
 			coming = value.Value == "true"
+		case "chart":
+			chart = value
+		case "slo":
+			slo = value.Value
 		default:
-			s.errorf(key, "unknown key %q: there are walk, wait and coming", key.Value)
+			s.errorf(key, "unknown key %q: there are walk, wait, coming, chart and slo", key.Value)
 		}
 	})
+	if chart != nil {
+		var err error
+		if slide.Chart, err = newChart(chart.Value, slo); err != nil {
+			s.errorf(chart, "%v", err)
+		}
+		if ref.Walk == "" {
+			return // it has nothing but a chart
+		}
+	}
 	switch {
 	case !walkName.MatchString(ref.Walk):
 		s.errorf(value, "%q is not a walk's name: write walk: name or walk: name#step", ref.Walk)

@@ -39,6 +39,7 @@ func (s *Stage) routes() http.Handler {
 	mux.HandleFunc("GET /api/deck", s.getDeck)
 	mux.HandleFunc("GET /api/events", s.getEvents)
 	mux.HandleFunc("GET /api/detail", s.getDetail)
+	mux.HandleFunc("GET /api/charts", s.getCharts)
 	mux.HandleFunc("GET /api/position", func(w http.ResponseWriter, _ *http.Request) { serve.JSON(w, s.answer(nil)) })
 	mux.HandleFunc("POST /api/position", s.postPosition)
 	mux.HandleFunc("POST /api/step", s.postStep)
@@ -156,6 +157,33 @@ func (s *Stage) getDetail(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	serve.JSON(w, d)
+}
+
+// getCharts draws the charts that a slide names. No others: each costs the cluster a watch.
+func (s *Stage) getCharts(w http.ResponseWriter, r *http.Request) {
+	if s.o.Charts == nil {
+		http.Error(w, "there is no cluster: `fluxdemo up` brings one up", http.StatusNotFound)
+		return
+	}
+	s.mu.Lock()
+	slides := s.talk.deck.Slides
+	s.mu.Unlock()
+	of := r.URL.Query().Get("of")
+	for _, slide := range slides {
+		if slide.Chart.Kustomization != of || of == "" {
+			continue
+		}
+		charts, err := s.o.Charts(of, slide.Chart.SLO)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		serve.JSON(w, struct {
+			Charts []string `json:"charts"`
+		}{charts})
+		return
+	}
+	http.Error(w, "no slide has a chart of "+strconv.Quote(of), http.StatusNotFound)
 }
 
 // answerModel is what whoever has moved the talk gets.

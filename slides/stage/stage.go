@@ -58,6 +58,9 @@ type Options struct {
 	Planned func(source string) map[string]string
 	// Walks finds the walks that the slides name; nil when none can be run.
 	Walks Walks
+	// Charts draws, as SVG elements, how long a Kustomization, as namespace/name, waits for its controller, against what
+	// was promised. It is asked for those that the deck names. nil without a cluster.
+	Charts func(kustomization string, slo time.Duration) ([]string, error)
 	// Told is a session that somebody else tells and reports; the stage asks it for steps of its walk. nil for none.
 	Told Session
 	// Token is what whoever moves the talk has to know; "" makes one.

@@ -183,6 +183,13 @@ export async function fetchDetail(target: string): Promise<Detail> {
   return (await answer.json()) as Detail;
 }
 
+/** Draws the charts of a Kustomization, as SVG. */
+export async function fetchCharts(of: string): Promise<string[]> {
+  const answer = await fetch("api/charts?of=" + encodeURIComponent(of));
+  if (!answer.ok) throw new Error((await answer.text()).trim());
+  return ((await answer.json()) as { charts: string[] }).charts;
+}
+
 /** Control moves the talk. It needs the stage's token; without one nothing can be moved from this page. */
 export class Control {
   constructor(private readonly token: string) {}

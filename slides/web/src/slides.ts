@@ -1,5 +1,6 @@
 import Reveal, { type RevealApi } from "reveal.js";
 import type { Deck, Place, Slide } from "./api";
+import { Charts } from "./charts";
 import { draw } from "./diagram";
 import { el } from "./dom";
 import { fit } from "./fit";
@@ -16,6 +17,7 @@ export function page(slide: Slide, index: number): HTMLElement {
   if (index === 0) p.classList.add("cover");
   if (!p.querySelector(":scope > :not(h1, h2)")) p.classList.add("bare");
   if (p.querySelector("figure.diagram")) p.classList.add("has-diagram");
+  if (p.querySelector("figure[data-chart]")) p.classList.add("has-chart");
   for (const a of p.querySelectorAll<HTMLAnchorElement>("a[href]")) {
     a.target = "_blank";
     a.rel = "noopener noreferrer";
@@ -57,6 +59,7 @@ export class Slides {
   private readonly box = el("div", "slides");
   private readonly root = el("div", "reveal", this.box);
   private reveal: RevealApi | undefined;
+  private readonly charts = new Charts();
   private deck: Deck | undefined;
   private pages: HTMLElement[] = [];
   private wanted: Pick<Place, "slide" | "fragment"> = { slide: 0, fragment: -1 };
@@ -127,6 +130,7 @@ export class Slides {
     if (!this.reveal || !this.deck || this.deck.slides.length === 0) return;
     const slide = Math.min(this.wanted.slide, this.deck.slides.length - 1);
     this.reveal.slide(slide, 0, this.wanted.fragment);
+    this.charts.show(this.pages[slide]);
     this.refit();
     void this.drawAround(slide);
   }

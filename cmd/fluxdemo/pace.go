@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/pace"
+	"github.com/fluxdemo/fluxdemo/demo/setup"
+)
+
+// paces follows Kustomizations, each from when it is first asked for until
+// ctx ends.
+type paces struct {
+	ctx    context.Context
+	config *rest.Config
+	client client.WithWatch
+
+	mu  sync.Mutex
+	all map[string]*pace.Pace
+}
+
+func newPaces(ctx context.Context, cluster clusters.Cluster) (*paces, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", cluster.Kubeconfig())
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	c, err := setup.Connect(cluster.Kubeconfig())
+	if err != nil {
+		return nil, err
+	}
+	return &paces{ctx: ctx, config: config, client: c, all: map[string]*pace.Pace{}}, nil
+}
+
+// of returns the pace of a Kustomization, as namespace/name.
+func (p *paces) of(name string) *pace.Pace {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all[name] == nil {
+		namespace, rest, _ := strings.Cut(name, "/")
+		followed := pace.New(types.NamespacedName{Namespace: namespace, Name: rest})
+		p.all[name] = followed
+		go func() { _ = followed.Follow(p.ctx, p.config, p.client) }() // newPaces has seen that the configuration is good
+	}
+	return p.all[name]
+}
+
+// charts draws a Kustomization's charts as SVG elements.
+func (p *paces) charts(name string, slo time.Duration) ([]string, error) {
+	const width, height = 320, 130 // small, so that its words are large on a slide
+	var all []string
+	for _, c := range p.of(name).Charts(time.Now(), slo) {
+		all = append(all, c.SVG(width, height))
+	}
+	return all, nil
+}
+
+func newPace(o *options) *cobra.Command {
+	var namespace string
+	var slo time.Duration
+	var once bool
+	cmd := &cobra.Command{
+		Use:   "pace [KUSTOMIZATION]",
+		Short: "Show live how long a Kustomization waits for its controller",
+		Long: `Follows a Kustomization, apps if none is named, until Ctrl-C: how long it
+waits from a new revision, or a request to reconcile, until it has had its
+turn, against what was promised (--slo).
+
+  fluxdemo pace
+  fluxdemo pace apps --slo 5s`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := "apps"
+			if len(args) > 0 {
+				name = args[0]
+			}
+			if slo <= 0 {
+				return usageError{fmt.Errorf("--slo %s: use more than nothing", slo)}
+			}
+			cluster, err := o.runningCluster(cmd.Context())
+			if err != nil {
+				return err
+			}
+			followed, err := newPaces(cmd.Context(), cluster)
+			if err != nil {
+				return err
+			}
+			key := client.ObjectKey{Namespace: namespace, Name: name}
+			if err := setup.KustomizationExists(cmd.Context(), followed.client, key); err != nil {
+				return err
+			}
+			p := followed.of(key.String())
+			select {
+			case <-p.Watching():
+				fmt.Fprintf(cmd.ErrOrStderr(), "Following %s; Ctrl-C ends it.\n", name)
+			case <-cmd.Context().Done():
+				return nil
+			}
+			return showPace(cmd.Context(), cmd.OutOrStdout(), name, p, slo, once)
+		},
+	}
+	cmd.Flags().StringVarP(&namespace, "namespace", "n", setup.FluxNamespace, "namespace of the Kustomization")
+	cmd.Flags().DurationVar(&slo, "slo", 5*time.Second, "how long it shall wait at most")
+	cmd.Flags().BoolVar(&once, "once", false, "end when it has waited once")
+	return cmd
+}
+
+// showPace writes a line for each wait that has ended and, on a terminal, one
+// of blocks that moves on, until ctx ends, or with once after the first.
+func showPace(ctx context.Context, out io.Writer, name string, p *pace.Pace, slo time.Duration, once bool) error {
+	file, ok := out.(*os.File)
+	live := ok && term.IsTerminal(file.Fd()) && os.Getenv("TERM") != "dumb"
+	const columns, frame = 40, 200 * time.Millisecond
+	ticker := time.NewTicker(frame) // the line moves with the time
+	defer ticker.Stop()
+	var told time.Time
+	for {
+		last, some, changed := p.Last()
+		if some && !last.Answered.IsZero() && last.Answered != told {
+			told = last.Answered
+			mark := "✓"
+			if last.Took(told) > slo {
+				mark = "✗"
+			}
+			sum := p.Percentiles()
+			if live {
+				fmt.Fprint(out, "\r\x1b[K")
+			}
+			fmt.Fprintf(out, "%s %s %s waited %.1f s (p50 %.1f, p99 %.1f of %d; SLO %s)\n",
+				told.Format(time.TimeOnly), mark, name, last.Took(told).Seconds(), sum.P50, sum.P99, sum.Count, slo)
+			if once {
+				return nil
+			}
+		}
+		if live {
+			now := time.Now()
+			waiting := ""
+			if some && last.Answered.IsZero() {
+				waiting = fmt.Sprintf(" waits %.0f s", last.Took(now).Seconds())
+			}
+			fmt.Fprintf(out, "\r\x1b[K%s %s%s", name, p.Line(now, columns, 2*slo), waiting)
+		}
+		select {
+		case <-ctx.Done():
+			if live {
+				fmt.Fprintln(out)
+			}
+			return nil
+		case <-changed:
+		case <-ticker.C:
+		}
+	}
+}
