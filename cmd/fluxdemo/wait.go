@@ -25,6 +25,7 @@ func newWait() *cobra.Command {
 func newWaitPage() *cobra.Command {
 	var contains string
 	var timeout time.Duration
+	var tell bool
 	cmd := &cobra.Command{
 		Use:   "page URL",
 		Short: "Wait until a web page contains a text",
@@ -32,10 +33,18 @@ func newWaitPage() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
-			return wait.Page(ctx, args[0], contains)
+			start := time.Now()
+			if err := wait.Page(ctx, args[0], contains); err != nil {
+				return err
+			}
+			if tell {
+				fmt.Fprintf(cmd.OutOrStdout(), "%.2f\n", time.Since(start).Seconds())
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&contains, "contains", "", "text that the page has to contain")
+	cmd.Flags().BoolVar(&tell, "time", false, "print how many seconds it took")
 	addTimeout(cmd.Flags(), &timeout)
 	return cmd
 }
