@@ -22,7 +22,8 @@ func trials() []*Trial {
 				{At: 1, Ready: 10, Depth: map[string]int{"kustomize-controller": 5}, Memory: 1e9},
 				{At: 2, Ready: 30, Depth: map[string]int{"kustomize-controller": 3}, Memory: 2e9},
 			},
-			Processes: []Process{{Name: "kube-apiserver", Memory: 4e9, CPU: 700}},
+			Controllers: []load.Controller{{App: "kustomize-controller", Count: 20, Seconds: 3}},
+			Processes:   []Process{{Name: "kube-apiserver", Memory: 4e9, CPU: 700}},
 		},
 		{Plan: load.Plan{Quiet: 95, Heavy: 5}, Problem: "Heavy <tenants>: not done after 30m0s"},
 	}
@@ -105,7 +106,7 @@ func TestHTML(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"<svg", "Heavy &lt;tenants&gt;", "kustomize-controller", "1.2 times what it was"} {
+	for _, want := range []string{"<svg", "Heavy &lt;tenants&gt;", "kustomize-controller", "0.150 s", "1.2 times what it was"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("no %q on the page", want)
 		}

@@ -35,7 +35,9 @@ type Trial struct {
 
 	Samples   []Sample  `json:"samples"`
 	Processes []Process `json:"processes"` // when all were ready
-	Restarts  int       `json:"restarts"`  // of components, while it ran
+	// Controllers is what the kustomize-controllers said of their work then.
+	Controllers []load.Controller `json:"controllers"`
+	Restarts    int               `json:"restarts"` // of components, while it ran
 }
 
 // size is how many Kustomizations a run has.
@@ -92,6 +94,9 @@ func (b *bench) run(ctx context.Context, size, shards int) (r *Trial, err error)
 		return r, err
 	}
 	r.Processes = since(before, after)
+	if r.Controllers, err = load.Controllers(ctx, b.kube); err != nil {
+		return r, err
+	}
 	if err := b.probes(ctx, r, observer); err != nil {
 		return r, err
 	}
