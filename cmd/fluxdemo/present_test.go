@@ -160,6 +160,32 @@ func TestPresentPlanned(t *testing.T) {
 	nodes(plain)
 }
 
+// TestPresentChart shows a slide with a chart while the Kustomization that it names waits: the picture tells of it.
+func TestPresentChart(t *testing.T) {
+	d := sharedDemo(t)
+	deck := filepath.Join(d.work(), "charted.md")
+	if err := os.WriteFile(deck, []byte("# Charted\n{: chart=\"apps\" slo=\"5s\"}\n\na\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*commandTime)
+	defer cancel()
+	page := watchPage(ctx, t, present(ctx, t, d, deck))
+	limit, cancel := context.WithTimeout(page, healTime)
+	defer cancel()
+	see := func(what, expression string) {
+		t.Helper()
+		if _, err := chromedp.Run(limit, chromedp.Poll[bool](expression)); err != nil {
+			t.Errorf("never %s: %v", what, err)
+		}
+	}
+	const waits, queues = `document.querySelectorAll(".present figure.chart svg")[0]`, `document.querySelectorAll(".present figure.chart svg")[1]`
+	see("what was promised", waits+`?.textContent.includes("SLO 5s")`)
+	see("the main controllers' queue", queues+`?.textContent.includes("main")`)
+	see("that it is calm", waits+`.querySelector("polyline").getAttribute("points").split(" ").length === 2`)
+	d.kubectl(t, "-n", "flux-system", "annotate", "kustomization", "apps", "--overwrite", "reconcile.fluxcd.io/requestedAt=chart-test")
+	see("that it has waited", waits+`.querySelector("polyline").getAttribute("points").split(" ").length > 4`)
+}
+
 // watchPage opens an address in a browser, and returns the context for what is done there.
 func watchPage(ctx context.Context, t *testing.T, address string) context.Context {
 	t.Helper()
