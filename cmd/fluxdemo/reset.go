@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,10 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/demo/load"
+	"github.com/fluxdemo/fluxdemo/demo/benchmark"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
-	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
 func newReset(o *options) *cobra.Command {
@@ -42,7 +39,9 @@ away that was put beside it. Walks that are half done start anew.`,
 				return err
 			}
 			steps := newStepPrinter(cmd.ErrOrStderr())
-			err = backToNew(cmd.Context(), cluster, install, steps)
+			if err = benchmark.Clean(cmd.Context(), cluster, install, steps); err == nil {
+				err = setup.Reset(cmd.Context(), cluster, steps)
+			}
 			steps.close()
 			if err != nil {
 				return err
@@ -51,20 +50,4 @@ away that was put beside it. Walks that are half done start anew.`,
 			return nil
 		},
 	}
-}
-
-// backToNew brings a demo back to how it was right after up: without the
-// tenants of a load, Flux's controllers as they were installed, and the rest.
-func backToNew(ctx context.Context, cluster clusters.Cluster, install []byte, steps *stepPrinter) error {
-	c, err := setup.Connect(cluster.Kubeconfig())
-	if err != nil {
-		return err
-	}
-	if err := load.Remove(ctx, c, func(int, string) {}); err != nil {
-		return err
-	}
-	if err := setup.Resize(ctx, cluster, install, manifests.ForDemo, steps); err != nil {
-		return err
-	}
-	return setup.Reset(ctx, cluster, steps)
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -64,18 +65,30 @@ func Run(ctx context.Context, cluster clusters.Cluster, o Options, steps Steps) 
 	if err := b.connect(ctx); err != nil {
 		return report, err
 	}
-	report.begin(b.describe(ctx))
-	if err := b.prepare(ctx); err != nil {
-		return report, err
+	if err := report.begin(b.describe(ctx)); err != nil {
+		return nil, err
 	}
-	err = b.all(ctx, report)
+	if err = b.prepare(ctx); err == nil {
+		err = b.all(ctx, report)
+	}
 	// Whatever happened, the cluster gets its own back.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Deadline)
 	defer cancel()
-	if cleanErr := b.restore(after); cleanErr != nil {
-		err = errors.Join(err, cleanErr)
+	return report, errors.Join(err, b.restore(after))
+}
+
+// cleanTime is how long Clean may take: ten thousand Kustomizations took a
+// few minutes.
+const cleanTime = 15 * time.Minute
+
+// Clean takes away what a benchmark that was killed has left on the cluster:
+// tenants, shards and the branch. Flux gets the settings of a demo.
+func Clean(ctx context.Context, cluster clusters.Cluster, install []byte, steps Steps) error {
+	b := &bench{Options: Options{Install: install, Deadline: cleanTime}, cluster: cluster, steps: steps}
+	if err := b.connect(ctx); err != nil {
+		return err
 	}
-	return report, err
+	return b.restore(ctx)
 }
 
 func (b *bench) connect(ctx context.Context) (err error) {
@@ -92,11 +105,8 @@ func (b *bench) connect(ctx context.Context) (err error) {
 	if b.urls, err = setup.FindURLs(ctx, b.client, b.cluster); err != nil {
 		return err
 	}
-	switch {
-	case b.urls.Git == "":
+	if b.urls.Git == "" {
 		return errors.New("there is no Git host in the cluster; `fluxdemo up` repairs the demo")
-	case b.urls.Upstream != "":
-		return errors.New("this cluster follows a repository on a forge, which is no place for a load; use one without --git-url")
 	}
 	return nil
 }
@@ -104,6 +114,9 @@ func (b *bench) connect(ctx context.Context) (err error) {
 // prepare makes room for the first run: what an earlier one left behind
 // goes, Flux is set up for many objects, and the tenants' apps are in Git.
 func (b *bench) prepare(ctx context.Context) error {
+	if b.urls.Upstream != "" {
+		return errors.New("this cluster follows a repository on a forge, which is no place for a load; use one without --git-url")
+	}
 	if err := b.remove(ctx); err != nil {
 		return err
 	}
@@ -131,14 +144,21 @@ func (b *bench) push(ctx context.Context, edition string) error {
 // branch, and Flux with the settings of a demo.
 func (b *bench) restore(ctx context.Context) error {
 	errs := []error{b.remove(ctx)}
-	for n := range maxOf(b.Shards) {
-		errs = append(errs, b.unshard(ctx, shardName(n)))
+	all, err := setup.Shards(ctx, b.client)
+	errs = append(errs, err)
+	for _, s := range all {
+		if strings.HasPrefix(s.Name, shardPrefix) {
+			errs = append(errs, setup.RemoveShard(ctx, b.client, s.Name, b.steps))
+		}
 	}
-	password, err := setup.GitPassword(ctx, b.client)
-	if err == nil {
-		err = setup.DeleteBranch(ctx, b.urls.Git, setup.GitUser, password, load.Branch)
+	if b.urls.Upstream == "" { // on a forge there never was a load
+		password, err := setup.GitPassword(ctx, b.client)
+		if err == nil {
+			err = setup.DeleteBranch(ctx, b.urls.Git, setup.GitUser, password, load.Branch)
+		}
+		errs = append(errs, err)
 	}
-	errs = append(errs, err, setup.Resize(ctx, b.cluster, b.Install, manifests.ForDemo, b.steps))
+	errs = append(errs, setup.Resize(ctx, b.cluster, b.Install, manifests.ForDemo, b.steps))
 	return errors.Join(errs...)
 }
 
@@ -180,8 +200,10 @@ func (b *bench) unshard(ctx context.Context, name string) error {
 	return err
 }
 
-// shardName is the name of the nth shard of a benchmark.
-func shardName(n int) string { return fmt.Sprintf("bench%d", n+1) }
+// shardPrefix begins the names of a benchmark's shards.
+const shardPrefix = "bench"
+
+func shardName(n int) string { return fmt.Sprintf("%s%d", shardPrefix, n+1) }
 
 func maxOf(numbers []int) int {
 	most := 0
@@ -204,8 +226,20 @@ func (b *bench) step(ctx context.Context, name string, work func(ctx context.Con
 	return nil
 }
 
+// remove takes all tenants away. It is a step only if there are any.
 func (b *bench) remove(ctx context.Context) error {
-	return b.step(ctx, "Tenants away", func(ctx context.Context, progress func(string)) error {
-		return load.Remove(ctx, b.client, func(left int, what string) { progress(fmt.Sprintf("%d %s left", left, what)) })
+	ctx, cancel := context.WithTimeoutCause(ctx, b.Deadline, fmt.Errorf("not done after %s", b.Deadline))
+	defer cancel()
+	const name = "Tenants away"
+	var end func(error)
+	err := load.Remove(ctx, b.client, func(left int, what string) {
+		if end == nil {
+			end = b.steps.Start(name)
+		}
+		b.steps.Progress(name, fmt.Sprintf("%d %s left", left, what))
 	})
+	if end != nil {
+		end(err)
+	}
+	return err
 }

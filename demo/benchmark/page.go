@@ -66,7 +66,7 @@ func charts(r *Trial) []template.HTML {
 	return all
 }
 
-// latency compares a neighbour's wait of all runs of one size, in a sentence.
+// latency compares a neighbour's waits, calm and crowded, in a sentence; "" if they were not measured.
 func latency(r *Trial) string {
 	if r.Crowded.Count == 0 || r.Calm.P99 == 0 {
 		return ""

@@ -36,7 +36,7 @@ type Machine struct {
 }
 
 func (m Machine) String() string {
-	return fmt.Sprintf("%d cores, %s, %.0f GiB, %s; %s cluster, Kubernetes %s",
+	return fmt.Sprintf("%d cores, %s, %.0f GiB, %s, %s cluster, %s",
 		m.Cores, cmp.Or(m.CPU, "unknown processor"), float64(m.Memory)/(1<<30), m.OS, m.Cluster, m.Server)
 }
 
@@ -78,11 +78,15 @@ func readReport(file string) (*Report, error) {
 	return r, nil
 }
 
-// begin says where and when; a report of another machine begins anew.
-func (r *Report) begin(m Machine) {
-	if r.Machine != m {
-		*r = Report{Machine: m, Started: time.Now()}
+// begin says where and when. Figures of two machines do not go into one report.
+func (r *Report) begin(m Machine) error {
+	if len(r.Trials) > 0 && r.Machine != m {
+		return fmt.Errorf("the report is of another machine or cluster (%s), and this is %s; choose another folder with --report, or --again to measure anew", r.Machine, m)
 	}
+	if len(r.Trials) == 0 {
+		r.Machine, r.Started = m, time.Now()
+	}
+	return nil
 }
 
 func (r *Report) find(size, shards int) *Trial {
@@ -159,7 +163,7 @@ func (r *Trial) State() string {
 func (r *Report) Table(out io.Writer) error {
 	fmt.Fprintln(out, r.Machine)
 	fmt.Fprintln(out)
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	table := tabwriter.NewWriter(out, 0, 0, 1, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "OBJECTS\tSHARDS\tREADY\tCALM\tCROWDED\tHEAVY\tMEMORY\tCPU\tGONE\t")
 	fmt.Fprintln(table, "\t\t\tp99\tp99\tp50\t\t\t\t")
 	for _, run := range r.Trials {

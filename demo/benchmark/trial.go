@@ -3,6 +3,7 @@ package benchmark
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -156,9 +157,11 @@ func (b *bench) ready(ctx context.Context, r *Trial, observer *load.Observer, st
 // probes measures how long neighbours wait, before and after the heavy
 // tenants come.
 func (b *bench) probes(ctx context.Context, r *Trial, observer *load.Observer) error {
-	neighbours := names(r.Plan.Kustomizations(load.Quiet), b.Probes, "")
+	neighbours := names(slices.DeleteFunc(r.Plan.Kustomizations(load.Quiet), func(o client.Object) bool {
+		return o.GetLabels()[setup.ShardKey] != "" // a shard's
+	}), b.Probes)
 	calm := load.NewLatency()
-	if err := b.step(ctx, "A neighbour's reconciliation, calm", func(ctx context.Context, progress func(string)) error {
+	if err := b.step(ctx, "Neighbours, calm", func(ctx context.Context, progress func(string)) error {
 		return b.inTurn(ctx, observer, neighbours, calm, progress)
 	}); err != nil {
 		return err
@@ -177,9 +180,9 @@ func (b *bench) probes(ctx context.Context, r *Trial, observer *load.Observer) e
 		return err
 	}
 	crowded, heavy := load.NewLatency(), load.NewLatency()
-	err := b.step(ctx, "A neighbour's reconciliation, crowded", func(ctx context.Context, progress func(string)) error {
+	err := b.step(ctx, "Neighbours, crowded", func(ctx context.Context, progress func(string)) error {
 		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() error { return observer.Probe(ctx, b.client, names(heavies, b.Probes, "any"), heavy) })
+		group.Go(func() error { return observer.Probe(ctx, b.client, names(heavies, b.Probes), heavy) })
 		group.Go(func() error { return b.inTurn(ctx, observer, neighbours, crowded, progress) })
 		return group.Wait()
 	})
@@ -217,21 +220,12 @@ func (b *bench) inTurn(ctx context.Context, observer *load.Observer, names []typ
 // a time, as manifests/flux/scale sets it.
 const concurrency = 20
 
-// names picks up to n Kustomizations, evenly, of those that a shard looks
-// after; "" is the main one, "any" is all.
-func names(objects []client.Object, n int, shard string) []types.NamespacedName {
-	var of []types.NamespacedName
-	for _, o := range objects {
-		if shard == "any" || o.GetLabels()[setup.ShardKey] == shard {
-			of = append(of, client.ObjectKeyFromObject(o))
-		}
-	}
-	if len(of) <= n {
-		return of
-	}
+// names picks up to n Kustomizations, evenly.
+func names(of []client.Object, n int) []types.NamespacedName {
+	n = min(n, len(of))
 	var picked []types.NamespacedName
 	for i := range n {
-		picked = append(picked, of[i*len(of)/n])
+		picked = append(picked, client.ObjectKeyFromObject(of[i*len(of)/n]))
 	}
 	return picked
 }
