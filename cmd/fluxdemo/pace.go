@@ -67,6 +67,9 @@ func (p *paces) charts(name string, slo time.Duration) ([]string, error) {
 	return all, nil
 }
 
+// followTime is how long the first watch may take.
+const followTime = 10 * time.Second
+
 func newPace(o *options) *cobra.Command {
 	var namespace string
 	var slo time.Duration
@@ -98,16 +101,16 @@ turn, against what was promised (--slo).
 				return err
 			}
 			key := client.ObjectKey{Namespace: namespace, Name: name}
-			if err := setup.KustomizationExists(cmd.Context(), followed.client, key); err != nil {
+			ctx, cancel := context.WithTimeoutCause(cmd.Context(), followTime, fmt.Errorf("not within %s", followTime))
+			defer cancel()
+			if err := pace.Check(ctx, followed.client, key); err != nil {
 				return err
 			}
 			p := followed.of(key.String())
-			select {
-			case <-p.Watching():
-				fmt.Fprintf(cmd.ErrOrStderr(), "Following %s; Ctrl-C ends it.\n", name)
-			case <-cmd.Context().Done():
-				return nil
+			if err := p.AwaitWatching(ctx); err != nil {
+				return err
 			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "Following %s; Ctrl-C ends it.\n", name)
 			return showPace(cmd.Context(), cmd.OutOrStdout(), name, p, slo, once)
 		},
 	}
@@ -157,7 +160,7 @@ func showPace(ctx context.Context, out io.Writer, name string, p *pace.Pace, slo
 			if live {
 				fmt.Fprintln(out)
 			}
-			return nil
+			return nil // Ctrl-C is how it ends
 		case <-changed:
 		case <-ticker.C:
 		}

@@ -4,8 +4,10 @@
 package pace
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,6 +57,7 @@ type Pace struct {
 	queues    []queues
 	changed   chan struct{} // closed at the next wait that begins or ends
 	watching  chan struct{} // closed when it is watched for the first time
+	problem   error         // why it is not watched
 }
 
 // queues is how many objects wait for a worker of each kustomize-controller.
@@ -66,6 +69,22 @@ type queues struct {
 // New returns one that knows nothing yet.
 func New(name types.NamespacedName) *Pace {
 	return &Pace{name: name, latency: load.NewLatency(), changed: make(chan struct{}), watching: make(chan struct{})}
+}
+
+// Check returns an error that names those that there are unless there is a Kustomization of that name.
+func Check(ctx context.Context, c client.Client, name client.ObjectKey) error {
+	list := &kustomizev1.KustomizationList{}
+	if err := c.List(ctx, list, client.InNamespace(name.Namespace)); err != nil {
+		return fmt.Errorf("listing Kustomizations: %w", err)
+	}
+	var there []string
+	for _, k := range list.Items {
+		if k.Name == name.Name {
+			return nil
+		}
+		there = append(there, k.Name)
+	}
+	return fmt.Errorf("there is no Kustomization %q in the namespace %s; there is: %s", name.Name, name.Namespace, cmp.Or(strings.Join(there, ", "), "none"))
 }
 
 // queueEvery is how often the controllers are asked for the lengths of their
@@ -85,7 +104,10 @@ func (p *Pace) Follow(ctx context.Context, config *rest.Config, c client.WithWat
 	var group sync.WaitGroup
 	group.Go(func() { p.askQueues(ctx, kube) })
 	for ctx.Err() == nil {
-		p.watch(ctx, c)
+		err := p.watch(ctx, c)
+		p.mu.Lock()
+		p.problem = err
+		p.mu.Unlock()
 		timer := time.NewTimer(retryAfter)
 		select {
 		case <-timer.C:
@@ -98,10 +120,10 @@ func (p *Pace) Follow(ctx context.Context, config *rest.Config, c client.WithWat
 }
 
 // watch watches the Kustomization and its source until one of the watches ends.
-func (p *Pace) watch(ctx context.Context, c client.WithWatch) {
+func (p *Pace) watch(ctx context.Context, c client.WithWatch) error {
 	k := &kustomizev1.Kustomization{}
 	if err := c.Get(ctx, p.name, k); err != nil {
-		return
+		return fmt.Errorf("reading the Kustomization: %w", err)
 	}
 	p.see(k, time.Now())
 	from := types.NamespacedName{Namespace: k.Namespace, Name: k.Spec.SourceRef.Name}
@@ -113,14 +135,14 @@ func (p *Pace) watch(ctx context.Context, c client.WithWatch) {
 	}
 	mine, err := c.Watch(ctx, &kustomizev1.KustomizationList{}, only(p.name)...)
 	if err != nil {
-		return
+		return fmt.Errorf("watching the Kustomization: %w", err)
 	}
 	defer mine.Stop()
 	sources := &unstructured.UnstructuredList{}
 	sources.SetGroupVersionKind(sourcev1.GroupVersion.WithKind(k.Spec.SourceRef.Kind))
 	theirs, err := c.Watch(ctx, sources, only(from)...)
 	if err != nil {
-		return
+		return fmt.Errorf("watching its %s: %w", k.Spec.SourceRef.Kind, err)
 	}
 	defer theirs.Stop()
 	select {
@@ -131,20 +153,20 @@ func (p *Pace) watch(ctx context.Context, c client.WithWatch) {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case event, open := <-mine.ResultChan():
 			now, ok := event.Object.(*kustomizev1.Kustomization)
 			if !open || event.Type == watch.Deleted || !ok {
-				return
+				return nil
 			}
 			p.see(now, time.Now())
 			if now.Spec.SourceRef != k.Spec.SourceRef {
-				return // and begin anew with that one
+				return nil // and begin anew with that one
 			}
 		case event, open := <-theirs.ResultChan():
 			now, ok := event.Object.(*unstructured.Unstructured)
 			if !open || event.Type == watch.Deleted || !ok {
-				return
+				return nil
 			}
 			revision, _, _ := unstructured.NestedString(now.Object, "status", "artifact", "revision")
 			p.seeSource(revision, time.Now())
@@ -211,9 +233,18 @@ func (p *Pace) askQueues(ctx context.Context, kube kubernetes.Interface) {
 	}
 }
 
-// Watching is closed once the Kustomization is watched: what begins to wait
-// from then on is seen.
-func (p *Pace) Watching() <-chan struct{} { return p.watching }
+// AwaitWatching returns once the Kustomization is watched, or says why it is not
+// when ctx ends.
+func (p *Pace) AwaitWatching(ctx context.Context) error {
+	select {
+	case <-p.watching:
+		return nil
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return fmt.Errorf("following %s: %w", p.name, cmp.Or(p.problem, context.Cause(ctx)))
+}
 
 // Last returns the last wait, if there was one, and a channel that is closed
 // when one begins or ends.

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 	"github.com/fluxcd/pkg/apis/meta"
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
@@ -87,22 +86,6 @@ func AddShard(ctx context.Context, cluster clusters.Cluster, install []byte, nam
 	}
 	end(err)
 	return err
-}
-
-// KustomizationExists returns an error that names those that there are unless there is a Kustomization of that name.
-func KustomizationExists(ctx context.Context, c client.Client, name client.ObjectKey) error {
-	list := &kustomizev1.KustomizationList{}
-	if err := c.List(ctx, list, client.InNamespace(name.Namespace)); err != nil {
-		return fmt.Errorf("listing Kustomizations: %w", err)
-	}
-	var there []string
-	for _, k := range list.Items {
-		if k.Name == name.Name {
-			return nil
-		}
-		there = append(there, k.Name)
-	}
-	return fmt.Errorf("there is no Kustomization %q in the namespace %s; there is: %s", name.Name, name.Namespace, cmp.Or(strings.Join(there, ", "), "none"))
 }
 
 // Resize sets up the main controllers for so many objects, and returns when they are ready.
