@@ -89,6 +89,8 @@ Each measurement is kept at once: the same command goes on after Ctrl-C.
 	flags.IntSliceVar(&b.Shards, "shards", []int{0, 1, 2, 4}, "numbers of shards, beside the main controllers")
 	flags.IntVar(&b.HeavyPercent, "heavy", 5, "percentage of heavy Kustomizations; 0 for none")
 	flags.IntVar(&b.Probes, "probes", 20, "neighbours whose wait is measured, each time")
+	flags.BoolVar(&b.OwnSources, "own-sources", false, "a GitRepository for each tenant, and not one for all")
+	flags.BoolVar(&b.Impersonate, "impersonate", false, "apply as the tenants' service accounts")
 	flags.DurationVar(&b.Deadline, "deadline", 30*time.Minute, "of one phase of a measurement")
 	flags.StringVar(&dir, "report", "fluxdemo-bench", "folder of the report")
 	flags.BoolVar(&again, "again", false, "measure again what the report has already")

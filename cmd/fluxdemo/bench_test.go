@@ -68,7 +68,7 @@ func TestBenchSharding(t *testing.T) {
 		t.Fatalf("%d trials", len(whole.Trials))
 	}
 	for shards, trial := range whole.Trials {
-		if !trial.Done || trial.Shards != shards || trial.Calm.Count != 3 || trial.Crowded.Count != 3 || trial.Heavy.Count == 0 {
+		if !trial.Done || trial.Shards() != shards || trial.Calm.Count != 3 || trial.Crowded.Count != 3 || trial.Heavy.Count == 0 {
 			t.Errorf("%d shards: %+v", shards, trial)
 		}
 		if trial.Memory() == 0 || trial.CPU() == 0 || trial.Ready == 0 || trial.Removed == 0 || len(trial.Samples) == 0 {

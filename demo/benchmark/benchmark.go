@@ -29,6 +29,8 @@ type Options struct {
 	Probes       int           // neighbours whose wait is measured each time
 	Deadline     time.Duration // of one phase
 	File         string        // the report, as JSON
+	OwnSources   bool          // a GitRepository for each tenant, and not one for all
+	Impersonate  bool          // Flux applies as the tenants' ServiceAccounts
 	Install      []byte        // what `flux install --export` prints
 }
 
@@ -166,7 +168,7 @@ func (b *bench) all(ctx context.Context, report *Report) error {
 	missed := false
 	for _, size := range b.Sizes {
 		for _, shards := range b.Shards {
-			if done := report.find(size, shards); done != nil && done.Done {
+			if done := report.find(b.plan(size, shards)); done != nil && done.Done {
 				continue
 			}
 			run, err := b.run(ctx, size, shards)

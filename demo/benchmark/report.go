@@ -10,12 +10,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"text/tabwriter"
 	"time"
 
 	"github.com/prometheus/procfs"
+
+	"github.com/fluxdemo/fluxdemo/demo/load"
 )
 
 // Report is what was measured, and where.
@@ -89,20 +92,23 @@ func (r *Report) begin(m Machine) error {
 	return nil
 }
 
-func (r *Report) find(size, shards int) *Trial {
-	for _, run := range r.Trials {
-		if run.size() == size && run.Shards == shards {
-			return run
+// find returns the trial of a plan, or nil.
+func (r *Report) find(plan load.Plan) *Trial {
+	for _, trial := range r.Trials {
+		if reflect.DeepEqual(trial.Plan, plan) {
+			return trial
 		}
 	}
 	return nil
 }
 
-// put adds a run, in place of an earlier one of its size and shards.
-func (r *Report) put(run *Trial) {
-	r.Trials = slices.DeleteFunc(r.Trials, func(old *Trial) bool { return old.size() == run.size() && old.Shards == run.Shards })
-	r.Trials = append(r.Trials, run)
-	slices.SortFunc(r.Trials, func(a, b *Trial) int { return cmp.Or(a.size()-b.size(), a.Shards-b.Shards) })
+// put adds a trial, in place of an earlier one of its plan.
+func (r *Report) put(trial *Trial) {
+	r.Trials = slices.DeleteFunc(r.Trials, func(old *Trial) bool { return reflect.DeepEqual(old.Plan, trial.Plan) })
+	r.Trials = append(r.Trials, trial)
+	slices.SortStableFunc(r.Trials, func(a, b *Trial) int {
+		return cmp.Or(a.size()-b.size(), a.Plan.Heavy-b.Plan.Heavy, a.Shards()-b.Shards())
+	})
 }
 
 // save writes the report and the page beside it, each complete or not at all.
@@ -167,7 +173,7 @@ func (r *Report) Table(out io.Writer) error {
 	fmt.Fprintln(table, "OBJECTS\tSHARDS\tREADY\tCALM\tCROWDED\tHEAVY\tMEMORY\tCPU\tGONE\t")
 	fmt.Fprintln(table, "\t\t\tp99\tp99\tp50\t\t\t\t")
 	for _, run := range r.Trials {
-		fmt.Fprintf(table, "%d\t%d\t%s\t%s\t%s\t%s\t%.1f GB\t%.0f s\t%s\t\n", run.size(), run.Shards,
+		fmt.Fprintf(table, "%d\t%d\t%s\t%s\t%s\t%s\t%.1f GB\t%.0f s\t%s\t\n", run.size(), run.Shards(),
 			seconds(run.Ready), seconds(run.Calm.P99), seconds(run.Crowded.P99), seconds(run.Heavy.P50),
 			float64(run.Memory())/1e9, run.CPU(), seconds(run.Removed))
 	}
@@ -176,10 +182,10 @@ func (r *Report) Table(out io.Writer) error {
 	}
 	for _, run := range r.Trials {
 		if run.Problem != "" {
-			fmt.Fprintf(out, "\n%d objects, %d shards: %s\n", run.size(), run.Shards, run.Problem)
+			fmt.Fprintf(out, "\n%d objects, %d shards: %s\n", run.size(), run.Shards(), run.Problem)
 		}
 		if run.Restarts > 0 {
-			fmt.Fprintf(out, "\n%d objects, %d shards: components were restarted %d times\n", run.size(), run.Shards, run.Restarts)
+			fmt.Fprintf(out, "\n%d objects, %d shards: components were restarted %d times\n", run.size(), run.Shards(), run.Restarts)
 		}
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 func trials() []*Trial {
 	return []*Trial{
 		{
-			Plan: load.Plan{Quiet: 9500, Heavy: 500, Shards: []string{"bench1"}}, Shards: 1, Done: true,
+			Plan: load.Plan{Quiet: 9500, Heavy: 500, Shards: []string{"bench1"}}, Done: true,
 			Ready: 912, Removed: 130.2, Restarts: 1,
 			Calm:    load.Percentiles{Count: 20, P50: 0.2, P99: 0.25},
 			Crowded: load.Percentiles{Count: 20, P50: 0.2, P99: 0.31},
@@ -55,17 +55,18 @@ func TestReportGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin()
-	if got := r.find(10_000, 1); got == nil || !got.Done || got.Ready != 912 {
+	large, small := trials()[0].Plan, trials()[1].Plan
+	if got := r.find(large); got == nil || !got.Done || got.Ready != 912 {
 		t.Errorf("10,000 Kustomizations: %+v", got)
 	}
-	if got := r.find(100, 0); got == nil || got.Done {
+	if got := r.find(small); got == nil || got.Done {
 		t.Errorf("100 Kustomizations: %+v", got)
 	}
-	if got := r.find(100, 1); got != nil {
+	if got := r.find(load.Plan{Quiet: 100}); got != nil {
 		t.Errorf("nobody measured %+v", got)
 	}
-	r.put(&Trial{Plan: load.Plan{Quiet: 95, Heavy: 5}, Done: true})
-	if len(r.Trials) != 2 || !r.find(100, 0).Done {
+	r.put(&Trial{Plan: small, Done: true})
+	if len(r.Trials) != 2 || !r.find(small).Done {
 		t.Errorf("measured again: %+v", r.Trials)
 	}
 	if r.Trials[0].size() != 100 {

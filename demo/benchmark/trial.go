@@ -2,10 +2,13 @@ package benchmark
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
+	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,7 +22,6 @@ import (
 // in seconds.
 type Trial struct {
 	Plan    load.Plan `json:"plan"`
-	Shards  int       `json:"shards"`
 	Started time.Time `json:"started"`
 	Done    bool      `json:"done"`
 	Problem string    `json:"problem,omitempty"` // why it is not done
@@ -41,13 +43,16 @@ type Trial struct {
 	Restarts    int               `json:"restarts"` // of components, while it ran
 }
 
+// Shards is how many there were beside the main controllers.
+func (r *Trial) Shards() int { return len(r.Plan.Shards) }
+
 // size is how many Kustomizations a run has.
 func (r *Trial) size() int { return r.Plan.Quiet + r.Plan.Heavy }
 
 // plan is for a size, of which a part is heavy.
 func (b *bench) plan(size, shards int) load.Plan {
 	heavy := size * b.HeavyPercent / 100
-	p := load.Plan{Quiet: size - heavy, Heavy: heavy}
+	p := load.Plan{Quiet: size - heavy, Heavy: heavy, OwnSources: b.OwnSources, Impersonate: b.Impersonate}
 	for n := range shards {
 		p.Shards = append(p.Shards, shardName(n))
 	}
@@ -57,7 +62,7 @@ func (b *bench) plan(size, shards int) load.Plan {
 // run measures one size with one number of shards. What it returns with an
 // error is what there is until then.
 func (b *bench) run(ctx context.Context, size, shards int) (r *Trial, err error) {
-	r = &Trial{Plan: b.plan(size, shards), Shards: shards, Started: time.Now()}
+	r = &Trial{Plan: b.plan(size, shards), Started: time.Now()}
 	defer func() {
 		if err != nil {
 			r.Problem = err.Error()
@@ -138,7 +143,7 @@ func (b *bench) apply(ctx context.Context, name string, objects []client.Object)
 // ready applies the quiet Kustomizations and waits until they are ready.
 func (b *bench) ready(ctx context.Context, r *Trial, observer *load.Observer, start time.Time) error {
 	objects := r.Plan.Kustomizations(load.Quiet)
-	return b.step(ctx, fmt.Sprintf("%d Kustomizations ready, %d shards", len(objects), r.Shards), func(ctx context.Context, progress func(string)) error {
+	return b.step(ctx, fmt.Sprintf("%d Kustomizations ready, %d shards", len(objects), r.Shards()), func(ctx context.Context, progress func(string)) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error {
 			err := load.Apply(ctx, b.client, b.cluster, objects, func(int) {})
@@ -180,14 +185,44 @@ func (b *bench) probes(ctx context.Context, r *Trial, observer *load.Observer) e
 		return err
 	}
 	crowded, heavy := load.NewLatency(), load.NewLatency()
+	committing, stop := context.WithCancel(ctx)
+	committed := make(chan error, 1)
+	go func() { committed <- b.commit(committing, r.Plan) }()
 	err := b.step(ctx, "Neighbours, crowded", func(ctx context.Context, progress func(string)) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return observer.Probe(ctx, b.client, names(heavies, b.Probes), heavy) })
 		group.Go(func() error { return b.inTurn(ctx, observer, neighbours, crowded, progress) })
 		return group.Wait()
 	})
+	stop()
 	r.Crowded, r.Heavy = crowded.Percentiles(), heavy.Percentiles()
-	return err
+	return errors.Join(err, <-committed)
+}
+
+// commitEvery is how often a heavy tenant commits.
+const commitEvery = 10 * time.Second
+
+// commit is the heavy tenants' work: until ctx ends, another edition of their
+// apps, and a request to their sources to fetch it.
+func (b *bench) commit(ctx context.Context, plan load.Plan) error {
+	ticker := time.NewTicker(commitEvery)
+	defer ticker.Stop()
+	for edition := 2; ; edition++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		err := b.push(ctx, strconv.Itoa(edition))
+		for _, o := range plan.Prepare(load.Heavy) {
+			if source, ok := o.(*sourcev1.GitRepository); ok && err == nil {
+				_, _, err = load.Ask(ctx, b.client, source)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
 }
 
 // patience is how long the next neighbour waits for the answer to the last
