@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -27,7 +26,6 @@ func newBench(o *options) *cobra.Command {
 
 func newBenchSharding(o *options) *cobra.Command {
 	var output, dir string
-	var again bool
 	b := benchmark.Options{}
 	cmd := &cobra.Command{
 		Use:   "sharding",
@@ -51,11 +49,6 @@ Each measurement is kept at once: the same command goes on after Ctrl-C.
 				return usageError{err}
 			}
 			b.File = filepath.Join(dir, "report.json")
-			if again {
-				if err := os.Remove(b.File); err != nil && !errors.Is(err, os.ErrNotExist) {
-					return err
-				}
-			}
 			cluster, err := o.runningCluster(cmd.Context())
 			if err != nil {
 				return err
@@ -93,7 +86,7 @@ Each measurement is kept at once: the same command goes on after Ctrl-C.
 	flags.BoolVar(&b.Impersonate, "impersonate", false, "apply as the tenants' service accounts")
 	flags.DurationVar(&b.Deadline, "deadline", 30*time.Minute, "of one phase of a measurement")
 	flags.StringVar(&dir, "report", "fluxdemo-bench", "folder of the report")
-	flags.BoolVar(&again, "again", false, "measure again what the report has already")
+	flags.BoolVar(&b.Again, "again", false, "measure again what the report has already")
 	addOutput(cmd, &output, "json")
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
 )
 
@@ -92,9 +93,16 @@ func (p *stepPrinter) Progress(name, text string) {
 	}
 }
 
-// line is how a running step is shown.
+// line is how a running step is shown. On a terminal it never breaks, or what
+// is drawn over it next would not meet it.
 func (p *stepPrinter) line(step *runningStep) string {
-	return fmt.Sprintf("%s %-36s %5.1f s  %s\n", p.paint("•", "33"), step.name, time.Since(step.start).Seconds(), step.far)
+	line := fmt.Sprintf("%s %-36s %5.1f s  %s", p.paint("•", "33"), step.name, time.Since(step.start).Seconds(), step.far)
+	if file, ok := p.out.(*os.File); ok && p.live {
+		if width, _, err := term.GetSize(file.Fd()); err == nil && width > 1 {
+			line = ansi.Truncate(line, width-1, "…")
+		}
+	}
+	return line + "\n"
 }
 
 func (p *stepPrinter) end(step *runningStep, err error) {

@@ -234,7 +234,7 @@ const patience = 5 * time.Second
 func (b *bench) inTurn(ctx context.Context, observer *load.Observer, names []types.NamespacedName, latency *load.Latency, progress func(string)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for n, name := range names {
-		progress(fmt.Sprintf("%d of %d asked, p99 %.2f s", n, len(names), latency.Percentiles().P99))
+		progress(fmt.Sprintf("%d of %d, p99 %.2f s", n, len(names), latency.Percentiles().P99))
 		answered := make(chan struct{})
 		group.Go(func() error {
 			defer close(answered)

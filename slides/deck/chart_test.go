@@ -59,10 +59,12 @@ func TestChartOfASidecar(t *testing.T) {
 	if s := d.Slide("t"); s.Chart.Kustomization != "flux-system/apps" || s.Walk.Walk != "ga" {
 		t.Errorf("%+v", s)
 	}
-	if err := os.WriteFile(SidecarFile(file), []byte("slides:\n  s: {chart: A B}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if d, err := Load(file); err != nil || len(d.Problems) != 1 || !strings.HasPrefix(d.Problems[0].String(), SidecarFile(file)+":2:14: error: ") {
-		t.Errorf("%v %v", err, d.Problems)
+	for text, where := range map[string]string{"{chart: A B}": ":2:14: error: ", "{walk: ga, slo: 5s}": ":2:22: error: slo needs chart"} {
+		if err := os.WriteFile(SidecarFile(file), []byte("slides:\n  s: "+text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if d, err := Load(file); err != nil || len(d.Problems) != 1 || !strings.HasPrefix(d.Problems[0].String(), SidecarFile(file)+where) {
+			t.Errorf("%s: %v %v", text, err, d.Problems)
+		}
 	}
 }

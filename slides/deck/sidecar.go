@@ -92,8 +92,7 @@ func (s *sidecar) slide(key, value *yaml.Node) {
 	var ref WalkRef
 	ref.at = place{s.file, value.Line, value.Column}
 	coming := false
-	var chart *yaml.Node
-	slo := ""
+	var chart, slo *yaml.Node
 	s.each(value, func(key, value *yaml.Node) {
 		switch key.Value {
 		case "walk":
@@ -111,14 +110,20 @@ func (s *sidecar) slide(key, value *yaml.Node) {
 		case "chart":
 			chart = value
 		case "slo":
-			slo = value.Value
+			slo = value
 		default:
 			s.errorf(key, "unknown key %q: there are walk, wait, coming, chart and slo", key.Value)
 		}
 	})
+	if chart == nil && slo != nil {
+		s.errorf(slo, "slo needs chart: name, which names a Kustomization")
+	}
 	if chart != nil {
-		var err error
-		if slide.Chart, err = newChart(chart.Value, slo); err != nil {
+		limit, err := "", error(nil)
+		if slo != nil {
+			limit = slo.Value
+		}
+		if slide.Chart, err = newChart(chart.Value, limit); err != nil {
 			s.errorf(chart, "%v", err)
 		}
 		if ref.Walk == "" {

@@ -19,6 +19,7 @@ export class Charts {
   }
 
   private async draw(figure: HTMLElement): Promise<void> {
+    let next = beat;
     try {
       const charts = await fetchCharts(figure.dataset["chart"] ?? "");
       if (figure !== this.figure) return;
@@ -27,11 +28,12 @@ export class Charts {
       figure.classList.remove("stale");
     } catch (e) {
       if (figure !== this.figure) return;
+      next = 10 * beat; // the cluster is away, and nobody says when it is back
       figure.classList.add("stale");
       if (!figure.querySelector("svg")) {
         figure.replaceChildren(el("p", "quiet", e instanceof Error ? e.message : String(e)));
       }
     }
-    this.timer = window.setTimeout(() => void this.draw(figure), beat);
+    this.timer = window.setTimeout(() => void this.draw(figure), next);
   }
 }
