@@ -24,7 +24,10 @@ func (p *Pace) Charts(now time.Time, slo time.Duration) []chart.Chart {
 	begin := now.Add(-window)
 	at := func(t time.Time) float64 { return t.Sub(begin).Seconds() }
 
-	waits := chart.Series{Name: fmt.Sprintf("p50 %.1f s, p99 %.1f s", sum.P50, sum.P99), Points: []chart.Point{{At: 0}}}
+	waits := chart.Series{Name: "not yet", Points: []chart.Point{{At: 0}}}
+	if sum.Count > 0 {
+		waits.Name = fmt.Sprintf("p50 %.1f s, p99 %.1f s", sum.P50, sum.P99)
+	}
 	for _, w := range p.waits {
 		end := w.Answered
 		if end.IsZero() {
