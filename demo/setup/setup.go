@@ -47,7 +47,7 @@ func Connect(kubeconfig string) (client.WithWatch, error) {
 		return nil, fmt.Errorf("reading the cluster's kubeconfig: %w; `fluxdemo up` writes it", err)
 	}
 	config.QPS, config.Burst = 1000, 2000 // one user on a cluster of their own
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return impatient{next} })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return eager{next} })
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), kustomizev1.AddToScheme(scheme), sourcev1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("connecting to the cluster: %w", err)
@@ -57,20 +57,6 @@ func Connect(kubeconfig string) (client.WithWatch, error) {
 		return nil, fmt.Errorf("connecting to the cluster: %w", err)
 	}
 	return c, nil
-}
-
-// impatient drops the advice to come back in a second, which an API server
-// gives while it begins to serve a new CRD: client-go would sleep it off, and
-// the CRD is there 50 ms later. Who uses the client tries again anyway.
-type impatient struct{ next http.RoundTripper }
-
-// RoundTrip implements http.RoundTripper.
-func (i impatient) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := i.next.RoundTrip(request)
-	if err == nil && response.StatusCode == http.StatusTooManyRequests {
-		response.Header.Del("Retry-After")
-	}
-	return response, err
 }
 
 // Rendered is everything that setup applies, and what it pushes first.

@@ -1,0 +1,45 @@
+package setup
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+const (
+	eagerPause = 50 * time.Millisecond
+	eagerTries = 100
+)
+
+// eager asks again soon where an API server says "too many requests, come
+// back in a second". That is what it answers while the cache of a kind is
+// filled: for a new CRD, for one that nobody has asked for yet, and for all
+// of them after a restart. client-go would sleep the second off, and the
+// cache is there 50 ms later. After a while client-go may have its way.
+type eager struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (e eager) RoundTrip(request *http.Request) (*http.Response, error) {
+	for try := 1; ; try++ {
+		response, err := e.next.RoundTrip(request)
+		if err != nil || response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "" ||
+			request.Body != nil && request.GetBody == nil || try == eagerTries {
+			return response, err
+		}
+		_, _ = io.Copy(io.Discard, response.Body) // the connection can be used again
+		response.Body.Close()
+		select {
+		case <-request.Context().Done():
+			return nil, request.Context().Err()
+		case <-time.After(eagerPause):
+		}
+		if request.Body != nil {
+			body, err := request.GetBody()
+			if err != nil {
+				return nil, err
+			}
+			request = request.Clone(request.Context())
+			request.Body = body
+		}
+	}
+}
