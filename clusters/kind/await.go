@@ -119,20 +119,30 @@ func (c *Cluster) awaitServices(ctx context.Context, e engine) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, readyTime, fmt.Errorf("not within %s", readyTime))
-	defer cancel()
-	service, err := client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, "kubernetes", metav1.GetOptions{})
+	service, err := client.CoreV1().Services(metav1.NamespaceDefault).Get(ctx, apiService, metav1.GetOptions{})
 	if err != nil {
 		return fmt.Errorf("looking for the API server's Service: %w", err)
 	}
+	return c.awaitService(ctx, e, service)
+}
+
+// apiService is the API server's Service, in the namespace default.
+const apiService = "kubernetes"
+
+// awaitService returns when all nodes reach the first port of the Service.
+func (c *Cluster) awaitService(ctx context.Context, e engine, service *corev1.Service) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, readyTime, fmt.Errorf("not within %s", readyTime))
+	defer cancel()
 	all, err := kindcluster.NewProvider(e.provider()).ListInternalNodes(c.name)
 	if err != nil {
 		return fmt.Errorf("listing the cluster's nodes: %w", err)
 	}
-	connect := fmt.Sprintf("until (exec 3<>/dev/tcp/%s/%d); do sleep 0.1; done 2>/dev/null", service.Spec.ClusterIP, service.Spec.Ports[0].Port)
+	// A connection that was begun before there was a way does not find it
+	// later: the kernel remembers where it went.
+	connect := fmt.Sprintf("until timeout 1 bash -c 'exec 3<>/dev/tcp/%s/%d'; do sleep 0.1; done 2>/dev/null", service.Spec.ClusterIP, service.Spec.Ports[0].Port)
 	for _, n := range all {
 		if err := n.CommandContext(ctx, "bash", "-c", connect).Run(); err != nil {
-			return fmt.Errorf("the node %s does not reach the API server's Service: %w; `fluxdemo logs kubelet` may say why", n, cmp.Or(context.Cause(ctx), err))
+			return fmt.Errorf("the node %s does not reach the Service %s/%s: %w; `fluxdemo logs kubelet` may say why", n, service.Namespace, service.Name, cmp.Or(context.Cause(ctx), err))
 		}
 	}
 	return nil

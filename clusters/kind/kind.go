@@ -131,6 +131,9 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 	if err := c.awaitServices(ctx, e); err != nil {
 		return err
 	}
+	if err := c.awaitProxy(ctx, e); err != nil {
+		return err
+	}
 	answers()
 	return c.awaitControlPlane(ctx)
 }

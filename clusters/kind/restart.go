@@ -2,6 +2,7 @@ package kind
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/ptr"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 )
@@ -200,3 +202,60 @@ func ranBefore(pods []corev1.Pod, started map[string]time.Time) string {
 	}
 	return ""
 }
+
+// awaitProxy returns when the nodes send to where the API says, now that it
+// says what is true: kube-proxy follows up to a second behind. It learns of
+// addresses in the order in which they were written, and applies all that it
+// knows at once. So a new Service that can be reached tells that whatever was
+// written before it has been applied.
+func (c *Cluster) awaitProxy(ctx context.Context, e engine) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	api, err := client.DiscoveryV1().EndpointSlices(metav1.NamespaceDefault).Get(ctx, apiService, metav1.GetOptions{})
+	if err != nil {
+		return fmt.Errorf("looking for the API server's address: %w", err)
+	}
+	if len(api.Ports) == 0 || api.Ports[0].Port == nil || len(api.Endpoints) == 0 {
+		return errors.New("the API server's Service sends nowhere; try `fluxdemo up` again")
+	}
+	services, slices := client.CoreV1().Services(metav1.NamespaceSystem), client.DiscoveryV1().EndpointSlices(metav1.NamespaceSystem)
+	// One of a run that was cut off is in the way of nobody, but should not stay.
+	mark := map[string]string{"fluxdemo.github.io/marker": "kube-proxy"}
+	left, err := services.List(ctx, metav1.ListOptions{LabelSelector: labels.FormatLabels(mark)})
+	if err != nil {
+		return fmt.Errorf("listing markers for kube-proxy: %w", err)
+	}
+	service, err := services.Create(ctx, &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "fluxdemo-marker-", Labels: mark},
+		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: ptr.Deref(api.Ports[0].Name, ""), Port: *api.Ports[0].Port}}},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return fmt.Errorf("creating a marker for kube-proxy: %w", err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), markerTime)
+		defer cancel()
+		for _, s := range append(left.Items, *service) {
+			_ = services.Delete(ctx, s.Name, metav1.DeleteOptions{}) // the next start tries again
+		}
+	}()
+	_, err = slices.Create(ctx, &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            service.Name,
+			Labels:          map[string]string{discoveryv1.LabelServiceName: service.Name, discoveryv1.LabelManagedBy: "fluxdemo.github.io"},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(service, corev1.SchemeGroupVersion.WithKind("Service"))},
+		},
+		AddressType: api.AddressType,
+		Endpoints:   []discoveryv1.Endpoint{{Addresses: api.Endpoints[0].Addresses}},
+		Ports:       api.Ports,
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return fmt.Errorf("creating a marker for kube-proxy: %w", err)
+	}
+	return c.awaitService(ctx, e, service)
+}
+
+// markerTime is how long taking a marker away may take.
+const markerTime = 10 * time.Second

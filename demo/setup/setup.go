@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
@@ -154,8 +153,9 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *gi
 			return err
 		}
 		if err := step("First push", func() error {
-			// Its pod is ready; the way there may be some moments behind.
-			if err := awaitPage(groupCtx, strings.TrimSuffix(urls.Git, Repository)+"/healthz"); err != nil {
+			// Its pod is ready; the way there may be some moments behind, or
+			// lead to a pod that had this address before.
+			if err := awaitPage(groupCtx, urls.Git+"/info/refs?service=git-upload-pack"); err != nil {
 				return err
 			}
 			return seed(groupCtx, urls.Git, secrets.username, secrets.password, r.fleet)

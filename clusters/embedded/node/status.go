@@ -14,7 +14,7 @@ const (
 	// hostIP is the node's address, and that of all its pods' processes.
 	hostIP = "127.0.0.1"
 	// conditionSimulated marks pods of which not all containers really run.
-	conditionSimulated corev1.PodConditionType = "fluxdemo.io/Simulated"
+	conditionSimulated corev1.PodConditionType = "fluxdemo.github.io/Simulated"
 	reasonSimulated    string                  = "Simulated"
 )
 
