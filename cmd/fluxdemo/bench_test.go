@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -81,5 +82,27 @@ func TestBenchSharding(t *testing.T) {
 	}
 	if page, err := os.ReadFile(filepath.Join(report, "report.html")); err != nil || !strings.Contains(string(page), "<svg") {
 		t.Errorf("the page: %v, %.100s", err, page)
+	}
+
+	// Enough Kustomizations to see where the time goes.
+	whole = benchmark.Report{}
+	if err := json.Unmarshal([]byte(d.must(t, "bench", "sharding", "--sizes=150", "--shards=0", "--heavy=0", "--probes=1", "--report="+report, "--output=json")), &whole); err != nil {
+		t.Fatal(err)
+	}
+	profiles := whole.Trials[len(whole.Trials)-1].Profiles
+	if len(profiles) != 2 {
+		t.Fatalf("the profiles: %+v", profiles)
+	}
+	for i, want := range []struct{ component, function string }{
+		{"kube-apiserver", "k8s.io/apiserver/pkg/registry/generic/registry.(*Store).Update"},
+		{"kustomize-controller", "github.com/fluxcd/kustomize-controller/internal/controller.(*KustomizationReconciler).Reconcile"},
+	} {
+		p := profiles[i]
+		if p.Component != want.component || p.Problem != "" || !slices.ContainsFunc(p.Functions, func(f benchmark.Function) bool { return f.Name == want.function }) {
+			t.Errorf("the profile of %s: %+v", want.component, p)
+		}
+		if _, err := os.Stat(filepath.Join(report, p.File)); err != nil {
+			t.Error(err)
+		}
 	}
 }

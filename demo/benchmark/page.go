@@ -21,6 +21,7 @@ func (r *Report) HTML() ([]byte, error) {
 		"mb":      func(bytes int64) string { return fmt.Sprintf("%.0f", float64(bytes)/1e6) },
 		"per":     func(r *Trial) string { return fmt.Sprintf("%.2f s", r.CPU()/float64(max(r.Plan.Quiet, 1))) },
 		"mean":    func(sum float64, n uint64) string { return fmt.Sprintf("%.3f s", sum/float64(max(n, 1))) },
+		"percent": func(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) },
 		"charts":  charts,
 		"latency": latency,
 	}).Parse(pageText)

@@ -23,6 +23,10 @@ func trials() []*Trial {
 			},
 			Controllers: []load.Controller{{App: "kustomize-controller", Count: 20, Seconds: 3}},
 			Processes:   []Process{{Name: "kube-apiserver", Memory: 4e9, CPU: 700}},
+			Profiles: []Profile{
+				{Component: "kustomize-controller", CPU: 4, File: "a.pprof", Functions: []Function{{Name: "github.com/x.Build<T>", Share: 0.75}}},
+				{Component: "kube-apiserver", Problem: "forbidden"},
+			},
 		},
 		{Plan: load.Plan{Quiet: 95, Heavy: 5}, Problem: "Heavy <tenants>: not done after 30m0s"},
 	}
@@ -112,7 +116,7 @@ func TestHTML(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"<svg", "Heavy &lt;tenants&gt;", "kustomize-controller", "0.150 s", "1.2 times what it was"} {
+	for _, want := range []string{"<svg", "Heavy &lt;tenants&gt;", "kustomize-controller", "0.150 s", "1.2 times what it was", "Build&lt;T&gt;", "75 %", "No profile: forbidden"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("no %q on the page", want)
 		}

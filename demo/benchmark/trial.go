@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
@@ -40,7 +41,10 @@ type Trial struct {
 	Processes []Process `json:"processes"` // when all were ready
 	// Controllers is what the kustomize-controllers said of their work then.
 	Controllers []load.Controller `json:"controllers"`
-	Restarts    int               `json:"restarts"` // of components, while it ran
+	// Profiles say where the busiest of them spend their time. There are none
+	// where all was ready sooner than one takes.
+	Profiles []Profile `json:"profiles,omitempty"`
+	Restarts int       `json:"restarts"` // of components, while it ran
 }
 
 // Shards is how many there were beside the main controllers.
@@ -140,7 +144,8 @@ func (b *bench) apply(ctx context.Context, name string, objects []client.Object)
 	})
 }
 
-// ready applies the quiet Kustomizations and waits until they are ready.
+// ready applies the quiet Kustomizations and waits until they are ready. On
+// the way it takes profiles.
 func (b *bench) ready(ctx context.Context, r *Trial, observer *load.Observer, start time.Time) error {
 	objects := r.Plan.Kustomizations(load.Quiet)
 	return b.step(ctx, fmt.Sprintf("%d Kustomizations ready, %d shards", len(objects), r.Shards()), func(ctx context.Context, progress func(string)) error {
@@ -150,9 +155,31 @@ func (b *bench) ready(ctx context.Context, r *Trial, observer *load.Observer, st
 			r.Applied = time.Since(start).Seconds()
 			return err
 		})
+		profiling, stop := context.WithCancel(ctx)
+		underWay := make(chan struct{})
+		begin := sync.OnceFunc(func() { close(underWay) })
 		group.Go(func() error {
-			err := observer.AwaitReady(ctx, load.Quiet, len(objects), func(ready int) { progress(fmt.Sprintf("%d of %d", ready, len(objects))) })
+			defer stop()
+			err := observer.AwaitReady(ctx, load.Quiet, len(objects), func(ready int) {
+				progress(fmt.Sprintf("%d of %d", ready, len(objects)))
+				if float64(ready) >= profileAt*float64(len(objects)) {
+					begin()
+				}
+			})
 			r.Ready = time.Since(start).Seconds()
+			return err
+		})
+		group.Go(func() error {
+			select {
+			case <-underWay:
+			case <-profiling.Done():
+				return nil
+			}
+			profiles, err := b.profiles(profiling, r)
+			if profiling.Err() != nil {
+				return nil // all were ready before
+			}
+			r.Profiles = profiles
 			return err
 		})
 		return group.Wait()

@@ -30,14 +30,18 @@ type Controller struct {
 	Waited  float64 `json:"waited"`
 }
 
-// metricsPort is where Flux's controllers serve their metrics; a pod's proxy
-// takes no names of ports.
-const metricsPort = "8080"
+// MetricsPort is where Flux's controllers serve their metrics and profiles; a
+// pod's proxy takes no names of ports.
+const MetricsPort = "8080"
 
-// Controllers asks the kustomize-controllers, the main one and those of
-// shards, for their metrics, by way of the API server.
+// ControllerSelector finds the pods of the kustomize-controllers, the main
+// one and those of shards.
+const ControllerSelector = "app.kubernetes.io/component=kustomize-controller"
+
+// Controllers asks the kustomize-controllers for their metrics, by way of the
+// API server.
 func Controllers(ctx context.Context, c kubernetes.Interface) ([]Controller, error) {
-	list, err := c.CoreV1().Pods(setup.FluxNamespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/component=kustomize-controller"})
+	list, err := c.CoreV1().Pods(setup.FluxNamespace).List(ctx, metav1.ListOptions{LabelSelector: ControllerSelector})
 	if err != nil {
 		return nil, fmt.Errorf("listing kustomize-controllers: %w", err)
 	}
@@ -45,7 +49,7 @@ func Controllers(ctx context.Context, c kubernetes.Interface) ([]Controller, err
 	group, ctx := errgroup.WithContext(ctx)
 	for i, pod := range list.Items {
 		group.Go(func() error {
-			raw, err := c.CoreV1().Pods(pod.Namespace).ProxyGet("http", pod.Name, metricsPort, "metrics", nil).DoRaw(ctx)
+			raw, err := c.CoreV1().Pods(pod.Namespace).ProxyGet("http", pod.Name, MetricsPort, "metrics", nil).DoRaw(ctx)
 			if err != nil {
 				return fmt.Errorf("asking %s for its metrics: %w", pod.Name, err)
 			}

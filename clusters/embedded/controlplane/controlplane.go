@@ -142,7 +142,6 @@ func (c Config) apiServer() []string {
 		"--enable-priority-and-fairness=false",
 		"--max-requests-inflight=2000",
 		"--max-mutating-requests-inflight=1000",
-		"--profiling=false",
 		"--event-ttl=1h",
 	}
 }
