@@ -235,7 +235,7 @@ func (d *demo) status() (status.Demo, error) {
 func (d *demo) healthy() error {
 	s, err := d.status()
 	if err == nil && !s.Healthy() {
-		err = errors.New(d.fluxdemo("status").stdout)
+		err = fmt.Errorf("%+v", s)
 	}
 	return err
 }

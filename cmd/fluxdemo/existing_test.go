@@ -115,9 +115,7 @@ func TestExisting(t *testing.T) {
 		if r.code != exitUsage || !strings.Contains(r.stderr, "--yes") || !strings.Contains(r.stderr, "namespace/flux-system") || !strings.Contains(r.stderr, "app deployment/app") {
 			t.Errorf("without --yes and a terminal: %v", r)
 		}
-		if err := d.healthy(); err != nil {
-			t.Errorf("asking has changed something: %v", err)
-		}
+		await(t, healTime, "all is well", d.healthy)
 		s.Cluster.Server = s.URLs.App // the API server stays
 		conformDown(t, d, s)
 		if after := objects(t, host); after != before {

@@ -108,9 +108,7 @@ func TestWalk(t *testing.T) {
 	if after := tree(t, d); after != before {
 		t.Errorf("the repository holds %s after the walk, %s before", after, before)
 	}
-	if err := d.healthy(); err != nil {
-		t.Error(err)
-	}
+	await(t, healTime, "all is well", d.healthy)
 }
 
 func TestPush(t *testing.T) {

@@ -246,9 +246,7 @@ func TestOrdinaryUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.must(t, "walk", "gitops", "--auto")
-	if err := d.healthy(); err != nil {
-		t.Error(err)
-	}
+	await(t, healTime, "all is well", d.healthy)
 	checkDown(t, d)
 }
 

@@ -108,16 +108,12 @@ func kindHeals(t *testing.T) {
 			t.Fatal(err)
 		}
 		await(t, healTime, "the other one is well", other.healthy)
-		if err := d.healthy(); err != nil {
-			t.Error(err)
-		}
+		await(t, healTime, "all is well", d.healthy)
 		other.must(t, "down")
 		if left := nodes(t, other.name); len(left) > 0 {
 			t.Errorf("left: %v", left)
 		}
-		if err := d.healthy(); err != nil {
-			t.Error(err)
-		}
+		await(t, healTime, "all is well", d.healthy)
 	})
 	d.sub(t, "removed behind our back", func(t *testing.T) {
 		docker(t, append([]string{"rm", "--force", "--volumes"}, nodes(t, d.name)...)...)
@@ -131,8 +127,6 @@ func kindHeals(t *testing.T) {
 		if r.code != exitUsage || !strings.Contains(r.stderr, "is of kind "+kind.Kind) {
 			t.Errorf("%v", r)
 		}
-		if err := d.healthy(); err != nil {
-			t.Error(err)
-		}
+		await(t, healTime, "all is well", d.healthy)
 	})
 }

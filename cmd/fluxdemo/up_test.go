@@ -310,9 +310,7 @@ func TestTwoClusters(t *testing.T) {
 			t.Errorf("some of them share a port: %v", ports)
 		}
 		for _, d := range []*demo{one, two} {
-			if err := d.healthy(); err != nil {
-				t.Errorf("%s: %v", d.name, err)
-			}
+			await(t, healTime, "all is well", d.healthy)
 		}
 		two.kubectl(t, "create", "configmap", "only-in-the-second")
 		if r := one.kube("get", "configmap", "only-in-the-second"); r.code == 0 {
