@@ -72,7 +72,7 @@ func (c *Cluster) create(ctx context.Context, e engine, before settings, steps c
 		if errors.As(err, &failed) {
 			failed.ReadTail()
 		}
-		err = errors.Join(err, c.remove(e), os.RemoveAll(c.dir))
+		err = errors.Join(err, c.remove(ctx, e), os.RemoveAll(c.dir))
 	}()
 	for _, dir := range []string{ownerDir(c.dir), filepath.Dir(c.logFile())} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -197,7 +197,7 @@ func (c *Cluster) runKind(ctx context.Context, e engine, config *v1alpha4.Cluste
 		if c.options.Retain {
 			return ctx.Err()
 		}
-		return errors.Join(ctx.Err(), c.cancel(e, done))
+		return errors.Join(ctx.Err(), c.cancel(ctx, e, done))
 	}
 	progress.close(err)
 	if err == nil {
@@ -214,13 +214,13 @@ func (c *Cluster) runKind(ctx context.Context, e engine, config *v1alpha4.Cluste
 
 // cancel removes nodes until kind has ended, which makes them as fast as it
 // can.
-func (c *Cluster) cancel(e engine, done <-chan error) error {
+func (c *Cluster) cancel(ctx context.Context, e engine, done <-chan error) error {
 	deadline := time.NewTimer(cancelTime)
 	defer deadline.Stop()
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		err := c.remove(e)
+		err := c.remove(ctx, e)
 		select {
 		case failed := <-done:
 			_ = failed // it was cancelled; whatever came up last, create removes

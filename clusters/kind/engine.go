@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"sigs.k8s.io/kind/pkg/cluster"
@@ -198,6 +199,36 @@ func (e engine) start(ctx context.Context, nodes []node) error {
 		return fmt.Errorf("starting the cluster's nodes: %w", err)
 	}
 	return nil
+}
+
+// calmTime is how long a node may take to end what it has begun.
+const calmTime = 5 * time.Second
+
+// calm has the nodes start no more containers, and waits until those that are
+// on the way are there. With cgroup v1, a container that is being started
+// while its node is killed may stay frozen, and then not even the engine can
+// remove the node.
+func (e engine) calm(ctx context.Context, nodes []node) {
+	e.within(ctx, nodes, fmt.Sprintf("systemctl stop kubelet; timeout %.0f bash -c 'while grep -qsx runc /proc/[0-9]*/comm; do sleep 0.1; done'", calmTime.Seconds()))
+}
+
+// wake undoes calm: the nodes may have been left like that.
+func (e engine) wake(ctx context.Context, nodes []node) {
+	e.within(ctx, nodes, "systemctl start kubelet")
+}
+
+// within runs a script in all nodes that run. It is for precautions: a node
+// that does not listen is dealt with all the same.
+func (e engine) within(ctx context.Context, nodes []node, script string) {
+	ctx, cancel := context.WithTimeout(ctx, 2*calmTime)
+	defer cancel()
+	var group sync.WaitGroup
+	for _, n := range nodes {
+		if n.running() {
+			group.Go(func() { _, _ = e.run(ctx, "exec", n.Name, "bash", "-c", script) })
+		}
+	}
+	group.Wait()
 }
 
 // stop stops nodes and keeps what is in them.

@@ -96,7 +96,7 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 		return c.create(ctx, e, made, steps, answers)
 	case err != nil:
 		// A start that was cut off: nobody knows what is in there.
-		if err := c.remove(e); err != nil {
+		if err := c.remove(ctx, e); err != nil {
 			return err
 		}
 		return c.create(ctx, e, made, steps, answers)
@@ -110,6 +110,7 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 			return err
 		}
 	}
+	e.wake(ctx, nodes) // a `down` may have been cut off
 	if err := c.export(e); err != nil {
 		return err
 	}
@@ -204,8 +205,15 @@ func (c *Cluster) export(e engine) error {
 	return nil
 }
 
-// remove removes the nodes by kind's label, half-made ones too.
-func (c *Cluster) remove(e engine) error {
+// remove removes the nodes by kind's label, half-made ones too. It does so
+// even if ctx has ended.
+func (c *Cluster) remove(ctx context.Context, e engine) error {
+	ctx = context.WithoutCancel(ctx)
+	nodes, err := c.nodes(ctx, e)
+	if err != nil {
+		return err
+	}
+	e.calm(ctx, nodes)
 	if err := kindcluster.NewProvider(e.provider()).Delete(c.name, c.Kubeconfig()); err != nil {
 		return fmt.Errorf("removing the cluster's nodes: %w", err)
 	}
@@ -229,9 +237,10 @@ func (c *Cluster) Down(ctx context.Context, keepData bool) error {
 		if len(nodes) == 0 {
 			return fmt.Errorf("the nodes of the cluster %q are gone: there is nothing to keep; `fluxdemo up` makes it anew", c.name)
 		}
+		e.calm(ctx, nodes)
 		return e.stop(ctx, nodes)
 	}
-	if err := c.remove(e); err != nil {
+	if err := c.remove(ctx, e); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(c.dir); err != nil {

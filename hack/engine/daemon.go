@@ -224,13 +224,16 @@ func (e *engine) end(ctx context.Context) error {
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("ending dockerd (%d): %w", pid, err)
 	}
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for e.pid() == pid { // nobody's child: there is nothing to wait on
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("dockerd (%d) does not end: %w", pid, ctx.Err())
 		case <-tick.C:
+			if err := e.thaw(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

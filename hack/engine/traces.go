@@ -135,3 +135,28 @@ func removeCgroups() error {
 	}
 	return nil
 }
+
+// thaw lets those processes of the engine's containers go on, and die, that a
+// runc has left frozen which was killed with the node that it ran in. Only
+// cgroup v1 has such a freezer: there, a frozen process cannot be killed.
+func (e *engine) thaw() error {
+	containers, err := os.ReadDir(filepath.Join(e.dir, "data", "containers"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, container := range containers {
+		err := filepath.WalkDir(filepath.Join("/sys/fs/cgroup/freezer/docker", container.Name()), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || filepath.Base(path) != "freezer.state" {
+				return err
+			}
+			if state, err := os.ReadFile(path); err != nil || strings.TrimSpace(string(state)) != "FROZEN" {
+				return err
+			}
+			return os.WriteFile(path, []byte("THAWED"), 0)
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENODEV) {
+			return fmt.Errorf("thawing what is left of a container: %w", err)
+		}
+	}
+	return nil
+}
