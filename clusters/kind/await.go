@@ -138,7 +138,8 @@ func (c *Cluster) awaitService(ctx context.Context, e engine, service *corev1.Se
 		return fmt.Errorf("listing the cluster's nodes: %w", err)
 	}
 	// A connection that was begun before there was a way does not find it
-	// later: the kernel remembers where it went.
+	// later: the kernel remembers where it went. Nothing tells when there is
+	// a way: it has to be tried again.
 	connect := fmt.Sprintf("until timeout 1 bash -c 'exec 3<>/dev/tcp/%s/%d'; do sleep 0.1; done 2>/dev/null", service.Spec.ClusterIP, service.Spec.Ports[0].Port)
 	for _, n := range all {
 		if err := n.CommandContext(ctx, "bash", "-c", connect).Run(); err != nil {

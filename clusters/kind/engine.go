@@ -207,7 +207,8 @@ const calmTime = 5 * time.Second
 // calm has the nodes start no more containers, and waits until those that are
 // on the way are there. With cgroup v1, a container that is being started
 // while its node is killed may stay frozen, and then not even the engine can
-// remove the node.
+// remove the node. A shell cannot wait for a process that is not its child:
+// it looks again.
 func (e engine) calm(ctx context.Context, nodes []node) {
 	e.within(ctx, nodes, fmt.Sprintf("systemctl stop kubelet; timeout %.0f bash -c 'while grep -qsx runc /proc/[0-9]*/comm; do sleep 0.1; done'", calmTime.Seconds()))
 }

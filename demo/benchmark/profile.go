@@ -70,7 +70,7 @@ func (b *bench) profiles(ctx context.Context, r *Trial) ([]Profile, error) {
 				all[n].Problem = err.Error()
 				return ctx.Err() // of a cluster that gives none, all else can be measured
 			}
-			all[n].File = fmt.Sprintf("%d-%d-%d-%s.pprof", r.Plan.Quiet, r.Plan.Heavy, r.Shards(), component)
+			all[n].File = profileName(r.Plan, component)
 			return b.keep(all[n].File, raw)
 		})
 	}
@@ -83,6 +83,19 @@ func (b *bench) profiles(ctx context.Context, r *Trial) ([]Profile, error) {
 		})
 	}
 	return all, group.Wait()
+}
+
+// profileName is another one for each plan and component: a report may have
+// trials of the same size.
+func profileName(p load.Plan, component string) string {
+	name := fmt.Sprintf("%d-%d-%d", p.Quiet, p.Heavy, len(p.Shards))
+	if p.OwnSources {
+		name += "-own-sources"
+	}
+	if p.Impersonate {
+		name += "-impersonate"
+	}
+	return name + "-" + component + ".pprof"
 }
 
 // keep writes a file beside the report.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/fluxdemo/fluxdemo/demo/load"
 )
 
 // TestReadProfile reads a profile of two samples, one of them of a function
@@ -64,5 +66,20 @@ func TestReadProfile(t *testing.T) {
 	}
 	if err := got.read(raw.Bytes()); err == nil {
 		t.Error("a profile of something else is read")
+	}
+}
+
+// TestProfileName: no trial's profile takes the place of another one's.
+func TestProfileName(t *testing.T) {
+	seen := map[string]load.Plan{}
+	for _, plan := range []load.Plan{
+		{Quiet: 300}, {Quiet: 270, Heavy: 30}, {Quiet: 300, Shards: []string{"bench1"}}, {Quiet: 300, OwnSources: true},
+		{Quiet: 300, Impersonate: true}, {Quiet: 300, OwnSources: true, Impersonate: true},
+	} {
+		name := profileName(plan, "kube-apiserver")
+		if other, ok := seen[name]; ok {
+			t.Errorf("%s is of %+v and of %+v", name, other, plan)
+		}
+		seen[name] = plan
 	}
 }
