@@ -38,6 +38,14 @@ type Cluster interface {
 	Logs(ctx context.Context, component string, follow bool, out io.Writer) error
 }
 
+// Guest is a cluster that is not the demo's alone: a demo is a guest on it.
+type Guest interface {
+	Cluster
+	// AdoptedFlux tells whether Flux was there before the demo, and is not
+	// the demo's to change.
+	AdoptedFlux() bool
+}
+
 // Recorder is a cluster that is not the demo's alone. It is told of each
 // object that is about to be created there, so that Down takes away these and
 // no others.

@@ -46,7 +46,7 @@ type Cluster struct {
 }
 
 var (
-	_ clusters.Cluster  = (*Cluster)(nil)
+	_ clusters.Guest    = (*Cluster)(nil)
 	_ clusters.Recorder = (*Cluster)(nil)
 )
 
