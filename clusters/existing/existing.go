@@ -15,6 +15,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/existing/forward"
 	"github.com/fluxdemo/fluxdemo/clusters/logfile"
@@ -36,6 +39,12 @@ type Options struct {
 	AdoptFlux  bool     // use the Flux that runs there already
 	Namespaces []string // that the demo is made of; their Services are forwarded
 	Flux       string   // that of Namespaces in which Flux runs
+	// Fits returns an error if something on the cluster is in the demo's way.
+	// It is asked before anything is written; adopted tells that Flux was
+	// there before.
+	Fits func(ctx context.Context, config *rest.Config, adopted bool) error
+	// Clean takes what the demo made off the cluster.
+	Clean func(ctx context.Context) error
 }
 
 // Cluster is one cluster that a demo is a guest on.
@@ -46,8 +55,7 @@ type Cluster struct {
 }
 
 var (
-	_ clusters.Guest    = (*Cluster)(nil)
-	_ clusters.Recorder = (*Cluster)(nil)
+	_ clusters.Guest = (*Cluster)(nil)
 )
 
 // New returns the cluster called name.
@@ -63,6 +71,9 @@ type settings struct {
 	Context   string `json:"context"`
 	Server    string `json:"server"`
 	AdoptFlux bool   `json:"adoptFlux"` // Flux was there before
+	// Cluster is the UID of the namespace kube-system, which tells clusters
+	// apart that answer at the same address. Earlier versions did not keep it.
+	Cluster types.UID `json:"cluster,omitempty"`
 }
 
 func settingsFile(dir string) string { return filepath.Join(dir, "existing.json") }
@@ -146,7 +157,13 @@ func (c *Cluster) enter(ctx context.Context) error {
 		if c.options.Context != "" && c.options.Context != made.Context {
 			return fmt.Errorf("%q is on the context %q already; choose another name with --name, or remove it with `fluxdemo down`", c.name, made.Context)
 		}
-		return c.awaitAPI(ctx)
+		if err := c.Verify(ctx); err != nil || made.Cluster != "" {
+			return err
+		}
+		if made.Cluster, err = identity(ctx, c.Kubeconfig()); err != nil {
+			return err
+		}
+		return made.save(c.dir)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -155,7 +172,7 @@ func (c *Cluster) enter(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	adopt, err := c.inspect(ctx, target)
+	adopt, uid, err := c.inspect(ctx, target)
 	if err != nil {
 		return err
 	}
@@ -166,19 +183,45 @@ func (c *Cluster) enter(ctx context.Context) error {
 	if err := target.write(c.Kubeconfig()); err != nil {
 		return err
 	}
-	return settings{Context: target.Context, Server: target.Server, AdoptFlux: adopt}.save(c.dir)
+	return settings{Context: target.Context, Server: target.Server, AdoptFlux: adopt, Cluster: uid}.save(c.dir)
 }
 
-// awaitAPI returns when the API server answers.
-func (c *Cluster) awaitAPI(ctx context.Context) error {
-	clients, err := connect(c.Kubeconfig())
+// IdentityError says that another cluster answers where the demo's was.
+type IdentityError struct {
+	Context string
+	Was, Is types.UID
+	Dir     string // the demo's folder
+}
+
+func (e *IdentityError) Error() string {
+	return fmt.Sprintf("another cluster answers at the address of the context %q (its kube-system is %s, and the demo's was %s): nothing was changed; bring the demo's cluster back or, if it is gone for good, remove %s",
+		e.Context, e.Is, e.Was, e.Dir)
+}
+
+// Verify returns an error if the cluster does not answer, and an
+// *IdentityError if it is another one than the demo was put on.
+func (c *Cluster) Verify(ctx context.Context) error {
+	made, err := loadSettings(c.dir)
 	if err != nil {
 		return err
 	}
-	if err := clients.answers(ctx); err != nil {
-		return fmt.Errorf("the cluster does not answer: %w", err)
+	uid, err := identity(ctx, c.Kubeconfig())
+	if err != nil {
+		return fmt.Errorf("the cluster of the context %q does not answer: %w", made.Context, err)
+	}
+	if made.Cluster != "" && made.Cluster != uid {
+		return &IdentityError{Context: made.Context, Was: made.Cluster, Is: uid, Dir: c.dir}
 	}
 	return nil
+}
+
+// identity returns the UID of the namespace kube-system.
+func identity(ctx context.Context, kubeconfig string) (types.UID, error) {
+	clients, err := connect(kubeconfig)
+	if err != nil {
+		return "", err
+	}
+	return clients.identity(ctx)
 }
 
 // step does work and shows it.
@@ -198,7 +241,10 @@ func (c *Cluster) Down(ctx context.Context, keepData bool) error {
 	if keepData {
 		return forward.Stop(ctx, c.dir)
 	}
-	if err := c.remove(ctx); err != nil {
+	if err := c.Verify(ctx); err != nil {
+		return fmt.Errorf("%w; `fluxdemo down --keep-data` ends only what runs on this machine", err)
+	}
+	if err := c.options.Clean(ctx); err != nil {
 		return err
 	}
 	if err := forward.Stop(ctx, c.dir); err != nil {

@@ -2,6 +2,7 @@ package existing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,6 +37,10 @@ func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	var other *IdentityError
+	if err := c.Verify(ctx); errors.As(err, &other) {
+		return status, err
+	} // one that does not answer says so below
 	for _, namespace := range c.options.Namespaces {
 		list, err := clients.typed.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {

@@ -39,6 +39,9 @@ func newDown(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if o.guest.removal != nil {
+				printLeft(cmd.ErrOrStderr(), o.guest.removal.Left())
+			}
 			what := "Removed"
 			if keepData {
 				what = "Stopped"

@@ -2,7 +2,6 @@ package setup
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -18,11 +17,11 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/demo/ownership"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
@@ -30,21 +29,28 @@ import (
 // what that says, and everything away that was put beside it in the demo's namespaces. It returns when Flux has
 // applied the first commit and the sample app is served. Doing it twice is no harm. What the inbox has received and
 // what the services log stays.
-func Reset(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) error {
+//
+// On a cluster of others it takes away only what is provably the demo's, and returns what it left alone where it
+// would have tidied up.
+func Reset(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) ([]ownership.Left, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not done after %s", timeout))
 	defer cancel()
 	c, err := Connect(cluster.Kubeconfig())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	urls, err := FindURLs(ctx, c, cluster)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if urls.Git == "" {
-		return errors.New("there is no Git host in the cluster; `fluxdemo up` repairs the demo")
+		return nil, errors.New("there is no Git host in the cluster; `fluxdemo up` repairs the demo")
 	}
-	r := &resetter{client: c, cluster: cluster, urls: urls}
+	owner, err := ownership.New(c, cluster)
+	if err != nil {
+		return nil, err
+	}
+	r := &resetter{client: c, cluster: cluster, owner: owner, urls: urls}
 	for _, step := range []struct {
 		name string
 		work func(context.Context) error
@@ -58,10 +64,10 @@ func Reset(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) 
 		err := step.work(ctx)
 		end(err)
 		if err != nil {
-			return fmt.Errorf("%s: %w", step.name, err)
+			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	return nil
+	return owner.Left(), nil
 }
 
 // resetter is a reset under way. It tidies up before it moves the branch and wakes Flux: one pass of each
@@ -69,6 +75,7 @@ func Reset(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) 
 type resetter struct {
 	client     client.WithWatch
 	cluster    clusters.Cluster
+	owner      *ownership.Owner
 	urls       URLs
 	repository *fleet.Repository
 	head, root string                       // the commit on the branch, and the first one
@@ -171,16 +178,15 @@ func (r *resetter) token(ctx context.Context) error {
 		return err
 	}
 	data := map[string]string{"token": host["webhook-token"]}
-	now, err := newSecrets(newApplier(r.client, r.cluster)).get(ctx, FluxNamespace, "webhook-token", data)
+	now, err := newSecrets(newApplier(r.client, r.owner)).get(ctx, FluxNamespace, "webhook-token", data)
 	if err != nil || now["token"] == data["token"] {
 		return err
 	}
-	secret := named(corev1.SchemeGroupVersion.WithKind("Secret"), FluxNamespace, "webhook-token")
-	raw, err := json.Marshal(map[string]any{"stringData": data})
-	if err != nil {
-		return err
+	secret := &corev1.Secret{}
+	if err = r.client.Get(ctx, client.ObjectKey{Namespace: FluxNamespace, Name: "webhook-token"}, secret); err == nil {
+		err = r.owner.Patch(ctx, secret, map[string]any{"stringData": map[string]any{"token": data["token"]}})
 	}
-	if err := r.client.Patch(ctx, secret, client.RawPatch(types.MergePatchType, raw)); err != nil {
+	if err != nil {
 		return fmt.Errorf("giving the Receiver its token back: %w", err)
 	}
 	return nil
@@ -196,15 +202,19 @@ func (r *resetter) strangers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	namespaces := []string{FluxNamespace, AppNamespace, playground}
+	if adoptedFlux(r.cluster) {
+		namespaces = namespaces[1:] // that one holds what others have Flux do
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, kind := range kinds {
 		group.Go(func() error {
-			return each(ctx, r.client, kind, []string{FluxNamespace, AppNamespace, playground}, func(o *unstructured.Unstructured) error {
+			return each(ctx, r.client, kind, namespaces, func(o *unstructured.Unstructured) error {
 				if ours[key(o)] || managed(o) {
 					return nil
 				}
-				return remove(ctx, r.client, o)
+				return r.owner.Leave(r.owner.Remove(ctx, o))
 			})
 		})
 	}
@@ -214,6 +224,7 @@ func (r *resetter) strangers(ctx context.Context) error {
 // apply makes those objects that Flux follows, and which fit, what Git says, and has them go on if they are
 // suspended.
 func (r *resetter) apply(ctx context.Context, fits func(*unstructured.Unstructured) bool) error {
+	apply := newApplier(r.client, r.owner)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, o := range r.sync {
@@ -221,16 +232,17 @@ func (r *resetter) apply(ctx context.Context, fits func(*unstructured.Unstructur
 			continue
 		}
 		group.Go(func() error {
-			there := named(o.GroupVersionKind(), o.GetNamespace(), o.GetName())
-			err := r.client.Get(ctx, client.ObjectKeyFromObject(o), there)
-			if client.IgnoreNotFound(err) != nil {
+			there, err := apply.there(ctx, o)
+			if err != nil {
 				return wrap(o, err)
+			}
+			if there == nil {
+				return wrap(o, apply.seed(ctx, o))
 			}
 			o := o.DeepCopy()
 			o.SetLabels(there.GetLabels()) // by which Flux knows its own
 			// As kustomize-controller will, so that nothing is left for it to change.
-			err = r.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("kustomize-controller"), client.ForceOwnership)
-			if err != nil {
+			if err := r.owner.Apply(ctx, o, there, "kustomize-controller"); err != nil {
 				return wrap(o, err)
 			}
 			return r.resume(ctx, there)
@@ -244,7 +256,7 @@ func (r *resetter) resume(ctx context.Context, o *unstructured.Unstructured) err
 	if suspended, _, _ := unstructured.NestedBool(o.Object, "spec", "suspend"); !suspended {
 		return nil
 	}
-	return wrap(o, r.client.Patch(ctx, o, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":null}}`))))
+	return wrap(o, r.owner.Patch(ctx, o, map[string]any{"spec": map[string]any{"suspend": nil}}))
 }
 
 // resumeAll has all Kustomizations go on before the branch moves: one that is suspended leaves what it has applied
@@ -255,6 +267,9 @@ func (r *resetter) resumeAll(ctx context.Context) error {
 		return err
 	}
 	for _, o := range all {
+		if r.owner.Check(ctx, o) != nil {
+			continue // it is suspended for a reason of others
+		}
 		if err := r.resume(ctx, o); err != nil {
 			return err
 		}
@@ -264,8 +279,11 @@ func (r *resetter) resumeAll(ctx context.Context) error {
 
 // ask has Flux look at an object now.
 func (r *resetter) ask(ctx context.Context, o *unstructured.Unstructured, token string) error {
-	annotate := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, meta.ReconcileRequestAnnotation, token)
-	return wrap(o, r.client.Patch(ctx, o.DeepCopy(), client.RawPatch(types.MergePatchType, annotate)))
+	there := named(o.GroupVersionKind(), o.GetNamespace(), o.GetName())
+	if err := r.client.Get(ctx, client.ObjectKeyFromObject(o), there); err != nil {
+		return wrap(o, err)
+	}
+	return wrap(o, r.owner.Patch(ctx, there, map[string]any{"metadata": map[string]any{"annotations": map[string]any{meta.ReconcileRequestAnnotation: token}}}))
 }
 
 // reconcile waits until Flux has applied the first commit, after everything that was tidied up.

@@ -104,11 +104,11 @@ func (r Rendered) Images() []string {
 func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *githost.Upstream, steps clusters.Steps) (URLs, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not done after %s", timeout))
 	defer cancel()
-	c, err := Connect(cluster.Kubeconfig())
+	c, owner, err := connectOwner(cluster)
 	if err != nil {
 		return URLs{}, err
 	}
-	apply := newApplier(c, cluster)
+	apply := newApplier(c, owner)
 	step := func(name string, work func() error) error {
 		end := steps.Start(name)
 		err := work()
@@ -119,6 +119,12 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *gi
 		return nil
 	}
 
+	account := ""
+	if adoptedFlux(cluster) {
+		if account, err = accountFor(ctx, c); err != nil {
+			return URLs{}, err
+		}
+	}
 	secrets := newSecrets(apply)
 	if err := step("Flux", func() error {
 		// Git host and inbox start beside Flux; the Secrets that they all
@@ -127,7 +133,7 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *gi
 			return err
 		}
 		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() error { return secrets.ensure(ctx, upstream) })
+		group.Go(func() error { return secrets.ensure(ctx, upstream, account) })
 		group.Go(func() error { return apply.rest(ctx, r.services) })
 		group.Go(func() error { return apply.rest(ctx, r.flux) })
 		return group.Wait()
@@ -167,7 +173,12 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *gi
 	if err := group.Wait(); err != nil {
 		return URLs{}, err
 	}
-	if err := step("GitRepository and Kustomizations", func() error { return awaitSync(ctx, c) }); err != nil {
+	if err := step("GitRepository and Kustomizations", func() error {
+		if err := awaitSync(ctx, c); err != nil {
+			return err
+		}
+		return takeUp(ctx, c, owner)
+	}); err != nil {
 		return URLs{}, err
 	}
 	if err := step("Sample app", func() error {

@@ -22,6 +22,7 @@ const (
 	upstreamURL      = "upstream-url"
 	upstreamUsername = "upstream-username"
 	upstreamPassword = "upstream-password"
+	serviceAccount   = "service-account" // whose rights Kustomizations apply with
 )
 
 // upstreamSecret is what Flux reads the password from.
@@ -29,7 +30,7 @@ const upstreamSecret = "git-upstream"
 
 // sourceIn is what Flux follows, as the Git host's Secret says.
 func sourceIn(host map[string]string) manifests.Source {
-	source := manifests.Source{URL: host[upstreamURL]}
+	source := manifests.Source{URL: host[upstreamURL], ServiceAccount: host[serviceAccount]}
 	if host[upstreamPassword] != "" {
 		source.Secret = upstreamSecret
 	}
