@@ -15,11 +15,15 @@ import (
 	"github.com/go-git/go-git/v6/config"
 	"github.com/go-git/go-git/v6/plumbing"
 	gitclient "github.com/go-git/go-git/v6/plumbing/client"
+	"github.com/go-git/go-git/v6/plumbing/transport"
 	githttp "github.com/go-git/go-git/v6/plumbing/transport/http"
 )
 
 // Branch is the branch that the demo's cluster follows.
 const Branch = plumbing.ReferenceName("refs/heads/main")
+
+// ErrNoBranch says that the repository has no branch for the cluster to follow.
+var ErrNoBranch = fmt.Errorf("there is no branch %s", Branch.Short())
 
 // target is the name of the commit to bring the branch to, in the copy.
 const target = plumbing.ReferenceName("refs/heads/restore")
@@ -69,7 +73,7 @@ func (r *Repository) head(ctx context.Context) (commit string, err error) {
 		return "", fmt.Errorf("open the copy of the fleet in %s: %w", r.Copy, err)
 	}
 	refs, err := remote.ListContext(ctx, &git.ListOptions{})
-	if err != nil {
+	if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
 		return "", fmt.Errorf("look into %s: %w", r.URL, err)
 	}
 	for _, ref := range refs {
@@ -88,7 +92,7 @@ func (r *Repository) head(ctx context.Context) (commit string, err error) {
 		}
 		return ref.Hash().String(), nil
 	}
-	return "", fmt.Errorf("look into %s: there is no branch %s; `fluxdemo up` repairs it", r.URL, Branch.Short())
+	return "", fmt.Errorf("look into %s: %w; `fluxdemo up` repairs it", r.URL, ErrNoBranch)
 }
 
 // Restore moves the branch to a commit that Head returned at any time before, whatever is on it now, and waits until
