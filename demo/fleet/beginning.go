@@ -288,6 +288,9 @@ func (r *Repository) Beginning(ctx context.Context, file string) (*Beginning, er
 		return nil, err
 	}
 	b, _, err = FindBeginning(copied.Storer, plumbing.NewHash(head))
+	if errors.Is(err, ErrNoBeginning) {
+		err = fmt.Errorf("%w; `fluxdemo up` makes a new beginning", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -109,9 +109,6 @@ func (r *resetter) find(ctx context.Context) error {
 		URL: r.urls.Git, User: GitUser, Password: password, Copy: filepath.Join(r.cluster.Dir(), "fleet.git"),
 	}
 	if r.begun, err = r.repository.Beginning(ctx, BeginningFile(r.cluster)); err != nil {
-		if errors.Is(err, fleet.ErrNoBeginning) {
-			err = fmt.Errorf("%w; `fluxdemo up` makes a new beginning", err)
-		}
 		return err
 	}
 	if r.names, err = r.begun.Kustomizations(FluxNamespace); err != nil {
@@ -139,7 +136,7 @@ func (r *resetter) rewind(ctx context.Context) error {
 		r.stood[o.GetName()] = r.at(o)
 	}
 	if r.root != r.head {
-		if err := r.repository.Restore(ctx, r.root); err != nil {
+		if err := r.repository.Restore(ctx, r.root, nil); err != nil {
 			return err
 		}
 	}

@@ -29,8 +29,8 @@ func serveGit(t *testing.T) gitHost {
 // content is what a demo begins with, as far as it matters here.
 func content() fstest.MapFS {
 	return fstest.MapFS{
-		"README.md":                                {Data: []byte("hello\n")},
-		"clusters/demo/apps.yaml":                  {Data: []byte("apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps, namespace: flux-system}\n")},
+		"README.md":               {Data: []byte("hello\n")},
+		"clusters/demo/apps.yaml": {Data: []byte("apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps, namespace: flux-system}\n")},
 		"clusters/demo/flux-system/gotk-sync.yaml": {Data: []byte("kind: GitRepository\n")},
 	}
 }
