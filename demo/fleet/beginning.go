@@ -38,8 +38,8 @@ const (
 	syncFile         = "clusters/demo/flux-system/gotk-sync.yaml"
 )
 
-// clusterDir is the folder of the fleet that Flux applies first.
-const clusterDir = "clusters/demo"
+// ClusterDir is the folder of the fleet that Flux applies first.
+const ClusterDir = "clusters/demo"
 
 // ErrNoBeginning says that no commit in a history is provably one with which a demo began.
 var ErrNoBeginning = errors.New("no demo has begun this history")
@@ -214,7 +214,7 @@ func (b *Beginning) Kustomizations(namespace string) ([]string, error) {
 	}
 	var names []string
 	err = files.ForEach(func(f *object.File) error {
-		if !strings.HasPrefix(f.Name, clusterDir+"/") || path.Ext(f.Name) != ".yaml" {
+		if !strings.HasPrefix(f.Name, ClusterDir+"/") || path.Ext(f.Name) != ".yaml" {
 			return nil
 		}
 		text, err := f.Contents()
