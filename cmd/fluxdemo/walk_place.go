@@ -167,13 +167,14 @@ func (o *options) place(ctx context.Context) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.git = &fleet.Repository{
+	repository := &fleet.Repository{
 		URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), "fleet.git"),
-		Applied: func(ctx context.Context, commit string) error {
-			return fleet.Applied(ctx, p.client, setup.FluxNamespace, setup.SyncName, commit)
-		},
+		Followers: &fleet.Followers{Client: p.client, Namespace: setup.FluxNamespace, Name: setup.SyncName},
 	}
-	return p, nil
+	p.git = repository
+	// Walks start from it, and a cluster of an earlier version has not kept it.
+	_, err = repository.Beginning(ctx, setup.BeginningFile(cluster))
+	return p, err
 }
 
 // flag is what the user has to add to name this cluster.
@@ -187,8 +188,22 @@ func (p *place) flag() string {
 // dir is the work folder of a walk.
 func (p *place) dir(name string) string { return filepath.Join(p.cluster.Dir(), "walks", name) }
 
+// allows returns an error, which says where it can run, if a story needs a cluster of its own and this one is not.
+func (p *place) allows(s *story) error {
+	if _, guest := p.cluster.(clusters.Guest); !guest {
+		return nil
+	}
+	if err := walk.CheckGuest(append([]*walk.Walk{s.walk}, s.needs...)...); err != nil {
+		return usageError{fmt.Errorf("%w: `fluxdemo up --name own --cluster embedded`, then `fluxdemo walk %s --name own`", err, s.arg)}
+	}
+	return nil
+}
+
 // open takes up a story. How says whether it starts afresh or comes back to where it was; the rest of it is filled in.
 func (p *place) open(ctx context.Context, s *story, how walk.SessionOptions) (*walk.Session, error) {
+	if err := p.allows(s); err != nil {
+		return nil, err
+	}
 	options := func(w *walk.Walk) (walk.Options, error) {
 		dir := p.dir(w.Name)
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -203,6 +218,7 @@ func (p *place) open(ctx context.Context, s *story, how walk.SessionOptions) (*w
 	if err != nil {
 		return nil, err
 	}
+	_, how.Guest = p.cluster.(clusters.Guest)
 	how.Runner, how.File, how.Git = runner, p.dir(s.walk.Name)+".json", p.git
 	how.Diagnose = func(ctx context.Context) string { return diagnose.Objects(ctx, p.client) }
 	for _, w := range s.needs {

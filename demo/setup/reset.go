@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +13,6 @@ import (
 	notificationv1 "github.com/fluxcd/notification-controller/api/v1"
 	"github.com/fluxcd/pkg/apis/meta"
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
-	"github.com/go-git/go-git/v6"
-	"github.com/go-git/go-git/v6/plumbing"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -25,9 +24,9 @@ import (
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
-// Reset brings the demo back to how it was right after up, in place: the Git repository to its first commit, Flux to
-// what that says, and everything away that was put beside it in the demo's namespaces. It returns when Flux has
-// applied the first commit and the sample app is served. Doing it twice is no harm. What the inbox has received and
+// Reset brings the demo back to how it was right after up, in place: the Git repository to the commit that
+// up has pushed, whatever has become of its history, Flux to what that says, and everything away that was put beside it
+// in the demo's namespaces. It returns when Flux has applied that commit and the sample app is served. Doing it twice is no harm. What the inbox has received and
 // what the services log stays.
 //
 // On a cluster of others it takes away only what is provably the demo's, and returns what it left alone where it
@@ -56,7 +55,7 @@ func Reset(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) 
 		work func(context.Context) error
 	}{
 		{"What is not in Git", r.tidy},
-		{"First commit", r.rewind},
+		{"The fleet's beginning", r.rewind},
 		{"GitRepository and Kustomizations", r.reconcile},
 		{"Sample app", r.app},
 	} {
@@ -78,9 +77,11 @@ type resetter struct {
 	owner      *ownership.Owner
 	urls       URLs
 	repository *fleet.Repository
-	head, root string                       // the commit on the branch, and the first one
-	sync       []*unstructured.Unstructured // what Flux follows, as Git says at the first commit
-	stood      map[string]bool              // Kustomizations that were at the first commit before the branch moved
+	head, root string                       // the commit on the branch, "" if there is none, and the beginning
+	begun      *fleet.Beginning             // what the demo has begun the fleet with
+	names      []string                     // of the Kustomizations that the beginning has
+	sync       []*unstructured.Unstructured // what Flux follows, as Git says in the beginning
+	stood      map[string]bool              // Kustomizations that were at the beginning before the branch moved
 }
 
 // tidy puts back what Flux starts from, and takes away what it does not know. These have nothing to do with each
@@ -105,7 +106,7 @@ func (r *resetter) tidy(ctx context.Context) (err error) {
 	return group.Wait()
 }
 
-// find looks for the first commit.
+// find looks for the beginning, and for where the branch is now.
 func (r *resetter) find(ctx context.Context) error {
 	password, err := GitPassword(ctx, r.client)
 	if err != nil {
@@ -114,14 +115,24 @@ func (r *resetter) find(ctx context.Context) error {
 	r.repository = &fleet.Repository{
 		URL: r.urls.Git, User: GitUser, Password: password, Copy: filepath.Join(r.cluster.Dir(), "fleet.git"),
 	}
-	if r.head, err = r.repository.Head(ctx); err != nil {
+	if r.begun, err = r.repository.Beginning(ctx, BeginningFile(r.cluster)); err != nil {
 		return err
 	}
-	r.root, err = firstCommit(r.repository.Copy, r.head)
+	if r.names, err = r.begun.Kustomizations(FluxNamespace); err != nil {
+		return err
+	}
+	r.root = r.begun.Commit
+	if err := r.repository.Import(r.begun); err != nil {
+		return err
+	}
+	r.head, err = r.repository.Head(ctx)
+	if errors.Is(err, fleet.ErrNoBranch) {
+		return nil // it is made again
+	}
 	return err
 }
 
-// rewind moves the branch to its first commit, and has Flux fetch it.
+// rewind moves the branch to the beginning, and has Flux fetch it.
 func (r *resetter) rewind(ctx context.Context) error {
 	all, err := r.kustomizations(ctx)
 	if err != nil {
@@ -132,7 +143,7 @@ func (r *resetter) rewind(ctx context.Context) error {
 		r.stood[o.GetName()] = r.at(o)
 	}
 	if r.root != r.head {
-		if err := r.repository.Restore(ctx, r.root); err != nil {
+		if err := r.repository.Restore(ctx, r.root, nil); err != nil {
 			return err
 		}
 	}
@@ -150,25 +161,6 @@ func (r *resetter) rewind(ctx context.Context) error {
 		revision, _, _ := unstructured.NestedString(o.Object, "status", "artifact", "revision")
 		return strings.HasSuffix(revision, ":"+r.root)
 	})
-}
-
-// firstCommit returns the oldest commit from which head comes, in the copy of the repository.
-func firstCommit(copied, head string) (string, error) {
-	repository, err := git.PlainOpen(copied)
-	if err != nil {
-		return "", fmt.Errorf("opening the copy of the fleet in %s: %w", copied, err)
-	}
-	hash := plumbing.NewHash(head)
-	for {
-		commit, err := repository.CommitObject(hash)
-		if err != nil {
-			return "", fmt.Errorf("looking for the fleet's first commit: %w", err)
-		}
-		if len(commit.ParentHashes) == 0 {
-			return hash.String(), nil
-		}
-		hash = commit.ParentHashes[0]
-	}
 }
 
 // token gives the Receiver the token that the Git host has.
@@ -286,21 +278,22 @@ func (r *resetter) ask(ctx context.Context, o *unstructured.Unstructured, token 
 	return wrap(o, r.owner.Patch(ctx, there, map[string]any{"metadata": map[string]any{"annotations": map[string]any{meta.ReconcileRequestAnnotation: token}}}))
 }
 
-// reconcile waits until Flux has applied the first commit, after everything that was tidied up.
+// removalTime is how long what Flux has pruned may take to go.
+const removalTime = time.Minute
+
+// reconcile waits until Flux has applied the beginning, after everything that was tidied up, and has removed what was
+// in Git beside it.
 func (r *resetter) reconcile(ctx context.Context) error {
 	if err := r.apply(ctx, isKustomization); err != nil {
 		return err
 	}
-	all, err := r.kustomizations(ctx)
-	if err != nil {
-		return err
-	}
 	token := time.Now().Format(time.RFC3339Nano)
 	group, groupCtx := errgroup.WithContext(ctx)
-	for _, o := range all {
+	for _, name := range r.names {
+		o := named(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind), FluxNamespace, name)
 		group.Go(func() error {
-			// The new artifact wakes it. One that stood at the first commit all the time has to be asked.
-			stood := r.stood[o.GetName()]
+			// The new artifact wakes it. One that stood at the beginning all the time has to be asked.
+			stood := r.stood[name]
 			if stood {
 				if err := r.ask(groupCtx, o, token); err != nil {
 					return err
@@ -315,11 +308,39 @@ func (r *resetter) reconcile(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	if err := r.pruned(ctx); err != nil {
+		return err
+	}
 	// What was applied last may have changed other Kustomizations, which take note of that now.
-	return awaitSync(ctx, r.client)
+	return awaitSync(ctx, r.client, r.begun)
 }
 
-// kustomizations returns the Kustomizations of the demo.
+// pruned waits until the Kustomizations are gone that Flux removes because the beginning does not have them. One that
+// goes may take others along.
+func (r *resetter) pruned(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, removalTime, fmt.Errorf("not gone after %s", removalTime))
+	defer cancel()
+	for {
+		all, err := r.kustomizations(ctx)
+		if err != nil {
+			return err
+		}
+		all = slices.DeleteFunc(all, func(o *unstructured.Unstructured) bool {
+			ours := o.GetLabels()[fluxGroup+"name"] == SyncName && o.GetLabels()[fluxGroup+"namespace"] == FluxNamespace
+			return slices.Contains(r.names, o.GetName()) || !ours && o.GetDeletionTimestamp() == nil
+		})
+		if len(all) == 0 {
+			return nil
+		}
+		for _, o := range all {
+			if err := awaitGone(ctx, r.client, o); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// kustomizations returns the Kustomizations in Flux's namespace.
 func (r *resetter) kustomizations(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind))
@@ -333,7 +354,7 @@ func (r *resetter) kustomizations(ctx context.Context) ([]*unstructured.Unstruct
 	return all, nil
 }
 
-// at tells whether a Kustomization has tried and applied the first commit.
+// at tells whether a Kustomization has tried and applied the beginning.
 func (r *resetter) at(o *unstructured.Unstructured) bool {
 	for _, field := range []string{"lastAttemptedRevision", "lastAppliedRevision"} {
 		revision, _, _ := unstructured.NestedString(o.Object, "status", field)

@@ -40,6 +40,7 @@ func Prepare(ctx context.Context, cluster clusters.Cluster, c client.Reader, b *
 		{"KUBECONFIG", cluster.Kubeconfig()},
 		{"PATH", bin + string(os.PathListSeparator) + os.Getenv("PATH")},
 		{"FLEET_URL", urls.Git},
+		{"FLEET_BEGINNING", setup.BeginningFile(cluster)},
 		{"APP_URL", urls.App},
 		{"INBOX_URL", urls.Inbox},
 	}
