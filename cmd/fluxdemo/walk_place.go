@@ -11,11 +11,13 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/demo/diagnose"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/demo/ownership"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walks"
@@ -167,9 +169,16 @@ func (o *options) place(ctx context.Context) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
+	owner, err := ownership.New(p.client, cluster)
+	if err != nil {
+		return nil, err
+	}
 	repository := &fleet.Repository{
 		URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), "fleet.git"),
-		Followers: &fleet.Followers{Client: p.client, Namespace: setup.FluxNamespace, Name: setup.SyncName},
+		Followers: &fleet.Followers{
+			Client: p.client, Namespace: setup.FluxNamespace, Name: setup.SyncName,
+			Ours: func(o *unstructured.Unstructured) bool { return owner.Check(ctx, o) == nil },
+		},
 	}
 	p.git = repository
 	// Walks start from it, and a cluster of an earlier version has not kept it.

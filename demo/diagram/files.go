@@ -70,7 +70,7 @@ func (p *Plan) write(files billy.Filesystem) error {
 			},
 			Spec: kustomizev1.KustomizationSpec{
 				Interval: metav1.Duration{Duration: interval}, RetryInterval: &metav1.Duration{Duration: again}, Timeout: &metav1.Duration{Duration: limit},
-				Path: "./" + dir, Prune: true,
+				Path: "./" + dir, Prune: true, ServiceAccountName: p.account,
 				SourceRef: kustomizev1.CrossNamespaceSourceReference{Kind: sourcev1.GitRepositoryKind, Name: setup.SyncName},
 			},
 		}

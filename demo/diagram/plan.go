@@ -21,6 +21,8 @@ type Plan struct {
 	File string
 	// Nodes stand in an order in which each comes after those that it depends on.
 	Nodes []Node
+
+	account string // service account whose rights apply them; empty: Flux's own
 }
 
 // Node is a node of the chart.

@@ -53,6 +53,10 @@ func (r *Runner) Run(ctx context.Context, p *Plan) ([]Done, error) {
 	states, events := r.Live.Subscribe(ctx)
 	end := r.Steps.Start("Push")
 	began := time.Now()
+	if err := r.applyAs(ctx, p); err != nil {
+		end(err)
+		return nil, err
+	}
 	commit, err := r.Fleet.Change(ctx, "Run the diagram "+p.Name, p.write)
 	end(err)
 	if err != nil {
@@ -102,6 +106,17 @@ func (r *Runner) clash(ctx context.Context, p *Plan) error {
 			}
 		}
 	}
+	return nil
+}
+
+// applyAs has the plan's Kustomizations apply as the one does that Flux follows the fleet with: a Flux that is locked
+// down gives no rights to those that name no service account.
+func (r *Runner) applyAs(ctx context.Context, p *Plan) error {
+	root := &kustomizev1.Kustomization{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: setup.FluxNamespace, Name: setup.SyncName}, root); err != nil {
+		return fmt.Errorf("look at how Flux follows the fleet: %w; `fluxdemo up` repairs it", err)
+	}
+	p.account = root.Spec.ServiceAccountName
 	return nil
 }
 

@@ -142,7 +142,11 @@ func dependencies(o *unstructured.Unstructured) []string {
 
 // handled asks the objects that pick picks among those of a kind, and waits until they have answered.
 func (f Followers) handled(ctx context.Context, kind schema.GroupVersionKind, token, commit string, pick func([]unstructured.Unstructured) []*unstructured.Unstructured) error {
-	ask := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, meta.ReconcileRequestAnnotation, token))
+	ask := func(o *unstructured.Unstructured) error {
+		// The UID holds it to the object that was looked at: the server refuses to change it.
+		patch := fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, o.GetUID(), meta.ReconcileRequestAnnotation, token)
+		return f.Client.Patch(ctx, o.DeepCopy(), client.RawPatch(types.MergePatchType, patch))
+	}
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind)
 	for {
@@ -153,7 +157,7 @@ func (f Followers) handled(ctx context.Context, kind schema.GroupVersionKind, to
 		last, err := follow(ctx, f.Client, watcher, list.DeepCopy(), f.Namespace, pick, func(o *unstructured.Unstructured) (string, error) {
 			if o.GetAnnotations()[meta.ReconcileRequestAnnotation] < token {
 				// Somebody may remove it right now, as Flux does with what Git no longer has.
-				return "it was not asked", client.IgnoreNotFound(f.Client.Patch(ctx, o.DeepCopy(), ask))
+				return "it was not asked", client.IgnoreNotFound(ask(o))
 			}
 			return behind(o, token, commit), nil
 		})

@@ -99,9 +99,9 @@ type Owner struct {
 	kubeconfig string
 	ledger     *ledger // nil where the whole cluster is the demo's
 
-	mu     sync.Mutex
-	parent map[types.NamespacedName]error // of Check, by Kustomization
-	left   []Left
+	mu      sync.Mutex
+	parents map[types.NamespacedName]bool // Kustomizations that are the demo's
+	left    []Left
 	// removed are the UIDs of what was the demo's and was deleted: what
 	// belonged to it may follow a moment later.
 	removed map[types.UID]bool
@@ -110,7 +110,7 @@ type Owner struct {
 // New returns the owner of what the demo has on the cluster. It is an error
 // if the record of a demo on a cluster of others cannot be read.
 func New(c client.WithWatch, cluster clusters.Cluster) (*Owner, error) {
-	w := &Owner{client: c, kubeconfig: cluster.Kubeconfig(), parent: map[types.NamespacedName]error{}, removed: map[types.UID]bool{}}
+	w := &Owner{client: c, kubeconfig: cluster.Kubeconfig(), parents: map[types.NamespacedName]bool{}, removed: map[types.UID]bool{}}
 	if _, guest := cluster.(clusters.Guest); !guest {
 		return w, nil
 	}
@@ -197,26 +197,28 @@ func (w *Owner) applied(ctx context.Context, name Object, o client.Object) error
 		return &ForeignError{name, "no Kustomization of the demo has applied it"}
 	}
 	w.mu.Lock()
-	err, known := w.parent[by]
+	known := w.parents[by]
 	w.mu.Unlock()
 	if known {
-		return err
+		return nil
 	}
 	parent := &unstructured.Unstructured{}
 	parent.SetGroupVersionKind(KustomizationKind())
-	err = w.client.Get(ctx, by, parent)
+	err := w.client.Get(ctx, by, parent)
 	switch {
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
-		err = &ForeignError{name, "its Kustomization is gone"}
+		return &ForeignError{name, "its Kustomization is gone"}
 	case err != nil:
 		return fmt.Errorf("reading the Kustomization %s: %w", by, err)
-	default:
-		err = w.Check(ctx, parent)
 	}
+	if err := w.Check(ctx, parent); err != nil {
+		return err
+	}
+	// What it has applied stays the demo's when it goes.
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.parent[by] = err
-	return err
+	w.parents[by] = true
+	return nil
 }
 
 // KustomizationKind is the kind of Flux's Kustomizations.
