@@ -61,6 +61,7 @@ func (o *options) existingKind() clusters.Kind {
 			return existing.New(name, existing.Options{
 				StateDir: stateDir(), Program: exe, Kubeconfig: o.guest.kubeconfig, Context: o.guest.context,
 				AdoptFlux: o.guest.adoptFlux, Namespaces: setup.Namespaces(), Flux: setup.FluxNamespace,
+				Children: children(),
 			})
 		},
 	}

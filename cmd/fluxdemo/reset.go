@@ -31,7 +31,7 @@ away that was put beside it. Walks that are half done start anew.`,
 				return err
 			}
 			defer unlock()
-			if err := os.RemoveAll(filepath.Join(cluster.Dir(), "walks")); err != nil {
+			if err := os.RemoveAll(filepath.Join(cluster.Dir(), walksFolder)); err != nil {
 				return fmt.Errorf("removing what walks have left: %w", err)
 			}
 			install, err := o.installManifests()

@@ -168,7 +168,7 @@ func (o *options) place(ctx context.Context) (*place, error) {
 		return nil, err
 	}
 	p.git = &fleet.Repository{
-		URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), "fleet.git"),
+		URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), fleetFolder),
 		Applied: func(ctx context.Context, commit string) error {
 			return fleet.Applied(ctx, p.client, setup.FluxNamespace, setup.SyncName, commit)
 		},
@@ -185,7 +185,7 @@ func (p *place) flag() string {
 }
 
 // dir is the work folder of a walk.
-func (p *place) dir(name string) string { return filepath.Join(p.cluster.Dir(), "walks", name) }
+func (p *place) dir(name string) string { return filepath.Join(p.cluster.Dir(), walksFolder, name) }
 
 // open takes up a story. How says whether it starts afresh or comes back to where it was; the rest of it is filled in.
 func (p *place) open(ctx context.Context, s *story, how walk.SessionOptions) (*walk.Session, error) {
