@@ -23,14 +23,8 @@ const temporaryMark = ".writing-"
 // it, also after a crash or a power cut, finds the old content or the new
 // one. The folder has to be there. perm is the file's new mode, less the
 // umask, also if the old file had another one.
-func Write(path string, content []byte, perm os.FileMode) error {
-	return WriteBy(filepath.Dir(path), path, content, perm)
-}
-
-// WriteBy is Write for a file in a folder whose readers take every file for
-// one of theirs: what is being written stands in dir until it is complete.
-// Both have to be on one file system.
-func WriteBy(dir, path string, content []byte, perm os.FileMode) (err error) {
+func Write(path string, content []byte, perm os.FileMode) (err error) {
+	dir := filepath.Dir(path)
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("writing %s: %w", path, err)
@@ -55,7 +49,7 @@ func WriteBy(dir, path string, content []byte, perm os.FileMode) (err error) {
 	if err = os.Rename(file.Name(), path); err != nil {
 		return err
 	}
-	return SyncFolder(filepath.Dir(path))
+	return SyncFolder(dir)
 }
 
 // create makes a new file in dir for what is to be called name.

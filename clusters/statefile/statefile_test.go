@@ -117,25 +117,6 @@ func TestWriteFails(t *testing.T) {
 	}
 }
 
-func TestWriteBy(t *testing.T) {
-	dir := t.TempDir()
-	refs := filepath.Join(dir, "refs")
-	if err := os.Mkdir(refs, 0o500); err != nil {
-		t.Fatal(err)
-	}
-	err := statefile.WriteBy(dir, filepath.Join(refs, "main"), []byte("x"), 0o600)
-	if os.Geteuid() == 0 { // whom no mode keeps out
-		if err != nil || read(t, filepath.Join(refs, "main")) != "x" {
-			t.Error(err)
-		}
-	} else if err == nil {
-		t.Error("it has written where nothing can be written")
-	}
-	if got := names(t, dir); len(got) != 1 {
-		t.Errorf("it leaves %q", got)
-	}
-}
-
 func TestIsTemporary(t *testing.T) {
 	for name, want := range map[string]string{
 		".kubeconfig.writing-ABC":   "kubeconfig",
