@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 
 	"github.com/go-git/go-git/v6/plumbing"
-
-	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // journalName is the file in a repository's folder that says, for each reference, which commit the webhook was last
@@ -37,7 +35,7 @@ func (r *repo) setDelivered(ref plumbing.ReferenceName, h plumbing.Hash) error {
 	if err != nil {
 		return fmt.Errorf("encode the journal of webhooks: %w", err)
 	}
-	return statefile.Write(filepath.Join(r.dir, journalName), b, 0o644)
+	return writeFile(r.dir, filepath.Join(r.dir, journalName), b)
 }
 
 func (r *repo) readJournal() map[string]string {
