@@ -14,9 +14,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/existing/forward"
@@ -240,13 +242,7 @@ func (c *Cluster) enter(ctx context.Context) error {
 // repairKubeconfig takes the context from the user's kubeconfig once more, if
 // the copy of it is damaged.
 func (c *Cluster) repairKubeconfig(made settings) error {
-	raw, err := os.ReadFile(c.Kubeconfig())
-	if err == nil && !bytes.HasSuffix(raw, []byte("\n")) {
-		err = errors.New("its end is missing")
-	}
-	if err == nil {
-		_, err = clientcmd.RESTConfigFromKubeConfig(raw)
-	}
+	err := made.check(c.Kubeconfig())
 	if err == nil {
 		return nil
 	}
@@ -259,6 +255,32 @@ func (c *Cluster) repairKubeconfig(made settings) error {
 		return fmt.Errorf("%s is damaged (%w), and cannot be copied from your kubeconfig again: %w", c.Kubeconfig(), err, failed)
 	}
 	return target.write(c.Kubeconfig())
+}
+
+// check returns an error unless the kubeconfig at path has the context that
+// the cluster was entered with, whole. Its end may be missing, which YAML does
+// not tell.
+func (s settings) check(path string) error {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	config, err := clientcmd.Load(raw)
+	if err != nil {
+		return err
+	}
+	if err := clientcmd.ConfirmUsable(*config, s.Context); err != nil {
+		return err
+	}
+	named := config.Contexts[s.Context]
+	user := config.AuthInfos[named.AuthInfo]
+	switch {
+	case !bytes.HasSuffix(raw, []byte("\n")), config.CurrentContext != s.Context, user == nil, reflect.DeepEqual(user, clientcmdapi.NewAuthInfo()):
+		return errors.New("its end is missing")
+	case config.Clusters[named.Cluster].Server != s.Server:
+		return fmt.Errorf("its server is not %s", s.Server)
+	}
+	return nil
 }
 
 // awaitAPI returns when the API server answers.

@@ -18,7 +18,7 @@ func newDown(o *options) *cobra.Command {
 		Short: "Remove the cluster and everything in it",
 		Long: `Ends the cluster and removes what belongs to it. Files of yours in its folder
 stay, and are named.`,
-		Args:  cobra.NoArgs,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			start := time.Now()
 			cluster, err := o.cluster()
