@@ -18,6 +18,8 @@ import (
 	"sync"
 
 	"github.com/adrg/xdg"
+
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // EnvVar names the environment variable that says where the bundle is.
@@ -160,7 +162,7 @@ func (b *Bundle) Verify(stamp string) error {
 		return nil
 	}
 	// A stamp that cannot be written costs time, not correctness.
-	_ = os.WriteFile(stamp, []byte(now), 0o600)
+	_ = statefile.Write(stamp, []byte(now), 0o600)
 	return nil
 }
 

@@ -37,7 +37,7 @@ type clients struct {
 func connect(kubeconfig string) (clients, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
-		return clients{}, fmt.Errorf("reading the cluster's kubeconfig: %w", err)
+		return clients{}, fmt.Errorf("reading the cluster's kubeconfig: %w; `fluxdemo up` copies it from yours again", err)
 	}
 	return newClients(config)
 }

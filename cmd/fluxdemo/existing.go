@@ -77,7 +77,8 @@ func (o *options) existingKind() clusters.Kind {
 					}
 					return rendered.Free(ctx, config)
 				},
-				Clean: func(ctx context.Context) error { return o.guest.removal.Run(ctx) },
+				Clean:    func(ctx context.Context) error { return o.guest.removal.Run(ctx) },
+				Children: children(),
 			})
 		},
 	}

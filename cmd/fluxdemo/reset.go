@@ -40,7 +40,7 @@ provably the demo's, and names what it leaves.`,
 			if err := o.confirmReset(cmd, cluster); err != nil {
 				return err
 			}
-			if err := os.RemoveAll(filepath.Join(cluster.Dir(), "walks")); err != nil {
+			if err := os.RemoveAll(filepath.Join(cluster.Dir(), walksFolder)); err != nil {
 				return fmt.Errorf("removing what walks have left: %w", err)
 			}
 			install, err := o.installManifests()

@@ -174,7 +174,7 @@ func (o *options) place(ctx context.Context) (*place, error) {
 		return nil, err
 	}
 	repository := &fleet.Repository{
-		URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), "fleet.git"),
+		URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), fleetFolder),
 		Followers: &fleet.Followers{
 			Client: p.client, Namespace: setup.FluxNamespace, Name: setup.SyncName,
 			Ours: func(o *unstructured.Unstructured) bool { return owner.Check(ctx, o) == nil },
@@ -195,7 +195,7 @@ func (p *place) flag() string {
 }
 
 // dir is the work folder of a walk.
-func (p *place) dir(name string) string { return filepath.Join(p.cluster.Dir(), "walks", name) }
+func (p *place) dir(name string) string { return filepath.Join(p.cluster.Dir(), walksFolder, name) }
 
 // allows returns an error, which says where it can run, if a story needs a cluster of its own and this one is not.
 func (p *place) allows(s *story) error {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
@@ -24,11 +25,19 @@ type Environment []Variable
 // Variable is an environment variable.
 type Variable struct{ Name, Value string }
 
+const (
+	binFolder       = "bin"
+	credentialsFile = "git-credentials"
+)
+
+// Children names what this package keeps in a cluster's folder.
+func Children() []string { return []string{binFolder, credentialsFile} }
+
 // Prepare writes the files that the environment refers to into the cluster's
 // folder and returns the environment. program is the path of the fluxdemo
 // executable.
 func Prepare(ctx context.Context, cluster clusters.Cluster, c client.Reader, b *bundle.Bundle, program string) (Environment, error) {
-	bin := filepath.Join(cluster.Dir(), "bin")
+	bin := filepath.Join(cluster.Dir(), binFolder)
 	if err := link(bin, map[string]string{"kubectl": b.Path("kube"), "flux": b.Path("flux"), "fluxdemo": program}); err != nil {
 		return nil, fmt.Errorf("putting kubectl and flux into %s: %w", bin, err)
 	}
@@ -75,11 +84,8 @@ func CredentialHelper(ctx context.Context, cluster clusters.Cluster, c client.Re
 		return "", err
 	}
 	line := (&url.URL{Scheme: address.Scheme, Host: address.Host, User: url.UserPassword(setup.GitUser, password)}).String()
-	file := filepath.Join(cluster.Dir(), "git-credentials")
-	if err := os.WriteFile(file+".new", []byte(line+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("writing git's credentials: %w", err)
-	}
-	if err := os.Rename(file+".new", file); err != nil {
+	file := filepath.Join(cluster.Dir(), credentialsFile)
+	if err := statefile.Write(file, []byte(line+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("writing git's credentials: %w", err)
 	}
 	return "store --file=" + quote(file), nil
