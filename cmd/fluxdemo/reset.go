@@ -20,8 +20,9 @@ func newReset(o *options) *cobra.Command {
 		Use:   "reset",
 		Short: "Bring the demo back to how it was right after up, in place",
 		Long: `Brings the demo back to how it was right after up, without a new cluster: the
-Git repository to its first commit, Flux to what that says, and everything
-away that was put beside it. Walks that are half done start anew.
+Git repository to the commit that up pushed first, whatever has become of its
+history, Flux to what that says, and everything away that was put beside it.
+Walks that are half done start anew.
 
 On a cluster that others use too it asks first, takes away only what is
 provably the demo's, and names what it leaves.`,

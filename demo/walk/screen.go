@@ -132,7 +132,11 @@ func (s *Screen) output(text string) {
 }
 
 // note writes a line to the speaker.
-func (s *Screen) note(text string) { s.line(indent + s.dim.Render(text)) }
+func (s *Screen) note(text string) {
+	for _, l := range wrap(text, screenWidth-len(indent)) {
+		s.line(indent + s.dim.Render(l))
+	}
+}
 
 // flush ends a last line of output that has no line end.
 func (s *Screen) flush() {
