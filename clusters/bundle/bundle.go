@@ -159,7 +159,9 @@ func (b *Bundle) Verify(stamp string) error {
 	if stamp == "" {
 		return nil
 	}
-	// A stamp that cannot be written costs time, not correctness.
+	// A stamp that cannot be written costs time, not correctness: the cache
+	// may be in a home that is read-only.
+	_ = os.MkdirAll(filepath.Dir(stamp), 0o700)
 	_ = os.WriteFile(stamp, []byte(now), 0o600)
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
 
 // version is set by the linker in a release build.
@@ -44,12 +46,13 @@ type options struct {
 	images      string
 	retain      bool
 	guest       guestOptions
+	gitToken    string // for the repository on a forge
 
 	render func() (setup.Rendered, error) // once
 }
 
 func newOptions() *options {
-	o := &options{}
+	o := &options{gitToken: takeSecret(gitTokenVar)}
 	o.render = sync.OnceValues(func() (setup.Rendered, error) {
 		install, err := o.installManifests()
 		if err != nil {
@@ -58,6 +61,15 @@ func newOptions() *options {
 		return setup.Render(install)
 	})
 	return o
+}
+
+// takeSecret reads a secret from the environment and removes it there: it is
+// for this process, and no child inherits it, also not those that libraries
+// start.
+func takeSecret(name string) string {
+	secret := os.Getenv(name)
+	_ = os.Unsetenv(name) // fails only for a name that cannot be one
+	return secret
 }
 
 // installManifests returns what `flux install --export` prints.
@@ -74,7 +86,7 @@ func (o *options) installManifests() ([]byte, error) {
 }
 
 func (o *options) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.name, "name", "fluxdemo", "name of the cluster")
+	flags.StringVar(&o.name, "name", cmp.Or(os.Getenv(shell.NameVar), "fluxdemo"), "name of the cluster")
 	flags.StringVar(&o.kind, "cluster", auto, "kind of cluster: auto, "+strings.Join(o.registry().Names(), ", "))
 	flags.StringVar(&o.bundleDir, "bundle", "", "folder of the bundle (default: $FLUXDEMO_BUNDLE, beside fluxdemo, or the cache)")
 }

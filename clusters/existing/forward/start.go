@@ -14,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/environ"
 )
 
 // Listening is what a forwarder writes to file descriptor 3 once its ports
@@ -45,6 +46,7 @@ func Start(ctx context.Context, o Options) error {
 	}
 	defer hears.Close()
 	cmd := exec.Command(o.Program, "forward", "--dir="+o.Dir, "--kubeconfig="+o.Kubeconfig, "--namespaces="+strings.Join(o.Namespaces, ","))
+	cmd.Env = environ.Guest(os.Environ()) // the way to the cluster, and its credential plugin
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{tells} // file descriptor 3
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
