@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -93,6 +94,43 @@ func (o *options) addFlags(flags *pflag.FlagSet) {
 
 // stateDir is where clusters keep what they need to live.
 func stateDir() string { return filepath.Join(xdg.StateHome, "fluxdemo") }
+
+// checkStateDir returns an error if it is not known where clusters are kept.
+// Without a home the folder would be in /, which is not for programs.
+func checkStateDir() error {
+	if !homed("XDG_STATE_HOME") {
+		return errors.New("HOME is not set: set it, or set XDG_STATE_HOME to the folder in which clusters are to be kept")
+	}
+	return nil
+}
+
+// checkNewStateDir returns an error if no cluster can be made in the state
+// folder: its path becomes a part of lists.
+func checkNewStateDir() error {
+	if err := checkStateDir(); err != nil {
+		return err
+	}
+	if strings.ContainsRune(stateDir(), os.PathListSeparator) {
+		return usageError{fmt.Errorf("the state folder %s has a %c in its path, which divides the folders in PATH and KUBECONFIG; choose another with XDG_STATE_HOME",
+			stateDir(), os.PathListSeparator)}
+	}
+	return nil
+}
+
+// cacheFile is where a file is kept that can be made again; "" if there is no
+// place for it.
+func cacheFile(name string) string {
+	if !homed("XDG_CACHE_HOME") {
+		return ""
+	}
+	return filepath.Join(xdg.CacheHome, "fluxdemo", name)
+}
+
+// homed tells whether the folder that a variable of the XDG specification
+// names is known, from that or from HOME.
+func homed(variable string) bool {
+	return os.Getenv("HOME") != "" || filepath.IsAbs(os.Getenv(variable))
+}
 
 // program is the path of this executable, links resolved: the cluster's
 // processes are started from it long after the link may be gone.

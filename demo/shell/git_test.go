@@ -66,7 +66,7 @@ func hostileGit() map[string]string {
 		"excludes":      "[core]\n\texcludesFile = %HOME%/excludes\n",
 		"attributes":    "[core]\n\tattributesFile = %HOME%/attributes\n[filter \"no\"]\n\tclean = false\n\trequired = true\n",
 		"safecrlf":      "[core]\n\tautocrlf = true\n\tsafecrlf = true\n",
-		"credentials":   "[credential]\n\thelper = !echo username=no; echo password=no; :\n",
+		"credentials":   "[credential]\n\thelper = \"!echo username=no; echo password=no; :\"\n",
 	}
 }
 
