@@ -16,7 +16,11 @@ import (
 )
 
 // probeWalk does a bit of everything that walks do, and shows what it sees.
-const probeWalk = `# Probe
+const probeWalk = `---
+duration: 5s
+---
+
+# Probe
 
 ## Setup
 
@@ -38,7 +42,7 @@ test "$(git log -1 --date=format:%Y --format=%ad)" = "$(date +%Y)"
 git status --short --branch
 git ls-files --eol README.md
 printf '%s\n' b I i A a | sort | tr '\n' ' '
-env | cut -d= -f1 | sort | tr '\n' ' '
+env | cut -d= -f1 | grep -vx -e TERM -e TZ | sort | tr '\n' ' '
 bash -c 'echo "$BASH_VERSION" | cut -c 1'
 ~~~
 
@@ -72,7 +76,7 @@ fluxdemo shard list
 ## Go back
 
 ~~~sh
-git revert HEAD
+git revert HEAD | head -n 1
 git push -q
 ~~~
 
@@ -116,9 +120,25 @@ curl -q -fsS "$APP_URL" | head -c 15
 func outcome(r result) string {
 	out := regexp.MustCompile(`\b[0-9a-f]{7,40}\b`).ReplaceAllString(r.stdout, "COMMIT")
 	out = regexp.MustCompile(`[0-9]+(\.[0-9]+)? ?m?s\b`).ReplaceAllString(out, "TIME")
-	// Checks say while they wait that they do.
-	out = regexp.MustCompile(`(?m)^.*…\s*waiting.*\n`).ReplaceAllString(out, "")
+	out = regexp.MustCompile(`(?m)^\s*… .*\n`).ReplaceAllString(out, "") // a check that waits
+	if r.code != 0 {
+		out += r.stderr
+	}
 	return fmt.Sprintf("%d\n%s", r.code, regexp.MustCompile(` +`).ReplaceAllString(out, " "))
+}
+
+// differ returns the lines that only one of two texts has.
+func differ(want, got string) string {
+	var out strings.Builder
+	for _, side := range []struct{ mark, text, other string }{{"-", want, got}, {"+", got, want}} {
+		there := strings.Split(side.other, "\n")
+		for _, line := range strings.Split(side.text, "\n") {
+			if !slices.Contains(there, line) {
+				fmt.Fprintf(&out, "%s %s\n", side.mark, line)
+			}
+		}
+	}
+	return out.String()
 }
 
 // fingerprint sums up the files of a folder, with their modes. What is not there has none.
@@ -284,7 +304,7 @@ func TestHostileAlone(t *testing.T) {
 			}
 			for what, got := range probe(t, l) {
 				if got != want[what] {
-					t.Errorf("%s: got\n%s\nwithout the setting\n%s", what, got, want[what])
+					t.Errorf("%s: not as it is without the setting:\n%s", what, differ(want[what], got))
 				}
 			}
 		})
