@@ -106,7 +106,7 @@ func Browser(user []string, home string) Environ {
 	if own := e.Get("HOME"); data == "" && own != "" {
 		data = path.Join(own, ".local", "share")
 	}
-	e = e.Without("XDG_*_HOME", "XDG_RUNTIME_DIR").Join(pick(user, browserNames()...)).With("HOME", home)
+	e = e.Without("XDG_*_HOME", "XDG_RUNTIME_DIR").Join(pick(user, browserNames()...)).With("HOME", home).With("TMPDIR", home)
 	if data == "" {
 		return e
 	}

@@ -33,7 +33,7 @@ func TestEnvironments(t *testing.T) {
 
 	browser := slices.Concat(ordinary, fonts, []string{"XDG_DATA_HOME=/home/me/.local/share"})
 	browser = slices.DeleteFunc(browser, func(pair string) bool {
-		return slices.Contains([]string{"HOME=/home/me", "XDG_STATE_HOME=/state", "XDG_RUNTIME_DIR=/run/user/1"}, pair)
+		return slices.Contains([]string{"HOME=/home/me", "TMPDIR=/tmp/a b", "XDG_STATE_HOME=/state", "XDG_RUNTIME_DIR=/run/user/1"}, pair)
 	})
 	for _, test := range []struct {
 		name      string
@@ -43,8 +43,8 @@ func TestEnvironments(t *testing.T) {
 		{"outbound", Outbound(user), slices.Concat(ordinary, proxy, noProxy)},
 		{"engine", Engine(user), slices.Concat(ordinary, proxy, noProxy, engine)},
 		{"guest", Guest(user), slices.Concat(ordinary, proxy, noProxy, cloud)},
-		{"browser", Browser(user, "/tmp/profile"), append(browser, "HOME=/tmp/profile")},
-		{"a browser without a home", Browser(nil, "/tmp/profile"), []string{"PATH=" + defaultPath, "HOME=/tmp/profile"}},
+		{"browser", Browser(user, "/tmp/profile"), append(browser, "HOME=/tmp/profile", "TMPDIR=/tmp/profile")},
+		{"a browser without a home", Browser(nil, "/tmp/profile"), []string{"PATH=" + defaultPath, "HOME=/tmp/profile", "TMPDIR=/tmp/profile"}},
 		{"nothing is set", Base(nil), []string{"PATH=" + defaultPath}},
 		{"PATH is empty", Base([]string{"PATH="}), []string{"PATH=" + defaultPath}},
 		{"twice: the last counts", Base([]string{"PATH=/a", "PATH=/b"}), []string{"PATH=/b"}},

@@ -30,7 +30,7 @@ echo "$T" > probe.txt; git add probe.txt
 git -c user.name=a -c user.email=a@example.org commit -q -m naive
 git log -1 --date=format:%Y --format='%an %ad %s'; git diff HEAD~1 --stat; git ls-files --eol README.md
 git rev-parse --show-toplevel | grep -c naive
-git -c credential.helper="$HELPER" push -q --dry-run`
+git -c credential.helper="$HELPER" push -q --dry-run --force`
 	naiveKubectl = `kubectl get namespace flux-system -o name`
 	naiveFlux    = `flux get kustomizations --no-header | wc -l`
 	naiveCurl    = `curl -fsS "$APP_URL" | head -c 15`
@@ -131,6 +131,9 @@ func hostileSettings(t *testing.T) []setting {
 		{name: "Go", vars: []string{"GODEBUG=http2client=0,netdns=cgo", "GOGC=20", "GOMAXPROCS=1", "GOTRACEBACK=none"}},
 		{name: "umask 077", umask: "077", naive: `mkdir -p "$T"; touch "$T/file"; stat -c %a "$T/file"`, single: true},
 		{name: "umask 000", umask: "000", naive: `mkdir -p "$T"; touch "$T/file"; stat -c %a "$T/file"`},
+
+		{name: "HOME is read-only", vars: []string{"HOME=/sys"}, naive: `mkdir -p "$HOME/x"`, single: true},
+		{name: "no HOME", vars: []string{"HOME="}, naive: `mkdir -p "$HOME" && cd "$HOME"`, single: true},
 
 		// What looks like fluxdemo's own.
 		{name: "FLUXDEMO", vars: []string{"FLUXDEMO_GIT_TOKEN=" + hostileToken, "FLUXDEMO_GIT_USERNAME=me", "FLUXDEMO_COLOR=green", "WALK_DIR=/", "WALK_COMMIT=none", "FLEET_URL=http://127.0.0.1:9", "APP_URL=x"}},

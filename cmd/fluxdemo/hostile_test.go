@@ -108,7 +108,7 @@ cd "$T/own"
 echo "$T" > probe.txt
 git add probe.txt
 git commit -q -m "By hand"
-git push -q --dry-run
+git push -q --dry-run --force
 git rev-parse --show-toplevel | grep -c /own
 git rev-parse --abbrev-ref @{upstream}
 kubectl get namespace flux-system -o name
