@@ -50,6 +50,7 @@ func engineNames() []string {
 	return []string{
 		"DOCKER_*", "CONTAINER_*", "CONTAINERS_*", "CONTAINERD_*", "PODMAN_*", "NERDCTL_*", "BUILDKIT_HOST",
 		"KIND_EXPERIMENTAL_*", "REGISTRY_AUTH_FILE", "STORAGE_DRIVER", "STORAGE_OPTS", "DBUS_SESSION_BUS_ADDRESS", "SSH_AUTH_SOCK",
+		"GNUPGHOME", "PASSWORD_STORE_DIR", "WSL_*", // for credential helpers
 	}
 }
 

@@ -84,14 +84,14 @@ func (d *Demo) common(path string) []Variable {
 // that are fluxdemo again find the same clusters below stateHome, and act on
 // the one called name.
 func (d *Demo) Commands(base environ.Environ, ownHome bool, stateHome, name string) environ.Environ {
-	e := base.Without("LANG", "LANGUAGE", "LC_*", "CLICOLOR*", "COLORTERM", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME").
-		With("XDG_STATE_HOME", stateHome).With(bundle.EnvVar, d.bundle).With(NameVar, name).
+	e := base.Without("LANG", "LANGUAGE", "LC_*", "CLICOLOR*", "COLORTERM")
+	if ownHome {
+		e = e.Without("XDG_*", "SHELL").With("HOME", d.home)
+	}
+	e = e.With("XDG_STATE_HOME", stateHome).With(bundle.EnvVar, d.bundle).With(NameVar, name).
 		// Output, and the order in which ls and sort put things, are the
 		// same in every language.
 		With("LC_ALL", locale())
-	if ownHome {
-		e = e.Without("XDG_RUNTIME_DIR", "SHELL").With("HOME", d.home)
-	}
 	for _, v := range d.common(base.Get("PATH")) {
 		e = e.With(v.Name, v.Value)
 	}

@@ -57,7 +57,7 @@ func TestCommands(t *testing.T) {
 	e = d.Commands(environ.Engine(user), false, "/state", "x")
 	for name, want := range map[string]string{
 		"HOME": "/home/me", "DOCKER_HOST": "ssh://box", "XDG_RUNTIME_DIR": "/run/user/1", "http_proxy": "http://proxy",
-		"NO_PROXY": "127.0.0.1,localhost,::1", "XDG_CONFIG_HOME": "", "KUBERC": "off",
+		"NO_PROXY": "127.0.0.1,localhost,::1", "XDG_CONFIG_HOME": "/config", "KUBERC": "off",
 	} {
 		if got := e.Get(name); got != want {
 			t.Errorf("with the user's home, %s: got %q, want %q", name, got, want)
