@@ -161,7 +161,9 @@ func (b *Bundle) Verify(stamp string) error {
 	if stamp == "" {
 		return nil
 	}
-	// A stamp that cannot be written costs time, not correctness.
+	// A stamp that cannot be written costs time, not correctness: the cache
+	// may be in a home that is read-only.
+	_ = os.MkdirAll(filepath.Dir(stamp), 0o700)
 	_ = statefile.Write(stamp, []byte(now), 0o600)
 	return nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/supervisor"
+	"github.com/fluxdemo/fluxdemo/clusters/environ"
 	"github.com/fluxdemo/fluxdemo/clusters/folder"
 	"github.com/fluxdemo/fluxdemo/clusters/logfile"
 )
@@ -222,9 +223,6 @@ func (c *Cluster) launch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(c.options.Stamp), 0o700); err != nil {
-		return err
-	}
 	if err := b.Verify(c.options.Stamp); err != nil {
 		return err
 	}
@@ -246,6 +244,7 @@ func (c *Cluster) launch(ctx context.Context) error {
 		args = append(args, fmt.Sprintf("--port=%d", c.options.Port))
 	}
 	cmd := exec.Command(c.options.Program, args...)
+	cmd.Env = c.environ()
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{tell} // file descriptor 3
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -265,6 +264,16 @@ func (c *Cluster) launch(ctx context.Context) error {
 		return &clusters.LogError{Err: errors.New("the supervisor did not start"), Log: c.supervisorLog()}
 	}
 	return cmd.Process.Release()
+}
+
+// environ is the supervisor's environment. Only a cluster whose pods may
+// reach the internet hears of the user's proxies.
+func (c *Cluster) environ() environ.Environ {
+	settings, err := supervisor.LoadSettings(c.dir)
+	if c.options.AllowEgress || err == nil && settings.AllowEgress {
+		return environ.Outbound(os.Environ())
+	}
+	return environ.Base(os.Environ())
 }
 
 func (c *Cluster) supervisorLog() string { return supervisorLog(c.dir) }

@@ -45,9 +45,9 @@ func Keep(ctx context.Context, dir, reference, arch string) error {
 }
 
 // Kept returns the images that Keep has left in dir under these names, and
-// the names that it has not.
+// the names that it has not. A dir of "" has none.
 func Kept(dir string, references []string) (images []Image, missing []string, err error) {
-	if _, err := os.Stat(filepath.Join(dir, "index.json")); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, "index.json")); dir == "" || errors.Is(err, fs.ErrNotExist) {
 		return nil, references, nil
 	}
 	index, err := layout.ImageIndexFromPath(dir)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +16,10 @@ func newClone(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "clone DIR",
 		Short: "Clone the demo's Git repository, ready to push",
-		Args:  cobra.ExactArgs(1),
+		Long: `Clones the demo's Git repository, ready to push from any shell. What that needs
+stands in the clone's own configuration, where it beats yours; nothing outside
+of the clone is written.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := args[0]
 			if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
@@ -40,29 +42,12 @@ func newClone(o *options) *cobra.Command {
 			if urls.Git == "" {
 				return errors.New("the Git host is not there; `fluxdemo up` repairs it")
 			}
-			helper, err := shell.CredentialHelper(cmd.Context(), cluster, c, urls.Git)
+			helper, err := shell.CredentialHelper(cmd.Context(), cluster, c)
 			if err != nil {
 				return err
 			}
-			git := func(args ...string) error {
-				run := exec.CommandContext(cmd.Context(), "git", args...)
-				run.Stdout, run.Stderr = cmd.ErrOrStderr(), cmd.ErrOrStderr()
-				if err := run.Run(); err != nil {
-					return fmt.Errorf("git %s: %w", args[0], err)
-				}
-				return nil
-			}
-			// The helper stands in the clone's own configuration: pushing
-			// works from any shell, and the user's configuration is left alone.
-			if err := git("clone", "--quiet", "--config", "credential.helper="+helper, urls.Git, dir); err != nil {
+			if err := shell.Clone(cmd.Context(), urls.Git, dir, helper, os.Environ(), cmd.ErrOrStderr()); err != nil {
 				return err
-			}
-			if exec.CommandContext(cmd.Context(), "git", "-C", dir, "config", "user.email").Run() != nil {
-				for key, value := range map[string]string{"user.name": "Demo", "user.email": "demo@localhost"} {
-					if err := git("-C", dir, "config", key, value); err != nil {
-						return err
-					}
-				}
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "Cloned. Change %s/apps/demo/app/app.env, commit and push.\n", dir)
 			return nil

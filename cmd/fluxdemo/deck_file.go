@@ -27,6 +27,9 @@ func deckFile(arg string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := checkStateDir(); err != nil {
+		return "", err
+	}
 	dir := filepath.Join(stateDir(), ".decks")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("making a folder for the deck: %w", err)

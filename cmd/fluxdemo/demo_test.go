@@ -142,9 +142,15 @@ func (d *demo) command(ctx context.Context, env []string, program string, args .
 }
 
 func (d *demo) run(env []string, program string, args ...string) result {
+	return d.runIn(append(d.env(), env...), program, args...)
+}
+
+// runIn runs a program with an environment that is given completely.
+func (d *demo) runIn(env []string, program string, args ...string) result {
 	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 	defer cancel()
-	cmd := d.command(ctx, env, program, args...)
+	cmd := d.command(ctx, nil, program, args...)
+	cmd.Env = env
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,8 @@ func newEnv(o *options) *cobra.Command {
 		Use:   "env",
 		Short: "Print what a shell needs to work with the demo",
 		Long: `Prints lines for a POSIX shell that put the demo's kubectl and flux first on
-PATH, select its kubeconfig, and let git push to its repository:
+PATH, select its kubeconfig, and let git push to its repository, whatever your
+own settings for git, kubectl and Flux are. Your files are left alone:
 
   eval "$(fluxdemo env)"`,
 		Args: cobra.NoArgs,
@@ -27,11 +29,11 @@ PATH, select its kubeconfig, and let git push to its repository:
 			if err != nil {
 				return err
 			}
-			env, err := o.environment(cmd.Context(), cluster)
+			demo, err := o.prepareShell(cmd.Context(), cluster)
 			if err != nil {
 				return err
 			}
-			fmt.Fprint(cmd.OutOrStdout(), env.Export())
+			fmt.Fprint(cmd.OutOrStdout(), demo.Interactive(cmd.Context(), os.Environ()).Export())
 			return nil
 		},
 	}
@@ -56,7 +58,8 @@ func (o *options) runningCluster(ctx context.Context) (clusters.Cluster, error) 
 	return cluster, nil
 }
 
-func (o *options) environment(ctx context.Context, cluster clusters.Cluster) (shell.Environment, error) {
+// prepareShell returns what commands need to work with the demo.
+func (o *options) prepareShell(ctx context.Context, cluster clusters.Cluster) (*shell.Demo, error) {
 	c, err := setup.Connect(cluster.Kubeconfig())
 	if err != nil {
 		return nil, err

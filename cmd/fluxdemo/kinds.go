@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"runtime"
 	"slices"
 
-	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
@@ -56,7 +54,7 @@ func (o *options) registry() clusters.Registry {
 				}
 				return embedded.New(name, embedded.Options{
 					StateDir:    stateDir(),
-					Stamp:       filepath.Join(xdg.CacheHome, "fluxdemo", "bundle.verified"),
+					Stamp:       cacheFile("bundle.verified"),
 					Program:     exe,
 					BundleDir:   o.bundleDir,
 					Port:        o.port,
@@ -98,6 +96,9 @@ func (o *options) cluster() (clusters.Cluster, error) {
 	if err := clusters.CheckName(o.name); err != nil {
 		return nil, usageError{err}
 	}
+	if err := checkStateDir(); err != nil {
+		return nil, err
+	}
 	registry := o.registry()
 	there, exists := registry.Of(o.name)
 	if o.kind == auto {
@@ -125,6 +126,9 @@ func (o *options) cluster() (clusters.Cluster, error) {
 func (o *options) choose(ctx context.Context, out io.Writer) error {
 	if err := clusters.CheckName(o.name); err != nil {
 		return usageError{err}
+	}
+	if err := checkNewStateDir(); err != nil {
+		return err
 	}
 	if o.kind != auto {
 		return nil

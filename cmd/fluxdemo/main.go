@@ -17,6 +17,7 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/gitconfig"
 )
 
 // Exit codes, as kubectl and flux users expect them.
@@ -42,6 +43,10 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	defer stop()
 	// It would write a stack trace to the terminal where it is not told what to do with its logs.
 	ctrllog.SetLogger(logr.Discard())
+	if err := gitconfig.Ignore(); err != nil {
+		fmt.Fprintf(errOut, "fluxdemo: %v\n", err)
+		return exitFailure
+	}
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetIn(in)

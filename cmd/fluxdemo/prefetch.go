@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 
-	"github.com/adrg/xdg"
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
@@ -68,6 +67,9 @@ func (o *options) prefetch(ctx context.Context, steps clusters.Steps) error {
 		return err
 	}
 	if official {
+		if keptImages() == "" {
+			return errors.New("HOME is not set: set it, or set XDG_CACHE_HOME to the folder in which images are to be kept")
+		}
 		for _, reference := range references {
 			if err := step(filepath.Base(reference), func() error {
 				return image.Keep(ctx, keptImages(), reference, runtime.GOARCH)
@@ -104,8 +106,9 @@ func (o *options) prefetch(ctx context.Context, steps clusters.Steps) error {
 	})
 }
 
-// keptImages is the folder of the images that were pulled to be kept.
-func keptImages() string { return filepath.Join(xdg.CacheHome, "fluxdemo", "images") }
+// keptImages is the folder of the images that were pulled to be kept, "" if
+// there is no place for it.
+func keptImages() string { return cacheFile("images") }
 
 // officialImages lists the names of Flux's own images that the demo runs.
 func (o *options) officialImages() ([]string, error) {

@@ -88,6 +88,9 @@ func (o *options) openStage(ctx context.Context, file string, port int, fresh bo
 	if err := clusters.CheckName(o.name); err != nil {
 		return nil, usageError{err}
 	}
+	if err := checkStateDir(); err != nil {
+		return nil, err
+	}
 	path, err := deckFile(file)
 	if err != nil {
 		return nil, usageError{err}
@@ -227,6 +230,9 @@ func newMove(o *options, cmd *cobra.Command, move func(ctx context.Context, r *s
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := clusters.CheckName(o.name); err != nil {
 			return usageError{err}
+		}
+		if err := checkStateDir(); err != nil {
+			return err
 		}
 		record, err := stage.ReadRecord(o.stageFile())
 		if err != nil {

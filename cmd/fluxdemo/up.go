@@ -86,7 +86,7 @@ func (o *options) upstream(ctx context.Context, cluster clusters.Cluster) (*git.
 	if o.gitURL == "" {
 		return nil, nil //nolint:nilnil // there is none, which is no error
 	}
-	u := &git.Upstream{URL: o.gitURL, Password: os.Getenv(gitTokenVar)}
+	u := &git.Upstream{URL: o.gitURL, Password: o.gitToken}
 	if u.Password != "" {
 		u.Username = cmp.Or(os.Getenv(gitUsernameVar), "git") // forges look at the token alone
 	}

@@ -11,14 +11,19 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/adrg/xdg"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/environ"
+	"github.com/fluxdemo/fluxdemo/clusters/existing"
+	"github.com/fluxdemo/fluxdemo/clusters/kind"
 	"github.com/fluxdemo/fluxdemo/demo/diagnose"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo/shell"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walks"
 )
@@ -150,17 +155,11 @@ func (o *options) place(ctx context.Context) (*place, error) {
 	if p.client, err = setup.Connect(cluster.Kubeconfig()); err != nil {
 		return nil, err
 	}
-	env, err := o.environment(ctx, cluster)
+	demo, err := o.prepareShell(ctx, cluster)
 	if err != nil {
 		return nil, err
 	}
-	// The same commits and the same output whoever runs it: the user's own
-	// git configuration has no part in it.
-	p.env = slices.Concat(os.Environ(), env.List(), []string{
-		"GIT_AUTHOR_NAME=Demo", "GIT_AUTHOR_EMAIL=demo@localhost",
-		"GIT_COMMITTER_NAME=Demo", "GIT_COMMITTER_EMAIL=demo@localhost",
-		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "GIT_PAGER=cat",
-	})
+	p.env = o.commandEnviron(demo)
 	urls, err := setup.FindURLs(ctx, p.client, cluster)
 	if err != nil || urls.Git == "" {
 		return p, err
@@ -184,6 +183,19 @@ func (o *options) place(ctx context.Context) (*place, error) {
 	// Walks start from it, and a cluster of an earlier version has not kept it.
 	_, err = repository.Beginning(ctx, setup.BeginningFile(cluster))
 	return p, err
+}
+
+// commandEnviron is the environment of a walk's commands: the same commits and the same output whoever runs it. What
+// the cluster needs is the user's own: the engine that runs it, or the credentials and the proxy that lead there.
+func (o *options) commandEnviron(demo *shell.Demo) []string {
+	base, ownHome := environ.Base, true
+	switch there, _ := o.registry().Of(o.name); there.Name {
+	case kind.Kind:
+		base, ownHome = environ.Engine, false
+	case existing.Kind:
+		base, ownHome = environ.Guest, false
+	}
+	return demo.Commands(base(os.Environ()), ownHome, xdg.StateHome, o.name)
 }
 
 // flag is what the user has to add to name this cluster.

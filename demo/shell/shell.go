@@ -1,94 +1,131 @@
-// Package shell makes the environment in which a demo's commands are typed:
-// kubectl, flux and fluxdemo first on PATH, the demo's kubeconfig, the URLs of
-// its parts, and git's access to its repository. No secret stands in it.
+// Package shell makes the environments in which a demo's commands are typed:
+// those of walks, which see nothing of what the user has set for work, and
+// that of a shell of the user's own. No secret stands in them.
 package shell
 
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
-	"github.com/fluxdemo/fluxdemo/clusters/statefile"
+	"github.com/fluxdemo/fluxdemo/clusters/environ"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
-// Environment is a list of variables, in the order in which to set them.
-type Environment []Variable
-
-// Variable is an environment variable.
-type Variable struct{ Name, Value string }
-
+// What this package keeps in a cluster's folder.
 const (
-	binFolder       = "bin"
-	credentialsFile = "git-credentials"
+	binFolder = "bin"
+	loginFile = "git-login"
+	// storedFile is what clones of earlier versions read.
+	storedFile = "git-credentials"
+	// homeDir takes what commands keep at home: kubectl's and flux's cache,
+	// and for walks everything.
+	homeDir = "home"
 )
 
 // Children names what this package keeps in a cluster's folder.
-func Children() []string { return []string{binFolder, credentialsFile} }
+func Children() []string { return []string{binFolder, loginFile, storedFile, homeDir} }
 
-// Prepare writes the files that the environment refers to into the cluster's
-// folder and returns the environment. program is the path of the fluxdemo
-// executable.
-func Prepare(ctx context.Context, cluster clusters.Cluster, c client.Reader, b *bundle.Bundle, program string) (Environment, error) {
-	bin := filepath.Join(cluster.Dir(), binFolder)
-	if err := link(bin, map[string]string{"kubectl": b.Path("kube"), "flux": b.Path("flux"), "fluxdemo": program}); err != nil {
-		return nil, fmt.Errorf("putting kubectl and flux into %s: %w", bin, err)
-	}
-	urls, err := setup.FindURLs(ctx, c, cluster)
-	if err != nil {
-		return nil, err
-	}
-	env := Environment{
-		{"KUBECONFIG", cluster.Kubeconfig()},
-		{"PATH", bin + string(os.PathListSeparator) + os.Getenv("PATH")},
-		{"FLEET_URL", urls.Git},
-		{"FLEET_BEGINNING", setup.BeginningFile(cluster)},
-		{"APP_URL", urls.App},
-		{"INBOX_URL", urls.Inbox},
-	}
-	if urls.Git == "" {
-		return env, nil
-	}
-	helper, err := CredentialHelper(ctx, cluster, c, urls.Git)
-	if err != nil {
-		return nil, err
-	}
-	base, err := url.Parse(urls.Git)
-	if err != nil {
-		return nil, err
-	}
-	return append(env,
-		Variable{"GIT_CONFIG_COUNT", "1"},
-		Variable{"GIT_CONFIG_KEY_0", fmt.Sprintf("credential.http://%s.helper", base.Host)},
-		Variable{"GIT_CONFIG_VALUE_0", helper},
-	), nil
+// Demo is what commands need to work with a demo.
+type Demo struct {
+	bin, home  string
+	kubeconfig string
+	bundle     string
+	beginning  string
+	urls       setup.URLs
+	git        []Setting
 }
 
-// CredentialHelper writes the credentials for pushing to the repository at
-// gitURL into the cluster's folder, mode 0600, and returns the setting that
-// makes git read them (gitcredentials(7), git-credential-store(1)).
-func CredentialHelper(ctx context.Context, cluster clusters.Cluster, c client.Reader, gitURL string) (string, error) {
-	password, err := setup.GitPassword(ctx, c)
+// Prepare writes the files that the environments refer to into the cluster's
+// folder. program is the path of the fluxdemo executable.
+func Prepare(ctx context.Context, cluster clusters.Cluster, c client.Reader, b *bundle.Bundle, program string) (*Demo, error) {
+	d := &Demo{
+		bin: filepath.Join(cluster.Dir(), binFolder), home: filepath.Join(cluster.Dir(), homeDir),
+		kubeconfig: cluster.Kubeconfig(), bundle: b.Dir, beginning: setup.BeginningFile(cluster),
+	}
+	if err := link(d.bin, map[string]string{"kubectl": b.Path("kube"), "flux": b.Path("flux"), "fluxdemo": program}); err != nil {
+		return nil, fmt.Errorf("putting kubectl and flux into %s: %w", d.bin, err)
+	}
+	if err := os.MkdirAll(d.home, 0o700); err != nil {
+		return nil, fmt.Errorf("making a home for commands: %w", err)
+	}
+	var err error
+	if d.urls, err = setup.FindURLs(ctx, c, cluster); err != nil {
+		return nil, err
+	}
+	if d.urls.Git == "" {
+		return d, nil
+	}
+	helper, err := CredentialHelper(ctx, cluster, c)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	address, err := url.Parse(gitURL)
-	if err != nil {
-		return "", err
+	d.git, err = GitSettings(d.urls.Git, helper)
+	return d, err
+}
+
+// common are the variables that walks and the user's own shell both need.
+// path is what PATH is without the demo.
+func (d *Demo) common(path string) []Variable {
+	dirs := slices.DeleteFunc(filepath.SplitList(path), func(dir string) bool { return dir == d.bin })
+	return []Variable{
+		{"PATH", strings.Join(append([]string{d.bin}, dirs...), string(os.PathListSeparator))},
+		{"KUBECONFIG", d.kubeconfig},
+		{"KUBERC", "off"}, // kubectl's aliases and defaults of the user
+		{"KUBECACHEDIR", filepath.Join(d.home, ".kube", "cache")},
+		{"FLEET_URL", d.urls.Git},
+		{"FLEET_BEGINNING", d.beginning},
+		{"APP_URL", d.urls.App},
+		{"INBOX_URL", d.urls.Inbox},
 	}
-	line := (&url.URL{Scheme: address.Scheme, Host: address.Host, User: url.UserPassword(setup.GitUser, password)}).String()
-	file := filepath.Join(cluster.Dir(), credentialsFile)
-	if err := statefile.Write(file, []byte(line+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("writing git's credentials: %w", err)
+}
+
+// Commands returns the environment of a walk's commands: that of base, which
+// one of environ's functions has made, without what changes output. With
+// ownHome their home is a folder of the cluster's, so that no program finds
+// a configuration of the user's there; without it they need the user's own,
+// for the command of a container engine or a credential plugin. Commands
+// that are fluxdemo again find the same clusters below stateHome, and act on
+// the one called name.
+func (d *Demo) Commands(base environ.Environ, ownHome bool, stateHome, name string) environ.Environ {
+	e := base.Without("LANG", "LANGUAGE", "LC_*", "CLICOLOR*", "COLORTERM")
+	if ownHome {
+		e = e.Without("XDG_*", "SHELL").With("HOME", d.home)
 	}
-	return "store --file=" + quote(file), nil
+	e = e.With("XDG_STATE_HOME", stateHome).With(bundle.EnvVar, d.bundle).With(NameVar, name).
+		// Output, and the order in which ls and sort put things, are the
+		// same in every language.
+		With("LC_ALL", locale())
+	for _, v := range d.common(base.Get("PATH")) {
+		e = e.With(v.Name, v.Value)
+	}
+	e = e.With("FLUXCD_PLUGINS", filepath.Join(d.home, ".fluxcd", "plugins"))
+	return e.Join(gitAlone()).
+		With("GIT_AUTHOR_NAME", Name).With("GIT_AUTHOR_EMAIL", Email).
+		With("GIT_COMMITTER_NAME", Name).With("GIT_COMMITTER_EMAIL", Email).
+		// Nobody is there to edit a message; ":" takes it as it is.
+		With("GIT_EDITOR", ":").With("GIT_PAGER", "cat").
+		Join(pairs(configVariables(d.git)))
+}
+
+// NameVar is the variable that says which cluster is meant without --name.
+const NameVar = "FLUXDEMO_NAME"
+
+// locale is the one whose messages are English and whose characters are
+// UTF-8.
+func locale() string {
+	if runtime.GOOS == "darwin" {
+		return "en_US.UTF-8" // macOS has no C.UTF-8
+	}
+	return "C.UTF-8"
 }
 
 // link makes dir a folder of symbolic links.
@@ -107,27 +144,4 @@ func link(dir string, targets map[string]string) error {
 		}
 	}
 	return nil
-}
-
-// List returns the variables as NAME=value, for a process.
-func (e Environment) List() []string {
-	var list []string
-	for _, v := range e {
-		list = append(list, v.Name+"="+v.Value)
-	}
-	return list
-}
-
-// Export returns the variables as lines for a POSIX shell to eval.
-func (e Environment) Export() string {
-	var out strings.Builder
-	for _, v := range e {
-		fmt.Fprintf(&out, "export %s=%s\n", v.Name, quote(v.Value))
-	}
-	return out.String()
-}
-
-// quote quotes s for a POSIX shell.
-func quote(s string) string {
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

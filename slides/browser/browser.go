@@ -10,6 +10,8 @@ import (
 	"os/exec"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/fluxdemo/fluxdemo/clusters/environ"
 )
 
 // ErrNone says that there is no browser on this machine.
@@ -42,9 +44,15 @@ func Start(ctx context.Context) (tab context.Context, stop func(), err error) {
 	if os.Getuid() == 0 {
 		flags = append(flags, chromedp.NoSandbox) // Chromium's sandbox does not work for root
 	}
+	// Beside its profile a browser writes into several of its user's folders, which may not even be writable.
+	home, err := os.MkdirTemp("", "fluxdemo-browser-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a folder for the browser: %w", err)
+	}
+	flags = append(flags, chromedp.NoInheritEnv, chromedp.Env(environ.Browser(os.Environ(), home)...))
 	all, endAll := chromedp.NewExecAllocator(ctx, flags...)
 	tab, endTab := chromedp.NewContext(all)
-	stop = func() { endTab(); endAll() }
+	stop = func() { endTab(); endAll(); os.RemoveAll(home) }
 	if err := chromedp.Do(tab); err != nil {
 		stop()
 		return nil, nil, fmt.Errorf("start %s: %w", path, err)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/fluxdemo/fluxdemo/clusters/environ"
 )
 
 // buildRetry is the wait after something failed that no watch can announce
@@ -75,8 +77,9 @@ func (c *container) build(spec *corev1.Container, image Image) (launch, error) {
 	temporary, _ := ms.resolve("/tmp")
 	home := filepath.Join(p.dir, "home")
 
+	// Nothing of this machine but its programs, and what the pod asks for.
 	env := newEnvironment()
-	env.set("PATH", os.Getenv("PATH"))
+	env.set("PATH", environ.Base(os.Environ()).Get("PATH"))
 	env.set("HOME", home)
 	env.set("TMPDIR", temporary)
 	env.set("HOSTNAME", object.Name)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/environ"
 )
 
 // Listening is what a forwarder writes to file descriptor 3 once its ports
@@ -48,6 +49,7 @@ func Start(ctx context.Context, o Options) error {
 	}
 	defer hears.Close()
 	cmd := exec.Command(o.Program, Verb, "--dir="+o.Dir, "--kubeconfig="+o.Kubeconfig, "--namespaces="+strings.Join(o.Namespaces, ","))
+	cmd.Env = environ.Guest(os.Environ()) // the way to the cluster, and its credential plugin
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{tells} // file descriptor 3
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
