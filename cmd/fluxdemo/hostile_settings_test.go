@@ -127,7 +127,7 @@ func hostileSettings(t *testing.T) []setting {
 		{name: "language", vars: []string{"LANG=tr_TR.UTF-8", "LC_ALL=tr_TR.UTF-8", "LANGUAGE=tr:de", "LC_MESSAGES=tr_TR.UTF-8"}, single: true},
 		{name: "LC_ALL=C", vars: []string{"LC_ALL=C", "LANGUAGE=de"}},
 		{name: "TZ", vars: []string{"TZ=Asia/Kathmandu"}, naive: `date -d @0 +%H`},
-		{name: "COLUMNS", vars: []string{"COLUMNS=20", "LINES=3", "TERM=dumb", "CLICOLOR_FORCE=1"}, naive: `COLUMNS=${COLUMNS:-200} ls -C -w "${COLUMNS:-200}" / | wc -l`},
+		{name: "COLUMNS", vars: []string{"COLUMNS=20", "LINES=3", "TERM=dumb"}, naive: `COLUMNS=${COLUMNS:-200} ls -C -w "${COLUMNS:-200}" / | wc -l`},
 		{name: "TMPDIR", vars: []string{`TMPDIR=%HOME%/it's a "tmp" für alles`}, files: map[string]string{`it's a "tmp" für alles/x`: ""}, naive: `touch $TMPDIR/y`},
 		{name: "Go", vars: []string{"GODEBUG=http2client=0,netdns=cgo", "GOGC=20", "GOMAXPROCS=1", "GOTRACEBACK=none"}},
 		{name: "umask 077", umask: "077", naive: `mkdir -p "$T"; touch "$T/file"; stat -c %a "$T/file"`, single: true},
