@@ -35,7 +35,10 @@ git rev-parse --show-toplevel | grep -c naive
 git -c credential.helper="$HELPER" push -q --dry-run --force`
 	naiveKubectl = `kubectl get namespace flux-system -o name`
 	naiveFlux    = `flux get kustomizations --no-header | wc -l`
-	naiveCurl    = `curl -fsS "$APP_URL" | head -c 15`
+	naiveContext = `mkdir -p "$T"; cp "$KUBECONFIG" "$T/kubeconfig"; export KUBECONFIG="$T/kubeconfig"
+kubectl config set-context --current --namespace=app
+` + naiveFlux
+	naiveCurl = `curl -fsS "$APP_URL" | head -c 15`
 )
 
 // hostileConfig is a Git configuration with which commits and pushes go wrong in several ways.
@@ -113,7 +116,7 @@ func hostileSettings(t *testing.T) []setting {
 		{name: "KUBECTL", vars: []string{"KUBECTL_EXTERNAL_DIFF=false", "KUBECTL_COMMAND_HEADERS=0", "KUBERNETES_MASTER=http://127.0.0.1:9"}},
 		{name: "KUBECACHEDIR", vars: []string{"KUBECACHEDIR=%HOME%/cache"}, naive: naiveKubectl + "\ntest ! -e \"$HOME/cache\""},
 		{name: "FLUX_SYSTEM_NAMESPACE", vars: []string{"FLUX_SYSTEM_NAMESPACE=gitops"}, naive: naiveFlux},
-		{name: "FLUX_NS_FOLLOWS_KUBE_CONTEXT", vars: []string{"FLUX_NS_FOLLOWS_KUBE_CONTEXT=1"}, naive: naiveFlux, single: true},
+		{name: "FLUX_NS_FOLLOWS_KUBE_CONTEXT", vars: []string{"FLUX_NS_FOLLOWS_KUBE_CONTEXT=1"}, naive: naiveContext, single: true},
 		{name: "FLUXCD_PLUGINS", vars: []string{"FLUXCD_PLUGINS=%HOME%/plugins"}, files: map[string]string{"bin/flux-get": "#!/bin/sh\nexit 1\n"}},
 		{name: "HELM", vars: []string{"HELM_NAMESPACE=work", "HELM_DRIVER=sql", "HELM_CACHE_HOME=/proc/nowhere", "HELM_KUBECONTEXT=mine"}},
 
