@@ -14,7 +14,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -289,12 +288,18 @@ func (s settings) check(path string) error {
 	named := config.Contexts[s.Context]
 	user := config.AuthInfos[named.AuthInfo]
 	switch {
-	case !bytes.HasSuffix(raw, []byte("\n")), config.CurrentContext != s.Context, user == nil, reflect.DeepEqual(user, clientcmdapi.NewAuthInfo()):
+	case !bytes.HasSuffix(raw, []byte("\n")), config.CurrentContext != s.Context, user == nil, anonymous(user):
 		return errors.New("its end is missing")
 	case config.Clusters[named.Cluster].Server != s.Server:
 		return fmt.Errorf("its server is not %s", s.Server)
 	}
 	return nil
+}
+
+// anonymous tells whether a user has no credentials at all.
+func anonymous(user *clientcmdapi.AuthInfo) bool {
+	return user.Token == "" && user.TokenFile == "" && user.Username == "" && user.Exec == nil && user.AuthProvider == nil &&
+		user.ClientCertificate == "" && len(user.ClientCertificateData) == 0
 }
 
 // IdentityError says that another cluster answers where the demo's was.

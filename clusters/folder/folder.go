@@ -190,7 +190,7 @@ func (f Folder) read(dir *os.Root) (m mark, owned bool, err error) {
 	case f.Unmarked != nil && f.Unmarked(dir):
 		return mark{}, true, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return mark{}, false, &ForeignError{f.Dir, fmt.Sprintf("it holds %s and no %s", some(names), MarkFile)}
+		return mark{}, false, &ForeignError{f.Dir, fmt.Sprintf("it holds %s, and no %s", some(names), MarkFile)}
 	}
 	return mark{}, false, &ForeignError{f.Dir, fmt.Sprintf("its %s is damaged", MarkFile)}
 }

@@ -85,14 +85,18 @@ func TestTornState(t *testing.T) {
 			d.must(t, "up")
 			d.kubectl(t, "get", "nodes")
 			// What nothing reads while it runs, and what falls back on other files.
+			whole := map[string]string{}
 			for _, name := range []string{folder.MarkFile, "cluster.json", "run/egress.yaml", "run/admin.kubeconfig"} {
-				whole, err := os.ReadFile(filepath.Join(d.cluster(), name))
+				raw, err := os.ReadFile(filepath.Join(d.cluster(), name))
 				if err != nil {
 					t.Fatal(err)
 				}
+				whole[name] = string(raw)
 				d.damage(t, name, how)
-				d.must(t, "status")
-				d.put(t, name, string(whole))
+			}
+			d.must(t, "status")
+			for name, content := range whole {
+				d.put(t, name, content)
 			}
 			d.damage(t, "git-credentials", how)
 			d.must(t, "env")
@@ -131,8 +135,8 @@ func TestTornState(t *testing.T) {
 		await(t, lastGasp, "nothing runs", func() error { return gone(d.dir) })
 	})
 	d.sub(t, "while it is stopped", func(t *testing.T) {
-		if out := d.must(t, "status"); !strings.Contains(out, "is stopped") {
-			t.Errorf("status: %s", out)
+		if r := d.fluxdemo("status"); !strings.Contains(r.stdout, "is stopped") {
+			t.Error(r)
 		}
 		settings, err := os.ReadFile(filepath.Join(d.cluster(), "cluster.json"))
 		if err != nil {

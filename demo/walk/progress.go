@@ -79,7 +79,7 @@ func (s *store) load() (*progress, error) {
 		return nil, nil
 	}
 	data, err := os.ReadFile(s.file)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && string(data) == string(s.last) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && s.last != nil && string(data) == string(s.last) {
 		return nil, nil
 	}
 	if err != nil {

@@ -1,0 +1,80 @@
+package supervisor
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
+)
+
+// damaged is each way in which a file of JSON is lost: cut at every length,
+// and a few more.
+func damaged(whole string) []string {
+	all := []string{"\x00\x01garbage", strings.Repeat("\x00", len(whole)), "null", "{}", "[]"}
+	for cut := range len(strings.TrimSpace(whole)) {
+		all = append(all, whole[:cut])
+	}
+	return all
+}
+
+// TestSettingsTorn cuts cluster.json at every length.
+func TestSettingsTorn(t *testing.T) {
+	dir := t.TempDir()
+	s := Settings{Port: 40001, ProxyPort: 40002, NodePorts: "30000-30099", AllowEgress: true, FixedPort: true}
+	if err := s.save(dir); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, SettingsFile)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, content := range damaged(string(whole)) {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := LoadSettings(dir)
+		if err == nil || got != (Settings{}) || !strings.Contains(err.Error(), "`fluxdemo down` removes the cluster") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %+v, %v", content, got, err)
+		}
+	}
+}
+
+// TestDialTorn cuts control.json at every length: without a supervisor the
+// cluster does not run, and with one it is not taken for stopped.
+func TestDialTorn(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, controlplane.RunDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Dial(t.Context(), dir); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("without a file: %v", err)
+	}
+	path := filepath.Join(dir, controlplane.RunDir, controlFile)
+	whole := `{"addr":"127.0.0.1:1","token":"secret"}`
+	for _, content := range append(damaged(whole), whole) {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := Dial(t.Context(), dir); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("%q: %v", content, err)
+		}
+	}
+	release, err := Process(dir).Hold(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	for _, content := range []string{"", whole[:len(whole)/2], whole} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, _, err := Dial(t.Context(), dir)
+		if !errors.Is(err, ErrUnreachable) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q, while a supervisor runs: %v", content, err)
+		}
+	}
+}
