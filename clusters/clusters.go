@@ -46,30 +46,6 @@ type Guest interface {
 	AdoptedFlux() bool
 }
 
-// Recorder is a cluster that is not the demo's alone. It is told of each
-// object that is about to be created there, so that Down takes away these and
-// no others.
-type Recorder interface {
-	Creating(objects ...Object) error
-}
-
-// Object names an object in a cluster.
-type Object struct {
-	APIVersion string `json:"apiVersion"`
-	Kind       string `json:"kind"`
-	Namespace  string `json:"namespace,omitempty"`
-	Name       string `json:"name"`
-}
-
-// String returns the object's name as people write it.
-func (o Object) String() string {
-	name := strings.ToLower(o.Kind) + "/" + o.Name
-	if o.Namespace == "" {
-		return name
-	}
-	return o.Namespace + " " + name
-}
-
 // ErrNotFound says that there is no cluster of that name.
 var ErrNotFound = errors.New("no such cluster")
 

@@ -28,6 +28,10 @@ var fleet embed.FS
 type Source struct {
 	URL    string // empty: the demo's Git host
 	Secret string // with username and password, in Flux's namespace; empty: none is needed
+	// ServiceAccount is whose rights Kustomizations apply with, in Flux's
+	// namespace; empty: Flux's own. A Flux that is locked down
+	// (--default-service-account) wants it named.
+	ServiceAccount string
 }
 
 const (
@@ -46,8 +50,16 @@ func Fleet(source Source) (fs.FS, error) {
 		files[strings.TrimPrefix(path, "fleet/")] = &fstest.MapFile{Data: raw, Mode: 0o644}
 		return err
 	})
-	if err != nil || source.URL == "" {
-		return files, err
+	if err != nil {
+		return nil, err
+	}
+	if source.ServiceAccount != "" {
+		if err := applyAs(files, source.ServiceAccount); err != nil {
+			return nil, err
+		}
+	}
+	if source.URL == "" {
+		return files, nil
 	}
 	theirs := fmt.Sprintf("  url: %q\n", source.URL)
 	if source.Secret != "" {
@@ -60,6 +72,20 @@ func Fleet(source Source) (fs.FS, error) {
 	}
 	files[syncFile].Data = []byte(after)
 	return files, nil
+}
+
+// applyAs names the service account in the Kustomizations of the fleet.
+func applyAs(files fstest.MapFS, account string) error {
+	const prune = "\n  prune: true\n"
+	for _, name := range []string{syncFile, "clusters/demo/apps.yaml"} {
+		before := string(files[name].Data)
+		after := strings.Replace(before, prune, prune+"  serviceAccountName: "+account+"\n", 1)
+		if after == before {
+			return fmt.Errorf("manifests/fleet/%s has no Kustomization that prunes", name)
+		}
+		files[name].Data = []byte(after)
+	}
+	return nil
 }
 
 // Size is how many objects Flux is set up for.
@@ -131,6 +157,32 @@ func Sync(source Source) ([]*unstructured.Unstructured, error) {
 		return nil, err
 	}
 	return build(files, "clusters/demo/flux-system")
+}
+
+// Kustomizations reads those that stand beside what makes Flux follow the
+// repository: it applies them, and they apply the rest.
+func Kustomizations(source Source) ([]*unstructured.Unstructured, error) {
+	files, err := Fleet(source)
+	if err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(files, "clusters/demo/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	var all []*unstructured.Unstructured
+	for _, name := range names {
+		raw, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		objects, err := utils.ReadObjects(bytes.NewReader(raw))
+		if err != nil {
+			return nil, fmt.Errorf("reading manifests/fleet/%s: %w", name, err)
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
 }
 
 // build renders the folder dir of source.

@@ -18,6 +18,8 @@ import (
 	"sync"
 
 	"github.com/adrg/xdg"
+
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // EnvVar names the environment variable that says where the bundle is.
@@ -162,7 +164,7 @@ func (b *Bundle) Verify(stamp string) error {
 	// A stamp that cannot be written costs time, not correctness: the cache
 	// may be in a home that is read-only.
 	_ = os.MkdirAll(filepath.Dir(stamp), 0o700)
-	_ = os.WriteFile(stamp, []byte(now), 0o600)
+	_ = statefile.Write(stamp, []byte(now), 0o600)
 	return nil
 }
 

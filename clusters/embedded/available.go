@@ -3,8 +3,6 @@ package embedded
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 
 	"github.com/adrg/xdg"
@@ -23,8 +21,7 @@ func Available(context.Context) error {
 // Has tells whether there is a cluster of this kind called name, running or
 // not, in the folder of all clusters.
 func Has(stateDir, name string) bool {
-	_, err := os.Stat(supervisorLog(filepath.Join(stateDir, name)))
-	return err == nil
+	return newFolder(stateDir, name, nil).Has()
 }
 
 // freeBytes is what a cluster wants to have on disk: etcd's log and the

@@ -17,13 +17,13 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/supervisor"
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
+	"github.com/fluxdemo/fluxdemo/clusters/folder"
 	"github.com/fluxdemo/fluxdemo/clusters/logfile"
 )
 
@@ -33,18 +33,20 @@ const Kind = "embedded"
 // Options is what Up needs to create a cluster. A cluster that exists keeps
 // what it was created with.
 type Options struct {
-	StateDir    string // folder of all clusters; the cluster's is StateDir/Name
-	Stamp       string // file that remembers that the bundle was verified
-	Program     string // path of the fluxdemo executable
-	BundleDir   string // where the bundle is; empty to look for it
-	Port        int    // of the API server; 0 for any free one
-	AllowEgress bool   // let pods reach the world
+	StateDir    string   // folder of all clusters; the cluster's is StateDir/Name
+	Stamp       string   // file that remembers that the bundle was verified
+	Program     string   // path of the fluxdemo executable
+	BundleDir   string   // where the bundle is; empty to look for it
+	Port        int      // of the API server; 0 for any free one
+	AllowEgress bool     // let pods reach the world
+	Children    []string // what else is kept in the cluster's folder, and goes with it
 }
 
 // Cluster is one embedded cluster.
 type Cluster struct {
 	name    string
 	dir     string
+	folder  folder.Folder
 	options Options
 }
 
@@ -55,8 +57,36 @@ func New(name string, o Options) (*Cluster, error) {
 	if err := clusters.CheckName(name); err != nil {
 		return nil, err
 	}
-	return &Cluster{name: name, dir: filepath.Join(o.StateDir, name), options: o}, nil
+	mine := newFolder(o.StateDir, name, o.Children)
+	return &Cluster{name: name, dir: mine.Dir, folder: mine, options: o}, nil
 }
+
+// newFolder returns the folder of the cluster called name. others is what
+// else is kept in it.
+func newFolder(stateDir, name string, others []string) folder.Folder {
+	return folder.Folder{
+		Dir:      filepath.Join(stateDir, name),
+		Provider: Kind,
+		Children: append([]string{
+			supervisor.SettingsFile, supervisor.Kubeconfig, supervisor.PKIDir, supervisor.NodeDir, supervisor.LogDir,
+			controlplane.RunDir, controlplane.EtcdDir, probeFile,
+		}, others...),
+		Unmarked: func(dir *os.Root) bool {
+			raw, err := dir.ReadFile(supervisor.SettingsFile)
+			if err == nil {
+				_, err = supervisor.ParseSettings(raw)
+			}
+			if err == nil {
+				return true
+			}
+			raw, err = dir.ReadFile(filepath.Join(supervisor.PKIDir, pki.CAName))
+			return err == nil && pki.IsCA(raw)
+		},
+	}
+}
+
+// probeFile is written and removed to see whether the folder has room.
+const probeFile = ".probe"
 
 // Dir implements clusters.Cluster.
 func (c *Cluster) Dir() string { return c.dir }
@@ -66,10 +96,15 @@ func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, supervisor.K
 
 // Up implements clusters.Cluster.
 func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) error {
+	if err := c.folder.Claim(); err != nil {
+		return err
+	}
 	_, status, err := supervisor.Dial(ctx, c.dir)
-	if err == nil && c.options.AllowEgress && !status.Settings.AllowEgress {
-		// A choice that the running supervisor cannot take: restart it on
-		// the same data.
+	restart := errors.Is(err, supervisor.ErrUnreachable) ||
+		err == nil && c.options.AllowEgress && !status.Settings.AllowEgress
+	if restart {
+		// What the running supervisor does not hear, or cannot do, the next
+		// one does on the same data.
 		if err := c.Down(ctx, true); err != nil {
 			return err
 		}
@@ -82,10 +117,7 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 		answers()
 		return nil
 	}
-	fresh := false
-	if _, err := supervisor.LoadSettings(c.dir); errors.Is(err, fs.ErrNotExist) {
-		fresh = true
-	}
+	fresh := !exists(filepath.Join(c.dir, supervisor.SettingsFile)) && !exists(filepath.Join(c.dir, controlplane.EtcdDir))
 	if err := c.start(ctx, steps, answers); err != nil {
 		var failed *clusters.LogError
 		if errors.As(err, &failed) {
@@ -101,8 +133,17 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 	return nil
 }
 
-// repair waits for components that are restarting just now.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// repair writes the kubeconfig, if it was damaged, and waits for components
+// that are restarting just now.
 func (c *Cluster) repair(ctx context.Context, status supervisor.Status, steps clusters.Steps) error {
+	if err := supervisor.EnsureKubeconfig(c.dir, status.Settings); err != nil {
+		return err
+	}
 	for _, component := range status.Components {
 		if component.State != "Running" {
 			end := steps.Start(component.Name)
@@ -160,10 +201,13 @@ func (c *Cluster) start(ctx context.Context, steps clusters.Steps, answers func(
 // prepare checks what would otherwise fail late and obscurely.
 func (c *Cluster) prepare() error {
 	const advice = "choose another folder with XDG_STATE_HOME"
+	if _, err := supervisor.LoadSettings(c.dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Join(c.dir, supervisor.LogDir), 0o700); err != nil {
 		return fmt.Errorf("cannot write the state folder: %w; %s", err, advice)
 	}
-	probe := filepath.Join(c.dir, ".probe")
+	probe := filepath.Join(c.dir, probeFile)
 	if err := os.WriteFile(probe, []byte("probe"), 0o600); err != nil {
 		return fmt.Errorf("cannot write the state folder: %w; free some space or %s", err, advice)
 	}
@@ -192,7 +236,7 @@ func (c *Cluster) launch(ctx context.Context) error {
 		return err
 	}
 	defer listening.Close()
-	args := []string{"supervise", "--dir=" + c.dir, "--bundle=" + b.Dir}
+	args := []string{supervisor.Verb, "--dir=" + c.dir, "--bundle=" + b.Dir}
 	if c.options.AllowEgress {
 		args = append(args, "--allow-egress")
 	}
@@ -239,40 +283,49 @@ func supervisorLog(dir string) string { return filepath.Join(dir, supervisor.Log
 
 // Down implements clusters.Cluster.
 func (c *Cluster) Down(ctx context.Context, keepData bool) error {
-	if _, err := os.Stat(c.dir); errors.Is(err, fs.ErrNotExist) {
+	switch owned, err := c.folder.Owned(); {
+	case err != nil:
+		return err
+	case !owned:
 		return fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
 	}
 	client, _, err := supervisor.Dial(ctx, c.dir)
 	var unanswered error
-	if err == nil {
+	switch {
+	case err == nil:
 		// One that is ending anyway may not answer; what counts is its end.
 		unanswered = client.Down(ctx)
+	case errors.Is(err, supervisor.ErrUnreachable):
+		if failed := supervisor.Process(c.dir).End(0); failed != nil {
+			return fmt.Errorf("%w; %w", err, failed)
+		}
+	case !errors.Is(err, supervisor.ErrNotRunning):
+		return err
 	}
-	if err := c.awaitUnlock(ctx); err != nil {
+	if err := c.awaitEnd(ctx); err != nil {
 		return errors.Join(err, unanswered)
 	}
 	if keepData {
 		return nil
 	}
-	if err := os.RemoveAll(c.dir); err != nil {
-		return fmt.Errorf("removing the cluster's folder: %w", err)
-	}
-	return nil
+	_, err = c.folder.Remove()
+	return err
 }
 
-// awaitUnlock returns when no supervisor has the cluster: one that was asked
-// to go down holds its lock until it has ended.
-func (c *Cluster) awaitUnlock(ctx context.Context) error {
+// awaitEnd returns when no supervisor has the cluster: one that was asked to
+// go down holds its lock until it has ended.
+func (c *Cluster) awaitEnd(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if _, err := os.Stat(filepath.Join(c.dir, controlplane.RunDir)); err != nil {
-		return nil
+	process := supervisor.Process(c.dir)
+	ended, err := process.AwaitEnd(ctx)
+	if err != nil {
+		return fmt.Errorf("waiting for the cluster's supervisor to end: %w", err)
 	}
-	lock := flock.New(supervisor.LockFile(c.dir))
-	if ok, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil || !ok {
-		return fmt.Errorf("the cluster's supervisor does not end: kill it, then run `fluxdemo down` again (%w)", err)
+	if !ended {
+		return fmt.Errorf("the cluster's supervisor (process %d) does not end: kill it, then run `fluxdemo down` again", process.PID())
 	}
-	return lock.Unlock()
+	return nil
 }
 
 // URL implements clusters.Cluster.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -23,14 +21,19 @@ import (
 // Status implements clusters.Cluster.
 func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	status := clusters.Status{Name: c.name, Kind: Kind, Kubeconfig: c.Kubeconfig()}
-	if _, err := os.Stat(c.dir); errors.Is(err, fs.ErrNotExist) {
+	switch owned, err := c.folder.Owned(); {
+	case err != nil:
+		return status, err
+	case !owned:
 		return status, fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
 	}
 	_, now, err := supervisor.Dial(ctx, c.dir)
-	if errors.Is(err, supervisor.ErrNotRunning) {
+	switch {
+	case errors.Is(err, supervisor.ErrNotRunning):
 		return status, nil
-	}
-	if err != nil {
+	case errors.Is(err, supervisor.ErrUnreachable):
+		return status, fmt.Errorf("%w; `fluxdemo up` restarts it, `fluxdemo down` ends it", err)
+	case err != nil:
 		return status, err
 	}
 	status.Running = true

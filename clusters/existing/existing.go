@@ -5,6 +5,7 @@
 package existing
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,11 +14,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/existing/forward"
+	"github.com/fluxdemo/fluxdemo/clusters/folder"
 	"github.com/fluxdemo/fluxdemo/clusters/logfile"
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // Kind is the name of this kind of cluster.
@@ -36,26 +45,56 @@ type Options struct {
 	AdoptFlux  bool     // use the Flux that runs there already
 	Namespaces []string // that the demo is made of; their Services are forwarded
 	Flux       string   // that of Namespaces in which Flux runs
+	// Fits returns an error if something on the cluster is in the demo's way.
+	// It is asked before anything is written; adopted tells that Flux was
+	// there before.
+	Fits func(ctx context.Context, config *rest.Config, adopted bool) error
+	// Clean takes what the demo made off the cluster.
+	Clean    func(ctx context.Context) error
+	Children []string // what else is kept in the cluster's folder, and goes with it
 }
 
 // Cluster is one cluster that a demo is a guest on.
 type Cluster struct {
 	name    string
 	dir     string
+	folder  folder.Folder
 	options Options
 }
 
-var (
-	_ clusters.Guest    = (*Cluster)(nil)
-	_ clusters.Recorder = (*Cluster)(nil)
-)
+var _ clusters.Guest = (*Cluster)(nil)
 
 // New returns the cluster called name.
 func New(name string, o Options) (*Cluster, error) {
 	if err := clusters.CheckName(name); err != nil {
 		return nil, err
 	}
-	return &Cluster{name: name, dir: filepath.Join(o.StateDir, name), options: o}, nil
+	mine := newFolder(o.StateDir, name, o.Children)
+	return &Cluster{name: name, dir: mine.Dir, folder: mine, options: o}, nil
+}
+
+// newFolder returns the folder of the cluster called name. others is what
+// else is kept in it.
+func newFolder(stateDir, name string, others []string) folder.Folder {
+	return folder.Folder{
+		Dir:      filepath.Join(stateDir, name),
+		Provider: Kind,
+		Children: append([]string{settingsName, inventoryName, kubeconfigName, forward.Folder}, others...),
+		Unmarked: func(dir *os.Root) bool {
+			raw, err := dir.ReadFile(settingsName)
+			if err != nil {
+				return false
+			}
+			if _, err := parseSettings(raw); err == nil {
+				return true
+			}
+			// They are damaged; what was created tells as much.
+			raw, err = dir.ReadFile(inventoryName)
+			var first struct{ APIVersion, Kind, Name string }
+			line, _, _ := bytes.Cut(raw, []byte("\n"))
+			return err == nil && json.Unmarshal(line, &first) == nil && first.APIVersion != "" && first.Kind != "" && first.Name != ""
+		},
+	}
 }
 
 // settings is what is remembered of a cluster.
@@ -63,17 +102,37 @@ type settings struct {
 	Context   string `json:"context"`
 	Server    string `json:"server"`
 	AdoptFlux bool   `json:"adoptFlux"` // Flux was there before
+	// Cluster is the UID of the namespace kube-system, which tells clusters
+	// apart that answer at the same address. Earlier versions did not keep it.
+	Cluster types.UID `json:"cluster,omitempty"`
 }
 
-func settingsFile(dir string) string { return filepath.Join(dir, "existing.json") }
+// Names of the files in the cluster's folder.
+const (
+	settingsName   = "existing.json"
+	inventoryName  = "inventory.jsonl" // what the demo has made on the cluster
+	kubeconfigName = "kubeconfig"
+)
+
+func settingsFile(dir string) string { return filepath.Join(dir, settingsName) }
 
 func loadSettings(dir string) (s settings, err error) {
 	raw, err := os.ReadFile(settingsFile(dir))
 	if err != nil {
 		return s, err
 	}
+	if s, err = parseSettings(raw); err != nil {
+		return s, fmt.Errorf("%s is damaged: %w; `fluxdemo down` takes the demo off the cluster", settingsFile(dir), err)
+	}
+	return s, nil
+}
+
+func parseSettings(raw []byte) (s settings, err error) {
 	if err := json.Unmarshal(raw, &s); err != nil {
-		return s, fmt.Errorf("reading %s: %w", settingsFile(dir), err)
+		return settings{}, err
+	}
+	if s.Context == "" || s.Server == "" {
+		return settings{}, errors.New("it is incomplete")
 	}
 	return s, nil
 }
@@ -83,13 +142,12 @@ func (s settings) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(settingsFile(dir), raw, 0o600)
+	return statefile.Write(settingsFile(dir), raw, 0o600)
 }
 
 // Has tells whether the demo called name is a guest on an existing cluster.
 func Has(stateDir, name string) bool {
-	_, err := os.Stat(settingsFile(filepath.Join(stateDir, name)))
-	return err == nil
+	return newFolder(stateDir, name, nil).Has()
 }
 
 // Available implements clusters.Kind: there is a context to name.
@@ -109,15 +167,26 @@ func (c *Cluster) Dir() string { return c.dir }
 
 // Kubeconfig implements clusters.Cluster: a copy of ours with the context
 // and nothing else.
-func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, "kubeconfig") }
+func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, kubeconfigName) }
 
-// Entered tells whether the demo is on the cluster already.
-func (c *Cluster) Entered() bool { return Has(filepath.Dir(c.dir), c.name) }
+// Entered tells whether the demo is on the cluster already: there are
+// settings, damaged or not.
+func (c *Cluster) Entered() bool {
+	if !c.folder.Has() {
+		return false
+	}
+	_, err := os.Lstat(settingsFile(c.dir))
+	return err == nil
+}
 
-// AdoptedFlux tells whether Flux was on the cluster before the demo.
+// AdoptedFlux tells whether Flux was on the cluster before the demo. Where
+// that cannot be read any more, it says so: what may be another's is let be.
 func (c *Cluster) AdoptedFlux() bool {
 	made, err := loadSettings(c.dir)
-	return err == nil && made.AdoptFlux
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	return made.AdoptFlux
 }
 
 // Up implements clusters.Cluster. Until it has found the cluster fit, it
@@ -141,12 +210,27 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 func (c *Cluster) enter(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if _, err := c.folder.Owned(); err != nil {
+		return err
+	}
 	made, err := loadSettings(c.dir)
 	if err == nil {
+		if err := c.folder.Claim(); err != nil {
+			return err
+		}
 		if c.options.Context != "" && c.options.Context != made.Context {
 			return fmt.Errorf("%q is on the context %q already; choose another name with --name, or remove it with `fluxdemo down`", c.name, made.Context)
 		}
-		return c.awaitAPI(ctx)
+		if err := c.repairKubeconfig(made); err != nil {
+			return err
+		}
+		if err := c.Verify(ctx); err != nil || made.Cluster != "" {
+			return err
+		}
+		if made.Cluster, err = identity(ctx, c.Kubeconfig()); err != nil {
+			return err
+		}
+		return made.save(c.dir)
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -155,30 +239,100 @@ func (c *Cluster) enter(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	adopt, err := c.inspect(ctx, target)
+	adopt, uid, err := c.inspect(ctx, target)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
-		return fmt.Errorf("cannot write the state folder: %w; choose another one with XDG_STATE_HOME", err)
+	if err := c.folder.Claim(); err != nil {
+		return err
 	}
 	// The settings come last: they say that the rest is there.
 	if err := target.write(c.Kubeconfig()); err != nil {
 		return err
 	}
-	return settings{Context: target.Context, Server: target.Server, AdoptFlux: adopt}.save(c.dir)
+	return settings{Context: target.Context, Server: target.Server, AdoptFlux: adopt, Cluster: uid}.save(c.dir)
 }
 
-// awaitAPI returns when the API server answers.
-func (c *Cluster) awaitAPI(ctx context.Context) error {
-	clients, err := connect(c.Kubeconfig())
+// repairKubeconfig takes the context from the user's kubeconfig once more, if
+// the copy of it is damaged.
+func (c *Cluster) repairKubeconfig(made settings) error {
+	err := made.check(c.Kubeconfig())
+	if err == nil {
+		return nil
+	}
+	c.options.Context = made.Context
+	target, failed := c.Target()
+	if failed == nil && target.Server != made.Server {
+		failed = fmt.Errorf("your context %q is now one of %s, and was of %s", made.Context, target.Server, made.Server)
+	}
+	if failed != nil {
+		return fmt.Errorf("%s is damaged (%w), and cannot be copied from your kubeconfig again: %w", c.Kubeconfig(), err, failed)
+	}
+	return target.write(c.Kubeconfig())
+}
+
+// check returns an error unless the kubeconfig at path has the context that
+// the cluster was entered with, whole. Its end may be missing, which YAML does
+// not tell.
+func (s settings) check(path string) error {
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	if err := clients.answers(ctx); err != nil {
-		return fmt.Errorf("the cluster does not answer: %w", err)
+	config, err := clientcmd.Load(raw)
+	if err != nil {
+		return err
+	}
+	if err := clientcmd.ConfirmUsable(*config, s.Context); err != nil {
+		return err
+	}
+	named := config.Contexts[s.Context]
+	user := config.AuthInfos[named.AuthInfo]
+	switch {
+	case !bytes.HasSuffix(raw, []byte("\n")), config.CurrentContext != s.Context, user == nil, reflect.DeepEqual(user, clientcmdapi.NewAuthInfo()):
+		return errors.New("its end is missing")
+	case config.Clusters[named.Cluster].Server != s.Server:
+		return fmt.Errorf("its server is not %s", s.Server)
 	}
 	return nil
+}
+
+// IdentityError says that another cluster answers where the demo's was.
+type IdentityError struct {
+	Context string
+	Was, Is types.UID
+	Dir     string // the demo's folder
+}
+
+func (e *IdentityError) Error() string {
+	return fmt.Sprintf("another cluster answers at the address of the context %q (its kube-system is %s, and the demo's was %s): nothing was changed; bring the demo's cluster back or, if it is gone for good, remove %s",
+		e.Context, e.Is, e.Was, e.Dir)
+}
+
+// Verify returns an error if the cluster does not answer, and an
+// *IdentityError if it is another one than the demo was put on.
+func (c *Cluster) Verify(ctx context.Context) error {
+	made, err := loadSettings(c.dir)
+	if err != nil {
+		return err
+	}
+	uid, err := identity(ctx, c.Kubeconfig())
+	if err != nil {
+		return fmt.Errorf("the cluster of the context %q does not answer: %w", made.Context, err)
+	}
+	if made.Cluster != "" && made.Cluster != uid {
+		return &IdentityError{Context: made.Context, Was: made.Cluster, Is: uid, Dir: c.dir}
+	}
+	return nil
+}
+
+// identity returns the UID of the namespace kube-system.
+func identity(ctx context.Context, kubeconfig string) (types.UID, error) {
+	clients, err := connect(kubeconfig)
+	if err != nil {
+		return "", err
+	}
+	return clients.identity(ctx)
 }
 
 // step does work and shows it.
@@ -192,22 +346,28 @@ func step(steps clusters.Steps, name string, work func() error) error {
 // Down implements clusters.Cluster. With keepData the demo stays on the
 // cluster, and only what runs on this machine ends.
 func (c *Cluster) Down(ctx context.Context, keepData bool) error {
-	if !c.Entered() {
+	switch owned, err := c.folder.Owned(); {
+	case err != nil:
+		return err
+	case !owned:
 		return fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
 	}
 	if keepData {
 		return forward.Stop(ctx, c.dir)
 	}
-	if err := c.remove(ctx); err != nil {
-		return err
+	if c.Entered() {
+		if err := c.Verify(ctx); err != nil {
+			return fmt.Errorf("%w; `fluxdemo down --keep-data` ends only what runs on this machine", err)
+		}
+		if err := c.options.Clean(ctx); err != nil {
+			return err
+		}
 	}
 	if err := forward.Stop(ctx, c.dir); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(c.dir); err != nil {
-		return fmt.Errorf("removing the cluster's folder: %w", err)
-	}
-	return nil
+	_, err := c.folder.Remove()
+	return err
 }
 
 // URL implements clusters.Cluster.

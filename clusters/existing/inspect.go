@@ -12,12 +12,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/discovery/cached/memory"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
 )
 
@@ -33,14 +31,13 @@ func gitRepositories() schema.GroupVersionResource {
 type clients struct {
 	typed   kubernetes.Interface
 	dynamic dynamic.Interface
-	mapper  *restmapper.DeferredDiscoveryRESTMapper
 }
 
 // connect returns clients for the cluster of a kubeconfig file.
 func connect(kubeconfig string) (clients, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
-		return clients{}, fmt.Errorf("reading the cluster's kubeconfig: %w", err)
+		return clients{}, fmt.Errorf("reading the cluster's kubeconfig: %w; `fluxdemo up` copies it from yours again", err)
 	}
 	return newClients(config)
 }
@@ -53,11 +50,6 @@ func newClients(config *rest.Config) (c clients, err error) {
 	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
 		return c, err
 	}
-	asks, err := discovery.NewDiscoveryClientForConfig(config)
-	if err != nil {
-		return c, err
-	}
-	c.mapper = restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(asks))
 	return c, nil
 }
 
@@ -66,47 +58,65 @@ func (c clients) answers(ctx context.Context) error {
 	return c.typed.CoreV1().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
 }
 
-// inspect returns an error if the demo cannot be a guest on the target, and
-// whether Flux is to be taken as it is there.
-func (c *Cluster) inspect(ctx context.Context, target Target) (adopt bool, err error) {
+// identity returns the UID of the namespace kube-system, which lives as long
+// as its cluster.
+func (c clients) identity(ctx context.Context) (types.UID, error) {
+	system, err := c.typed.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+	if err != nil {
+		return "", fmt.Errorf("reading the namespace %s: %w", metav1.NamespaceSystem, err)
+	}
+	return system.UID, nil
+}
+
+// inspect returns an error if the demo cannot be a guest on the target. Else
+// it returns whether Flux is to be taken as it is there, and which cluster
+// this is.
+func (c *Cluster) inspect(ctx context.Context, target Target) (adopt bool, uid types.UID, err error) {
 	config, err := clientcmd.NewDefaultClientConfig(target.config, nil).ClientConfig()
 	if err != nil {
-		return false, fmt.Errorf("reading the context %q: %w", target.Context, err)
+		return false, "", fmt.Errorf("reading the context %q: %w", target.Context, err)
 	}
 	clients, err := newClients(config)
 	if err != nil {
-		return false, err
+		return false, "", err
 	}
 	if err := clients.answers(ctx); err != nil {
-		return false, fmt.Errorf("the cluster of the context %q does not answer: %w", target.Context, err)
+		return false, "", fmt.Errorf("the cluster of the context %q does not answer: %w", target.Context, err)
 	}
 	if err := mayDoEverything(ctx, clients.typed); err != nil {
-		return false, err
+		return false, "", err
 	}
 	there, err := c.findFlux(ctx, clients)
 	if err != nil {
-		return false, err
+		return false, "", err
 	}
 	if there && !c.options.AdoptFlux {
-		return false, errors.New("Flux runs on this cluster already; choose another cluster, or use that Flux with --adopt-flux")
+		return false, "", errors.New("Flux runs on this cluster already; choose another cluster, or use that Flux with --adopt-flux")
 	}
 	var taken []string
 	for _, name := range c.options.Namespaces {
+		_, err := clients.typed.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 		if there && name == c.options.Flux {
+			if apierrors.IsNotFound(err) {
+				return false, "", fmt.Errorf("Flux on this cluster is not in the namespace %s, which the demo needs it in; choose another cluster", name)
+			}
 			continue
 		}
-		_, err := clients.typed.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
 		switch {
 		case err == nil:
 			taken = append(taken, name)
 		case !apierrors.IsNotFound(err):
-			return false, fmt.Errorf("looking for the namespace %s: %w", name, err)
+			return false, "", fmt.Errorf("looking for the namespace %s: %w", name, err)
 		}
 	}
 	if len(taken) > 0 {
-		return false, fmt.Errorf("the cluster has namespaces that the demo would use: %s; choose another cluster", strings.Join(taken, ", "))
+		return false, "", fmt.Errorf("the cluster has namespaces that the demo would use: %s; choose another cluster", strings.Join(taken, ", "))
 	}
-	return there, nil
+	if err := c.options.Fits(ctx, config, there); err != nil {
+		return false, "", err
+	}
+	uid, err = clients.identity(ctx)
+	return there, uid, err
 }
 
 // mayDoEverything returns an error unless the user is an administrator, whom

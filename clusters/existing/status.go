@@ -2,7 +2,9 @@ package existing
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,14 +19,23 @@ import (
 // the port forwarder; the rest of the cluster is not the demo's business.
 func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	status := clusters.Status{Name: c.name, Kind: Kind, Kubeconfig: c.Kubeconfig()}
-	made, err := loadSettings(c.dir)
-	if err != nil {
+	switch owned, err := c.folder.Owned(); {
+	case err != nil:
+		return status, err
+	case !owned:
 		return status, fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
 	}
-	status.Server = made.Server
-	forwarder, running := forward.Status(c.dir)
-	if !running {
+	made, err := loadSettings(c.dir)
+	if errors.Is(err, fs.ErrNotExist) { // up was cut off before it entered
 		return status, nil
+	}
+	if err != nil {
+		return status, err
+	}
+	status.Server = made.Server
+	forwarder, running, err := forward.Status(ctx, c.dir)
+	if err != nil || !running {
+		return status, err
 	}
 	status.Running = true
 	status.Components = append(status.Components, clusters.Component{
@@ -36,6 +47,10 @@ func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	var other *IdentityError
+	if err := c.Verify(ctx); errors.As(err, &other) {
+		return status, err
+	} // one that does not answer says so below
 	for _, namespace := range c.options.Namespaces {
 		list, err := clients.typed.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {

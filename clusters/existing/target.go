@@ -9,6 +9,8 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // Target is the cluster that a context of the user's kubeconfig means.
@@ -81,7 +83,11 @@ func (c *Cluster) Target() (Target, error) {
 
 // write writes a kubeconfig with the context alone, for its owner only.
 func (t Target) write(path string) error {
-	if err := clientcmd.WriteToFile(t.config, path); err != nil {
+	raw, err := clientcmd.Write(t.config)
+	if err == nil {
+		err = statefile.Write(path, raw, 0o600)
+	}
+	if err != nil {
 		return fmt.Errorf("writing the cluster's kubeconfig: %w", err)
 	}
 	return nil

@@ -121,4 +121,6 @@ func complete(config *v1alpha4.Cluster, owner string, port int) {
 }
 
 // ownerDir is the folder that marks nodes as those of the cluster in dir.
-func ownerDir(dir string) string { return filepath.Join(dir, "kind-node") }
+func ownerDir(dir string) string { return filepath.Join(dir, ownerFolder) }
+
+const ownerFolder = "kind-node"

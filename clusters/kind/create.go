@@ -20,6 +20,7 @@ import (
 	kindexec "sigs.k8s.io/kind/pkg/exec"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // settings is what a cluster was made with. Its file is written when the
@@ -39,9 +40,25 @@ func loadSettings(dir string) (settings, error) {
 	if err != nil {
 		return s, err
 	}
-	if err := json.Unmarshal(raw, &s); err != nil {
+	if s, err = parseSettings(raw); err != nil {
 		return s, fmt.Errorf("%s in %s is damaged: %w; `fluxdemo down` removes the cluster", settingsFile, dir, err)
 	}
+	return s, nil
+}
+
+func parseSettings(raw []byte) (s settings, err error) {
+	// Official is always there, and is what tells these settings from others.
+	read := struct {
+		*settings
+		Official *bool `json:"official"`
+	}{settings: &s}
+	if err := json.Unmarshal(raw, &read); err != nil {
+		return settings{}, err
+	}
+	if read.Official == nil {
+		return settings{}, errors.New("it is incomplete")
+	}
+	s.Official = *read.Official
 	return s, nil
 }
 
@@ -50,7 +67,7 @@ func (s settings) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, settingsFile), append(raw, '\n'), 0o600)
+	return statefile.Write(filepath.Join(dir, settingsFile), append(raw, '\n'), 0o600)
 }
 
 // create makes the cluster, and removes what there is of it if that fails or
@@ -72,8 +89,14 @@ func (c *Cluster) create(ctx context.Context, e engine, before settings, steps c
 		if errors.As(err, &failed) {
 			failed.ReadTail()
 		}
-		err = errors.Join(err, c.remove(ctx, e), os.RemoveAll(c.dir))
+		err = errors.Join(err, c.remove(ctx, e))
+		if _, left := c.folder.Remove(); left != nil {
+			err = errors.Join(err, left)
+		}
 	}()
+	if err := c.forgetKubeconfig(); err != nil {
+		return err
+	}
 	for _, dir := range []string{ownerDir(c.dir), filepath.Dir(c.logFile())} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("cannot write the state folder: %w; choose another folder with XDG_STATE_HOME", err)
@@ -232,7 +255,7 @@ func (c *Cluster) cancel(ctx context.Context, e engine, done <-chan error) error
 	}
 }
 
-func (c *Cluster) logFile() string { return filepath.Join(c.dir, "logs", "kind.log") }
+func (c *Cluster) logFile() string { return filepath.Join(c.dir, logFolder, logName) }
 
 func portFree(port int) bool {
 	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))

@@ -18,7 +18,9 @@ import (
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/folder"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // Kind is the name of this kind of cluster.
@@ -27,12 +29,13 @@ const Kind = "kind"
 // Options is what Up needs to create a cluster. A cluster that exists keeps
 // what it was created with.
 type Options struct {
-	StateDir  string // folder of all clusters; the cluster's is StateDir/Name
-	NodeImage string // empty for kind's own
-	Config    string // path of a kind configuration to start from; empty for none
-	Port      int    // of the API server; 0 for any free one
-	Retain    bool   // keep the nodes of a start that failed or was interrupted
-	Official  bool   // leave Flux's images to their registry
+	StateDir  string   // folder of all clusters; the cluster's is StateDir/Name
+	NodeImage string   // empty for kind's own
+	Config    string   // path of a kind configuration to start from; empty for none
+	Port      int      // of the API server; 0 for any free one
+	Retain    bool     // keep the nodes of a start that failed or was interrupted
+	Official  bool     // leave Flux's images to their registry
+	Children  []string // what else is kept in the cluster's folder, and goes with it
 	// Images returns what the nodes get before anything is run on them;
 	// official is what Options.Official was when the cluster was created.
 	Images func(ctx context.Context, official bool) ([]image.Image, error)
@@ -42,6 +45,7 @@ type Options struct {
 type Cluster struct {
 	name    string
 	dir     string
+	folder  folder.Folder
 	options Options
 
 	mu    sync.Mutex
@@ -55,14 +59,37 @@ func New(name string, o Options) (*Cluster, error) {
 	if err := clusters.CheckName(name); err != nil {
 		return nil, err
 	}
-	return &Cluster{name: name, dir: filepath.Join(o.StateDir, name), options: o}, nil
+	mine := newFolder(o.StateDir, name, o.Children)
+	return &Cluster{name: name, dir: mine.Dir, folder: mine, options: o}, nil
+}
+
+// newFolder returns the folder of the cluster called name. others is what
+// else is kept in it.
+func newFolder(stateDir, name string, others []string) folder.Folder {
+	return folder.Folder{
+		Dir:      filepath.Join(stateDir, name),
+		Provider: Kind,
+		Children: append([]string{settingsFile, ownerFolder, logFolder, kubeconfigFile, kubeconfigFile + lockEnding}, others...),
+		Unmarked: func(dir *os.Root) bool {
+			owner, err := dir.Stat(ownerFolder)
+			if err != nil || !owner.IsDir() {
+				return false
+			}
+			for _, name := range []string{settingsFile, filepath.Join(logFolder, logName)} {
+				if file, err := dir.Stat(name); err == nil && file.Mode().IsRegular() {
+					return true
+				}
+			}
+			return false
+		},
+	}
 }
 
 // Dir implements clusters.Cluster.
 func (c *Cluster) Dir() string { return c.dir }
 
 // Kubeconfig implements clusters.Cluster.
-func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, "kubeconfig") }
+func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, kubeconfigFile) }
 
 // engine returns the container engine, which is looked for once.
 func (c *Cluster) engine(ctx context.Context) (engine, error) {
@@ -86,6 +113,9 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 	}
 	nodes, err := c.nodes(ctx, e)
 	if err != nil {
+		return err
+	}
+	if err := c.claim(len(nodes) > 0); err != nil {
 		return err
 	}
 	made, err := loadSettings(c.dir)
@@ -137,6 +167,16 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 	}
 	answers()
 	return c.awaitControlPlane(ctx)
+}
+
+// claim makes the cluster's folder its own. Nodes of the cluster name the
+// folder: then it is, whatever is in it.
+func (c *Cluster) claim(nodes bool) error {
+	mine := c.folder
+	if nodes {
+		mine.Unmarked = func(*os.Root) bool { return true }
+	}
+	return mine.Claim()
 }
 
 // start starts nodes that are stopped. The folder that marks them has to be
@@ -196,11 +236,36 @@ func (n node) ownedBy(owner string) bool {
 	return false
 }
 
-// export writes the cluster's kubeconfig. The port of the API server may be
-// another one than last time.
+const (
+	kubeconfigFile = "kubeconfig"
+	logFolder      = "logs"
+	logName        = "kind.log"
+	// lockEnding is that of the file which kind's library makes while it
+	// writes a kubeconfig, and takes for another process's if it is there.
+	lockEnding = ".lock"
+)
+
+// export writes the cluster's kubeconfig, whatever is there. The port of the
+// API server may be another one than last time.
 func (c *Cluster) export(e engine) error {
-	if err := kindcluster.NewProvider(e.provider()).ExportKubeConfig(c.name, c.Kubeconfig(), false); err != nil {
+	content, err := kindcluster.NewProvider(e.provider()).KubeConfig(c.name, false)
+	if err == nil {
+		err = statefile.Write(c.Kubeconfig(), []byte(content), 0o600)
+	}
+	if err != nil {
 		return fmt.Errorf("writing the cluster's kubeconfig: %w", err)
+	}
+	return nil
+}
+
+// forgetKubeconfig removes the kubeconfig before kind's library writes to it,
+// which neither replaces a damaged one nor takes over the lock of a process
+// that was killed.
+func (c *Cluster) forgetKubeconfig() error {
+	for _, path := range []string{c.Kubeconfig(), c.Kubeconfig() + lockEnding} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing the cluster's kubeconfig: %w", err)
+		}
 	}
 	return nil
 }
@@ -214,6 +279,9 @@ func (c *Cluster) remove(ctx context.Context, e engine) error {
 		return err
 	}
 	e.calm(ctx, nodes)
+	if err := c.forgetKubeconfig(); err != nil {
+		return err
+	}
 	if err := kindcluster.NewProvider(e.provider()).Delete(c.name, c.Kubeconfig()); err != nil {
 		return fmt.Errorf("removing the cluster's nodes: %w", err)
 	}
@@ -222,15 +290,18 @@ func (c *Cluster) remove(ctx context.Context, e engine) error {
 
 // Down implements clusters.Cluster.
 func (c *Cluster) Down(ctx context.Context, keepData bool) error {
+	owned, foreign := c.folder.Owned()
 	e, err := c.engine(ctx)
 	if err != nil {
-		return err
+		return errors.Join(foreign, err)
 	}
 	nodes, err := c.nodes(ctx, e)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if !Has(filepath.Dir(c.dir), c.name) && len(nodes) == 0 {
+	case len(nodes) == 0 && foreign != nil:
+		return foreign
+	case len(nodes) == 0 && !owned:
 		return fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
 	}
 	if keepData {
@@ -240,20 +311,21 @@ func (c *Cluster) Down(ctx context.Context, keepData bool) error {
 		e.calm(ctx, nodes)
 		return e.stop(ctx, nodes)
 	}
+	// The nodes say whose the folder is: it has to know when they are gone.
+	if err := c.claim(len(nodes) > 0); err != nil && len(nodes) == 0 {
+		return err
+	}
 	if err := c.remove(ctx, e); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(c.dir); err != nil {
-		return fmt.Errorf("removing the cluster's folder: %w", err)
-	}
-	return nil
+	_, err = c.folder.Remove()
+	return err
 }
 
 // Has tells whether there is a cluster of this kind called name, running or
 // not, in the folder of all clusters.
 func Has(stateDir, name string) bool {
-	_, err := os.Stat(ownerDir(filepath.Join(stateDir, name)))
-	return err == nil
+	return newFolder(stateDir, name, nil).Has()
 }
 
 // URL implements clusters.Cluster.

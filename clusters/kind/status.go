@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -34,7 +33,10 @@ func staticComponents() []string {
 // Status implements clusters.Cluster.
 func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	status := clusters.Status{Name: c.name, Kind: Kind, Kubeconfig: c.Kubeconfig()}
-	if !Has(filepath.Dir(c.dir), c.name) {
+	switch owned, err := c.folder.Owned(); {
+	case err != nil:
+		return status, err
+	case !owned:
 		return status, fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
 	}
 	e, err := c.engine(ctx)

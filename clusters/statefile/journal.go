@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,13 +36,12 @@ func (j Journal) Append(records ...any) (err error) {
 			err = fmt.Errorf("appending to %s: %w", j.Path, err)
 		}
 	}()
-	_, missing := os.Stat(j.Path)
 	file, err := os.OpenFile(j.Path, os.O_CREATE|os.O_RDWR, j.Perm)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil { // until file is closed
+	if err := lock(file); err != nil { // until file is closed
 		return err
 	}
 	end, err := wholeEnd(file)
@@ -53,32 +51,57 @@ func (j Journal) Append(records ...any) (err error) {
 	if err := file.Truncate(end); err != nil {
 		return err
 	}
-	if _, err := file.WriteAt(lines.Bytes(), end); err != nil {
+	_, err = file.WriteAt(lines.Bytes(), end)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err != nil {
 		return errors.Join(err, file.Truncate(end))
 	}
-	if err := file.Sync(); err != nil {
-		return err
-	}
-	if missing != nil {
-		return syncFolder(filepath.Dir(j.Path))
+	if end == 0 { // the file may be new
+		return SyncFolder(filepath.Dir(j.Path))
 	}
 	return nil
 }
 
-// wholeEnd returns where the last whole line of a journal ends.
-func wholeEnd(file io.ReaderAt) (int64, error) {
-	raw, err := io.ReadAll(io.NewSectionReader(file, 0, 1<<62))
+// lock waits until no other Append has the file.
+func lock(file *os.File) error {
+	for {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// wholeEnd returns where the last whole line of a journal ends. It reads from
+// the end, since journals grow.
+func wholeEnd(file *os.File) (int64, error) {
+	info, err := file.Stat()
 	if err != nil {
 		return 0, err
 	}
-	return int64(bytes.LastIndexByte(raw, '\n') + 1), nil
+	block := make([]byte, 4096)
+	for end := info.Size(); end > 0; {
+		start := max(0, end-int64(len(block)))
+		part := block[:end-start]
+		if _, err := file.ReadAt(part, start); err != nil {
+			return 0, err
+		}
+		if i := bytes.LastIndexByte(part, '\n'); i >= 0 {
+			return start + int64(i) + 1, nil
+		}
+		end = start
+	}
+	return 0, nil
 }
 
-// Read calls take with each record, from the first to the last. A line that
-// is no record is passed over, and its number is returned; its undamaged end
-// is read where it is a record by itself. What a crash has torn off at the
-// end of the file was never acknowledged, and is not mentioned. A journal
-// that is not there has no records.
+// Read calls take with each record, from the first to the last; take returns
+// an error for what is not a record as a whole. A line that is none is passed
+// over, and its number is returned, unless its end is a record by itself: that
+// is what a torn record and the one behind it make. What a crash has torn off
+// at the end of the file was never acknowledged, and is not mentioned. A
+// journal that is not there has no records.
 func (j Journal) Read(take func(record json.RawMessage) error) (damaged []int, err error) {
 	raw, err := os.ReadFile(j.Path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -91,8 +114,8 @@ func (j Journal) Read(take func(record json.RawMessage) error) (damaged []int, e
 	number := 0
 	for line := range bytes.Lines(raw) {
 		number++
-		line = bytes.TrimSpace(line)
-		if take(line) == nil {
+		line = bytes.Trim(line, "\x00\n") // a power cut leaves zeros
+		if len(line) == 0 || json.Valid(line) && take(line) == nil {
 			continue
 		}
 		if !takeEnd(line, take) {

@@ -4,11 +4,15 @@
 package statefile
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // temporaryMark stands in the name of a file that is being written. A crash
@@ -17,35 +21,46 @@ const temporaryMark = ".writing-"
 
 // Write replaces the file at path with content, in one step: whoever reads
 // it, also after a crash or a power cut, finds the old content or the new
-// one. The folder has to be there. perm is the file's mode, whatever the
-// umask is.
+// one. The folder has to be there. perm is the file's new mode, less the
+// umask, also if the old file had another one.
 func Write(path string, content []byte, perm os.FileMode) (err error) {
-	dir, name := filepath.Split(path)
-	dir = filepath.Clean(dir) // "" becomes "."
-	file, err := os.CreateTemp(dir, "."+name+temporaryMark+"*")
+	dir := filepath.Dir(path)
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("writing %s: %w", path, err)
+		}
+	}()
+	file, err := create(dir, filepath.Base(path), perm)
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return err
 	}
 	defer func() {
 		if err != nil {
 			_ = os.Remove(file.Name()) // the error says enough
-			err = fmt.Errorf("writing %s: %w", path, err)
 		}
 	}()
 	_, err = file.Write(content)
-	if err == nil {
-		err = file.Chmod(perm)
-	}
 	if err == nil {
 		err = file.Sync()
 	}
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(file.Name(), path); err != nil {
+	if err = os.Rename(file.Name(), path); err != nil {
 		return err
 	}
-	return syncFolder(dir)
+	return SyncFolder(dir)
+}
+
+// create makes a new file in dir for what is to be called name.
+func create(dir, name string, perm os.FileMode) (*os.File, error) {
+	for {
+		path := filepath.Join(dir, "."+name+temporaryMark+rand.Text())
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, perm)
+		if !errors.Is(err, fs.ErrExist) {
+			return file, err
+		}
+	}
 }
 
 // IsTemporary tells whether name, without its folder, is that of a file that
@@ -56,12 +71,18 @@ func IsTemporary(name string) (of string, is bool) {
 	return of, found && dotted && of != ""
 }
 
-// syncFolder makes a renamed or new name in dir durable.
-func syncFolder(dir string) error {
+// SyncFolder makes the names in dir durable: after a power cut a file that
+// was made there, or renamed, is still there. File systems that cannot do
+// that are let be.
+func SyncFolder(dir string) error {
 	folder, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	return folder.Sync()
+	err = folder.Sync()
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP) {
+		return nil
+	}
+	return err
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded"
+	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/clusters/kind"
 	"github.com/fluxdemo/fluxdemo/demo/status"
 )
@@ -335,7 +336,17 @@ func conformWalks(t *testing.T, d *demo) {
 	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	t.Logf("the order: %s", strings.Join(names, ", "))
 	for _, name := range names {
+		s, err := loadStory(name)
+		if err != nil {
+			t.Fatal(err)
+		}
 		d.sub(t, name, func(t *testing.T) {
+			if d.kind == existing.Kind && s.walk.OwnCluster {
+				if r := d.fluxdemo("walk", name, "--auto"); r.code != exitUsage || r.stdout != "" || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "--name own") {
+					t.Errorf("a guest: %v", r)
+				}
+				return
+			}
 			if out := d.must(t, "walk", name, "--auto"); strings.Contains(out, "✗") {
 				t.Error(out)
 			}

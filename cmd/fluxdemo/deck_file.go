@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 	"github.com/fluxdemo/fluxdemo/slides/decks"
 )
 
@@ -37,7 +38,7 @@ func deckFile(arg string) (string, error) {
 	if now, err := os.ReadFile(file); err == nil && string(now) == string(text) {
 		return file, nil
 	}
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	if err := statefile.Write(file, text, 0o600); err != nil {
 		return "", fmt.Errorf("writing the deck: %w", err)
 	}
 	return file, nil

@@ -175,7 +175,7 @@ func (d *demo) named(args []string) []string {
 		args = append(args, "--cluster="+d.kind)
 		args = append(args, d.upArgs...)
 	}
-	if args[0] == "down" && d.kind == existing.Kind {
+	if (args[0] == "down" || args[0] == "reset") && d.kind == existing.Kind {
 		args = append(args, "--yes")
 	}
 	return args

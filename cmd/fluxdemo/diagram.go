@@ -139,7 +139,7 @@ func (o *options) withRunner(cmd *cobra.Command, timeout time.Duration, work fun
 	defer steps.close()
 	return work(ctx, &diagram.Runner{
 		Fleet: &fleet.Repository{
-			URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), "fleet.git"),
+			URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), fleetFolder),
 		},
 		Client: c, Live: watcher, Steps: steps,
 	})

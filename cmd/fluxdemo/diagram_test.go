@@ -43,7 +43,7 @@ func TestDiagram(t *testing.T) {
 		}
 		return order
 	}
-	node := func(id string) live.Target { return live.Target("Kustomization/flux-system/plan-" + id) }
+	node := func(id string) live.Target { return live.Target("Kustomization/flux-system/plan--" + id) }
 
 	mark := w.mark()
 	order := run("graph TD\n  A-->B\n  A-->C\n  B-->D\n  C-->D\n")
@@ -53,7 +53,7 @@ func TestDiagram(t *testing.T) {
 	// What the objects have said, in the order in which they did.
 	var lit []string
 	for _, e := range w.since(mark) {
-		if s := e.State; s != nil && s.Status == live.Ready && strings.HasPrefix(string(s.Target), "Kustomization/flux-system/plan-") {
+		if s := e.State; s != nil && s.Status == live.Ready && strings.HasPrefix(string(s.Target), "Kustomization/flux-system/plan--") {
 			if id := strings.ToUpper(string(s.Target)[len(s.Target)-1:]); !slices.Contains(lit, id) {
 				lit = append(lit, id)
 			}
@@ -69,7 +69,7 @@ func TestDiagram(t *testing.T) {
 			t.Errorf("%v: %d pulses\n%s", edge, n, list(w.since(mark)))
 		}
 	}
-	if got := d.kubectl(t, "-n", "playground", "get", "configmap", "-l", "fluxdemo.github.io/diagram=plan", "-o", "name"); strings.Count(got, "configmap/plan-") != 4 {
+	if got := d.kubectl(t, "-n", "playground", "get", "configmap", "-l", "fluxdemo.github.io/diagram=plan", "-o", "name"); strings.Count(got, "configmap/plan--") != 4 {
 		t.Errorf("it has made %s", got)
 	}
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/folder"
 )
 
 func newDown(o *options) *cobra.Command {
@@ -15,7 +16,9 @@ func newDown(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "down",
 		Short: "Remove the cluster and everything in it",
-		Args:  cobra.NoArgs,
+		Long: `Ends the cluster and removes what belongs to it. Files of yours in its folder
+stay, and are named.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			start := time.Now()
 			cluster, err := o.cluster()
@@ -39,11 +42,17 @@ func newDown(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if o.guest.removal != nil {
+				printLeft(cmd.ErrOrStderr(), o.guest.removal.Left())
+			}
 			what := "Removed"
 			if keepData {
 				what = "Stopped"
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s %s in %.1f s.\n", what, o.name, time.Since(start).Seconds())
+			if left := folder.Left(cluster.Dir()); len(left) > 0 && !keepData {
+				fmt.Fprintf(cmd.ErrOrStderr(), "Left in %s: %s; they are not fluxdemo's.\n", cluster.Dir(), folder.Names(left))
+			}
 			return nil
 		},
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -17,12 +18,15 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
+	"github.com/fluxdemo/fluxdemo/demo/ownership"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo/uninstall"
 )
 
 // guestOptions are the flags for a demo on somebody's cluster.
@@ -32,6 +36,8 @@ type guestOptions struct {
 	yes           bool
 	adoptFlux     bool
 	imageRegistry string
+
+	removal *uninstall.Removal // of down, which has asked for it
 }
 
 func (g *guestOptions) addFlags(cmd *cobra.Command) {
@@ -61,6 +67,18 @@ func (o *options) existingKind() clusters.Kind {
 			return existing.New(name, existing.Options{
 				StateDir: stateDir(), Program: exe, Kubeconfig: o.guest.kubeconfig, Context: o.guest.context,
 				AdoptFlux: o.guest.adoptFlux, Namespaces: setup.Namespaces(), Flux: setup.FluxNamespace,
+				Fits: func(ctx context.Context, config *rest.Config, adopted bool) error {
+					rendered, err := o.render()
+					if err != nil {
+						return err
+					}
+					if adopted {
+						rendered = rendered.WithoutFlux()
+					}
+					return rendered.Free(ctx, config)
+				},
+				Clean:    func(ctx context.Context) error { return o.guest.removal.Run(ctx) },
+				Children: children(),
 			})
 		},
 	}
@@ -84,36 +102,49 @@ func (o *options) confirmEnter(cmd *cobra.Command, cluster clusters.Cluster) err
 	return o.confirm(cmd, "Put the demo there?")
 }
 
-// confirmLeave shows what is about to be removed from somebody's cluster, and
-// asks whether that is right.
+// confirmLeave shows what is about to be removed from a cluster of others,
+// and asks whether that is right.
 func (o *options) confirmLeave(cmd *cobra.Command, cluster clusters.Cluster) error {
 	guest, ok := cluster.(*existing.Cluster)
 	if !ok || !guest.Entered() {
 		return nil
 	}
-	created, err := guest.Inventory()
-	if err != nil {
+	look := func() error {
+		if err := guest.Verify(cmd.Context()); err != nil {
+			return err
+		}
+		var err error
+		o.guest.removal, err = uninstall.Look(cmd.Context(), guest)
 		return err
 	}
-	applied, err := guest.Applied(cmd.Context())
-	if err != nil {
+	if err := look(); err != nil {
 		return fmt.Errorf("%w; `fluxdemo down --keep-data` ends only what runs on this machine", err)
 	}
 	out := cmd.ErrOrStderr()
-	list := func(title string, objects []clusters.Object) {
-		if len(objects) == 0 {
-			return
-		}
-		fmt.Fprintf(out, "%s:\n", title)
+	if objects := o.guest.removal.Objects(); len(objects) > 0 {
+		fmt.Fprintln(out, "The demo has made these, and they are removed:")
 		for _, object := range objects {
 			fmt.Fprintf(out, "  %s\n", object)
 		}
 		fmt.Fprintln(out)
 	}
-	list("Created by fluxdemo", created)
-	list("Applied by Flux from the demo's repository", applied)
-	fmt.Fprint(out, "These go, and with a namespace everything that is in it.\n\n")
+	printLeft(out, o.guest.removal.Left())
+	for _, line := range o.guest.removal.Damaged() {
+		fmt.Fprintf(out, "Line %d of %s is damaged: what it named may stay on the cluster.\n", line, filepath.Join(guest.Dir(), ownership.InventoryFile))
+	}
 	return o.confirm(cmd, "Remove them?")
+}
+
+// printLeft names what is left alone.
+func printLeft(out io.Writer, left []ownership.Left) {
+	if len(left) == 0 {
+		return
+	}
+	fmt.Fprintln(out, "These are left alone:")
+	for _, each := range left {
+		fmt.Fprintf(out, "  %s: %s\n", each.Object, each.Why)
+	}
+	fmt.Fprintln(out)
 }
 
 // errNo is what a person says who does not want to.

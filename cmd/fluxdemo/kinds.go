@@ -16,6 +16,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
 	"github.com/fluxdemo/fluxdemo/clusters/kind"
+	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
 
 // auto is the kind of cluster that a cluster has already or, for a new one,
@@ -57,6 +59,7 @@ func (o *options) registry() clusters.Registry {
 					BundleDir:   o.bundleDir,
 					Port:        o.port,
 					AllowEgress: o.allowEgress || o.gitURL != "",
+					Children:    children(),
 				})
 			},
 		},
@@ -67,6 +70,7 @@ func (o *options) registry() clusters.Registry {
 func (o *options) kindOptions() kind.Options {
 	return kind.Options{
 		StateDir:  stateDir(),
+		Children:  children(),
 		NodeImage: o.nodeImage,
 		Config:    o.kindConfig,
 		Port:      o.port,
@@ -75,6 +79,17 @@ func (o *options) kindOptions() kind.Options {
 		Images:    o.nodeImages,
 	}
 }
+
+// children names what the demo keeps in a cluster's folder, beside the
+// cluster's own. `down` removes these and no others.
+func children() []string {
+	return append(shell.Children(), walksFolder, fleetFolder, fleet.BeginningFile)
+}
+
+const (
+	walksFolder = "walks"
+	fleetFolder = "fleet.git" // a copy of the Git host's repository
+)
 
 // cluster returns the cluster that the flags name.
 func (o *options) cluster() (clusters.Cluster, error) {

@@ -12,7 +12,7 @@ import (
 )
 
 // lockCluster makes sure that one command at a time changes a cluster. The
-// lock file stands beside the cluster's folder and goes when that is gone.
+// lock file stands beside the cluster's folder, and only while it is locked.
 func lockCluster(cluster clusters.Cluster) (unlock func(), err error) {
 	const advice = "choose another state folder with XDG_STATE_HOME"
 	dir := cluster.Dir()
@@ -35,7 +35,7 @@ func lockCluster(cluster clusters.Cluster) (unlock func(), err error) {
 			return nil, fmt.Errorf("cannot lock the cluster: %w; %s", err, advice)
 		}
 		if isFile(file, path) {
-			return func() { release(file, path, dir) }, nil
+			return func() { release(file, path) }, nil
 		}
 		file.Close() // it was removed between opening and locking
 	}
@@ -51,11 +51,10 @@ func isFile(file *os.File, path string) bool {
 	return err == nil && os.SameFile(mine, now)
 }
 
-// release gives up the lock, and removes its file if there is no cluster.
-func release(file *os.File, path, dir string) {
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		_ = os.Remove(path)              // while it is locked: see isFile
-		_ = os.Remove(filepath.Dir(dir)) // stays if it holds other clusters
-	}
+// release gives up the lock and removes its file, and the state folder if
+// nothing else is in it.
+func release(file *os.File, path string) {
+	_ = os.Remove(path)               // while it is locked: see isFile
+	_ = os.Remove(filepath.Dir(path)) // stays if it holds anything
 	file.Close()
 }

@@ -106,8 +106,12 @@ func (o *options) openStage(ctx context.Context, file string, port int, fresh bo
 		},
 	}
 	before, err := stage.ReadRecord(p.file)
+	var damaged *stage.DamagedError
 	switch {
 	case errors.Is(err, stage.ErrNoStage):
+	case errors.As(err, &damaged):
+		// A stage that runs writes it anew with its next move.
+		p.note = fmt.Sprintf("Where the last talk was is lost: %s was damaged.", damaged.File)
 	case err != nil:
 		return nil, err
 	case before.Alive(ctx):

@@ -155,7 +155,7 @@ func TestPresentPlanned(t *testing.T) {
 	const plain = `!n.dataset.status && !n.dataset.target && !n.classList.contains("live") && !n.querySelector(".sign")`
 	nodes(plain)
 	d.must(t, "diagram", "run", deck)
-	nodes(`n.dataset.status === "ready" && n.dataset.target.startsWith("Kustomization/flux-system/planned-") && n.querySelector(".sign")`)
+	nodes(`n.dataset.status === "ready" && n.dataset.target.startsWith("Kustomization/flux-system/planned--") && n.querySelector(".sign")`)
 	d.must(t, "diagram", "clean")
 	nodes(plain)
 }

@@ -4,21 +4,28 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/demo/benchmark"
+	"github.com/fluxdemo/fluxdemo/demo/ownership"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
 func newReset(o *options) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "reset",
 		Short: "Bring the demo back to how it was right after up, in place",
 		Long: `Brings the demo back to how it was right after up, without a new cluster: the
-Git repository to its first commit, Flux to what that says, and everything
-away that was put beside it. Walks that are half done start anew.`,
+Git repository to the commit that up pushed first, whatever has become of its
+history, Flux to what that says, and everything away that was put beside it.
+Walks that are half done start anew.
+
+On a cluster that others use too it asks first, takes away only what is
+provably the demo's, and names what it leaves.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			start := time.Now()
@@ -31,7 +38,10 @@ away that was put beside it. Walks that are half done start anew.`,
 				return err
 			}
 			defer unlock()
-			if err := os.RemoveAll(filepath.Join(cluster.Dir(), "walks")); err != nil {
+			if err := o.confirmReset(cmd, cluster); err != nil {
+				return err
+			}
+			if err := os.RemoveAll(filepath.Join(cluster.Dir(), walksFolder)); err != nil {
 				return fmt.Errorf("removing what walks have left: %w", err)
 			}
 			install, err := o.installManifests()
@@ -39,15 +49,29 @@ away that was put beside it. Walks that are half done start anew.`,
 				return err
 			}
 			steps := newStepPrinter(cmd.ErrOrStderr())
+			var left []ownership.Left
 			if err = benchmark.Clean(cmd.Context(), cluster, install, steps); err == nil {
-				err = setup.Reset(cmd.Context(), cluster, steps)
+				left, err = setup.Reset(cmd.Context(), cluster, steps)
 			}
 			steps.close()
 			if err != nil {
 				return err
 			}
+			printLeft(cmd.ErrOrStderr(), left)
 			fmt.Fprintf(cmd.ErrOrStderr(), "As new in %.1f s.\n", time.Since(start).Seconds())
 			return nil
 		},
 	}
+	o.guest.addYes(cmd)
+	return cmd
+}
+
+// confirmReset asks before it changes a cluster that others use too.
+func (o *options) confirmReset(cmd *cobra.Command, cluster clusters.Cluster) error {
+	if _, guest := cluster.(clusters.Guest); !guest {
+		return nil
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "This cluster is not fluxdemo's own. In the namespaces %s,\nwhat the demo has made is set back. What others have made stays.\n\n",
+		strings.Join(setup.Namespaces(), ", "))
+	return o.confirm(cmd, "Reset the demo there?")
 }

@@ -83,8 +83,8 @@ func newShardRemove(o *options) *cobra.Command {
 			if err := setup.CheckShardName(args[0]); err != nil {
 				return usageError{err}
 			}
-			return o.withShards(cmd, func(ctx context.Context, _ clusters.Cluster, c client.WithWatch, steps clusters.Steps) error {
-				return setup.RemoveShard(ctx, c, args[0], steps)
+			return o.withShards(cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
+				return setup.RemoveShard(ctx, cluster, args[0], steps)
 			})
 		},
 	}
@@ -134,9 +134,9 @@ restarted; what uses the source gets the new address with its next artifact.`,
 			if !ok || kind == "" || name == "" {
 				return usageError{fmt.Errorf("%q names no object; write KIND/NAME, such as kustomization/apps", args[0])}
 			}
-			return o.withShards(cmd, func(ctx context.Context, _ clusters.Cluster, c client.WithWatch, steps clusters.Steps) error {
+			return o.withShards(cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
 				end := steps.Start(fmt.Sprintf("%s to %s", args[0], args[1]))
-				err := setup.MoveToShard(ctx, c, kind, namespace, name, args[1])
+				err := setup.MoveToShard(ctx, cluster, kind, namespace, name, args[1])
 				end(err)
 				return err
 			})

@@ -44,7 +44,7 @@ of processes (embedded) elsewhere; --cluster says which one you want.`,
 			if err := o.checkKindFlags(cmd); err != nil {
 				return err
 			}
-			upstream, err := o.upstream(cmd.Context())
+			upstream, err := o.upstream(cmd.Context(), cluster)
 			if err != nil {
 				return err
 			}
@@ -80,8 +80,9 @@ const (
 	gitUsernameVar = "FLUXDEMO_GIT_USERNAME"
 )
 
-// upstream returns the repository that --git-url names, or nil.
-func (o *options) upstream(ctx context.Context) (*git.Upstream, error) {
+// upstream returns the repository that --git-url names, or nil. Whether that is the one that the cluster was made with,
+// setup finds out before it pushes.
+func (o *options) upstream(ctx context.Context, cluster clusters.Cluster) (*git.Upstream, error) {
 	if o.gitURL == "" {
 		return nil, nil //nolint:nilnil // there is none, which is no error
 	}
@@ -91,7 +92,7 @@ func (o *options) upstream(ctx context.Context) (*git.Upstream, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("no answer within 30 s"))
 	defer cancel()
-	if err := setup.CheckUpstream(ctx, u); err != nil {
+	if err := setup.CheckUpstream(ctx, u, exists(setup.BeginningFile(cluster))); err != nil {
 		return nil, usageError{fmt.Errorf("--git-url: %w", err)}
 	}
 	return u, nil

@@ -172,6 +172,10 @@ func (f *walkFlags) runAuto(cmd *cobra.Command, place *place, stories []*story) 
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
+		if err := place.allows(s); f.all && err != nil {
+			fmt.Fprintf(out, "Skipped: %v\n", err)
+			continue
+		}
 		events := report.Begin(s.walk)
 		err := autoOne(cmd.Context(), place, s, screen, walk.AutoOptions{From: max(f.step-1, 0), Events: events})
 		failed = errors.Join(failed, err, report.End(err))

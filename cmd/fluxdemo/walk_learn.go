@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"mvdan.cc/sh/v3/syntax"
 
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
@@ -31,7 +32,7 @@ func (f *walkFlags) runLearn(cmd *cobra.Command, o *options, place *place, s *st
 			return err
 		}
 	}
-	if err := os.WriteFile(place.learning(), []byte(arg+"\n"), 0o600); err != nil {
+	if err := statefile.Write(place.learning(), []byte(arg+"\n"), 0o600); err != nil {
 		return fmt.Errorf("noting which walk is learnt: %w", err)
 	}
 	dir, err := syntax.Quote(place.dir(s.walk.Name), syntax.LangPOSIX)
@@ -60,13 +61,12 @@ func (o *options) learnt(ctx context.Context, args []string) (*story, *walk.Sess
 		arg = args[0]
 	} else {
 		raw, err := os.ReadFile(p.learning())
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, usageError{fmt.Errorf("no walk is being learnt; `fluxdemo walk NAME --learn%s` starts one", p.flag())}
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, err
 		}
-		arg = strings.TrimSpace(string(raw))
+		if arg = learntName(raw); arg == "" {
+			return nil, nil, usageError{fmt.Errorf("no walk is being learnt; `fluxdemo walk NAME --learn%s` starts one, or goes on with it", p.flag())}
+		}
 	}
 	s, err := loadStory(arg)
 	if err != nil {
@@ -80,6 +80,15 @@ func (o *options) learnt(ctx context.Context, args []string) (*story, *walk.Sess
 		return nil, nil, usageError{fmt.Errorf("the walk %s was not begun; `fluxdemo walk %s --learn%s` begins it", s.walk.Name, arg, p.flag())}
 	}
 	return s, session, nil
+}
+
+// learntName reads what runLearn has noted; it is empty if that is damaged. Where the learner is stands elsewhere.
+func learntName(raw []byte) string {
+	name, whole := strings.CutSuffix(string(raw), "\n")
+	if !whole || strings.ContainsAny(name, "\n\x00") {
+		return ""
+	}
+	return name
 }
 
 // newLearnVerb makes a verb that acts on the step which the learner is at.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -10,13 +11,18 @@ func newWalkLint() *cobra.Command {
 	return &cobra.Command{
 		Use:   "lint FILE...",
 		Short: "Find the mistakes in walks, with their places",
-		Long: `Reads walks and prints every mistake as file:line:column: what is wrong.
+		Long: `Reads walks and prints every mistake as file:line:column: what is wrong. That
+includes commands which would do harm on a cluster that others use, unless the
+front matter says "cluster: own".
 The exit code is 2 if there is one. It needs no cluster.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			bad := false
 			for _, arg := range args {
 				s, err := loadStory(arg)
+				if err == nil {
+					err = errors.Join(s.walk.Lint()...)
+				}
 				if err != nil {
 					bad = true
 					fmt.Fprintln(cmd.OutOrStdout(), err)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/adrg/xdg"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
@@ -20,6 +21,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/kind"
 	"github.com/fluxdemo/fluxdemo/demo/diagnose"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/demo/ownership"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
@@ -166,13 +168,21 @@ func (o *options) place(ctx context.Context) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.git = &fleet.Repository{
-		URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), "fleet.git"),
-		Applied: func(ctx context.Context, commit string) error {
-			return fleet.Applied(ctx, p.client, setup.FluxNamespace, setup.SyncName, commit)
+	owner, err := ownership.New(p.client, cluster)
+	if err != nil {
+		return nil, err
+	}
+	repository := &fleet.Repository{
+		URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), fleetFolder),
+		Followers: &fleet.Followers{
+			Client: p.client, Namespace: setup.FluxNamespace, Name: setup.SyncName,
+			Ours: func(o *unstructured.Unstructured) bool { return owner.Check(ctx, o) == nil },
 		},
 	}
-	return p, nil
+	p.git = repository
+	// Walks start from it, and a cluster of an earlier version has not kept it.
+	_, err = repository.Beginning(ctx, setup.BeginningFile(cluster))
+	return p, err
 }
 
 // commandEnviron is the environment of a walk's commands: the same commits and the same output whoever runs it. What
@@ -197,10 +207,24 @@ func (p *place) flag() string {
 }
 
 // dir is the work folder of a walk.
-func (p *place) dir(name string) string { return filepath.Join(p.cluster.Dir(), "walks", name) }
+func (p *place) dir(name string) string { return filepath.Join(p.cluster.Dir(), walksFolder, name) }
+
+// allows returns an error, which says where it can run, if a story needs a cluster of its own and this one is not.
+func (p *place) allows(s *story) error {
+	if _, guest := p.cluster.(clusters.Guest); !guest {
+		return nil
+	}
+	if err := walk.CheckGuest(append([]*walk.Walk{s.walk}, s.needs...)...); err != nil {
+		return usageError{fmt.Errorf("%w: `fluxdemo up --name own --cluster embedded`, then `fluxdemo walk %s --name own`", err, s.arg)}
+	}
+	return nil
+}
 
 // open takes up a story. How says whether it starts afresh or comes back to where it was; the rest of it is filled in.
 func (p *place) open(ctx context.Context, s *story, how walk.SessionOptions) (*walk.Session, error) {
+	if err := p.allows(s); err != nil {
+		return nil, err
+	}
 	options := func(w *walk.Walk) (walk.Options, error) {
 		dir := p.dir(w.Name)
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -215,6 +239,7 @@ func (p *place) open(ctx context.Context, s *story, how walk.SessionOptions) (*w
 	if err != nil {
 		return nil, err
 	}
+	_, how.Guest = p.cluster.(clusters.Guest)
 	how.Runner, how.File, how.Git = runner, p.dir(s.walk.Name)+".json", p.git
 	how.Diagnose = func(ctx context.Context) string { return diagnose.Objects(ctx, p.client) }
 	for _, w := range s.needs {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/demo/load"
+	"github.com/fluxdemo/fluxdemo/demo/ownership"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
@@ -50,6 +51,7 @@ type bench struct {
 	Options
 	cluster clusters.Cluster
 	client  client.WithWatch
+	owner   *ownership.Owner
 	kube    kubernetes.Interface
 	urls    setup.URLs
 	steps   Steps
@@ -60,6 +62,9 @@ type bench struct {
 // a demo's. A phase that misses its deadline ends its run, not the benchmark.
 // When ctx ends, the report has what there is until then.
 func Run(ctx context.Context, cluster clusters.Cluster, o Options, steps Steps) (*Report, error) {
+	if err := setup.MayChangeFlux(cluster); err != nil {
+		return nil, err
+	}
 	report, err := &Report{}, error(nil)
 	if !o.Again {
 		if report, err = readReport(o.File); err != nil {
@@ -87,7 +92,8 @@ func Run(ctx context.Context, cluster clusters.Cluster, o Options, steps Steps) 
 const cleanTime = 15 * time.Minute
 
 // Clean takes away what a benchmark that was killed has left on the cluster:
-// tenants, shards and the branch. Flux gets the settings of a demo.
+// tenants, shards and the branch. Flux gets the settings of a demo, unless it
+// was there before the demo.
 func Clean(ctx context.Context, cluster clusters.Cluster, install []byte, steps Steps) error {
 	b := &bench{Options: Options{Install: install, Deadline: cleanTime}, cluster: cluster, steps: steps}
 	if err := b.connect(ctx); err != nil {
@@ -98,6 +104,9 @@ func Clean(ctx context.Context, cluster clusters.Cluster, install []byte, steps 
 
 func (b *bench) connect(ctx context.Context) (err error) {
 	if b.client, err = setup.Connect(b.cluster.Kubeconfig()); err != nil {
+		return err
+	}
+	if b.owner, err = ownership.New(b.client, b.cluster); err != nil {
 		return err
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", b.cluster.Kubeconfig())
@@ -149,11 +158,14 @@ func (b *bench) push(ctx context.Context, edition string) error {
 // branch, and Flux with the settings of a demo.
 func (b *bench) restore(ctx context.Context) error {
 	errs := []error{b.remove(ctx)}
-	all, err := setup.Shards(ctx, b.client)
-	errs = append(errs, err)
-	for _, s := range all {
-		if strings.HasPrefix(s.Name, shardPrefix) {
-			errs = append(errs, setup.RemoveShard(ctx, b.client, s.Name, b.steps))
+	own := setup.MayChangeFlux(b.cluster) == nil
+	if own {
+		all, err := setup.Shards(ctx, b.client)
+		errs = append(errs, err)
+		for _, s := range all {
+			if strings.HasPrefix(s.Name, shardPrefix) {
+				errs = append(errs, setup.RemoveShard(ctx, b.cluster, s.Name, b.steps))
+			}
 		}
 	}
 	if b.urls.Upstream == "" { // on a forge there never was a load
@@ -163,7 +175,9 @@ func (b *bench) restore(ctx context.Context) error {
 		}
 		errs = append(errs, err)
 	}
-	errs = append(errs, setup.Resize(ctx, b.cluster, b.Install, manifests.ForDemo, b.steps))
+	if own {
+		errs = append(errs, setup.Resize(ctx, b.cluster, b.Install, manifests.ForDemo, b.steps))
+	}
 	return errors.Join(errs...)
 }
 
@@ -198,7 +212,7 @@ func (b *bench) all(ctx context.Context, report *Report) error {
 
 // unshard takes a shard away, if it is there.
 func (b *bench) unshard(ctx context.Context, name string) error {
-	err := setup.RemoveShard(ctx, b.client, name, b.steps)
+	err := setup.RemoveShard(ctx, b.cluster, name, b.steps)
 	if errors.Is(err, setup.ErrNoShard) {
 		return nil
 	}
@@ -237,7 +251,7 @@ func (b *bench) remove(ctx context.Context) error {
 	defer cancel()
 	const name = "Tenants away"
 	var end func(error)
-	err := load.Remove(ctx, b.client, func(left int, what string) {
+	err := load.Remove(ctx, b.client, b.owner, func(left int, what string) {
 		if end == nil {
 			end = b.steps.Start(name)
 		}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 	"github.com/fluxdemo/fluxdemo/demo/load"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
@@ -104,7 +105,7 @@ func (b *bench) keep(name string, content []byte) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return fmt.Errorf("writing a profile: %w", err)
 	}
-	if err := writeFile(filepath.Join(folder, name), content); err != nil {
+	if err := statefile.Write(filepath.Join(folder, name), content, 0o644); err != nil {
 		return fmt.Errorf("writing a profile: %w", err)
 	}
 	return nil

@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 	"github.com/fluxdemo/fluxdemo/demo/load"
 )
 
@@ -125,19 +126,11 @@ func (r *Report) save(file string) error {
 		return err
 	}
 	for name, content := range map[string][]byte{file: append(raw, '\n'), filepath.Join(filepath.Dir(file), "report.html"): page} {
-		if err := writeFile(name, content); err != nil {
+		if err := statefile.Write(name, content, 0o644); err != nil {
 			return fmt.Errorf("writing the report: %w", err)
 		}
 	}
 	return nil
-}
-
-func writeFile(name string, content []byte) error {
-	tmp := name + ".tmp"
-	if err := os.WriteFile(tmp, content, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(tmp, name)
 }
 
 // Memory is what all components used together when all were ready, in bytes.

@@ -140,7 +140,7 @@ func (b *bench) shard(ctx context.Context, shards int) error {
 
 func (b *bench) apply(ctx context.Context, name string, objects []client.Object) error {
 	return b.step(ctx, name, func(ctx context.Context, progress func(string)) error {
-		return load.Apply(ctx, b.client, b.cluster, objects, func(done int) { progress(fmt.Sprintf("%d of %d applied", done, len(objects))) })
+		return load.Apply(ctx, b.client, b.owner, objects, func(done int) { progress(fmt.Sprintf("%d of %d applied", done, len(objects))) })
 	})
 }
 
@@ -151,7 +151,7 @@ func (b *bench) ready(ctx context.Context, r *Trial, observer *load.Observer, st
 	return b.step(ctx, fmt.Sprintf("%d Kustomizations ready, %d shards", len(objects), r.Shards()), func(ctx context.Context, progress func(string)) error {
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error {
-			err := load.Apply(ctx, b.client, b.cluster, objects, func(int) {})
+			err := load.Apply(ctx, b.client, b.owner, objects, func(int) {})
 			r.Applied = time.Since(start).Seconds()
 			return err
 		})

@@ -1,10 +1,11 @@
 package diagram
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -15,18 +16,23 @@ import (
 	"github.com/go-git/go-billy/v6"
 	"github.com/go-git/go-billy/v6/util"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
+	"github.com/fluxdemo/fluxdemo/demo/fleet"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
 // Label is on everything that a diagram becomes; its value is the plan's name.
 const Label = "fluxdemo.github.io/diagram"
 
+// fileAnnotation is on a plan's Kustomizations; its value is the plan's File.
+const fileAnnotation = Label + "-file"
+
 // Where the files of diagrams stand in the fleet. What is in the cluster's folder Flux applies; the Kustomizations
 // there point to the other one.
 const (
-	clusterDir = "clusters/demo/diagrams"
+	clusterDir = fleet.ClusterDir + "/diagrams"
 	nodesDir   = "diagrams"
 )
 
@@ -42,6 +48,9 @@ const (
 
 // write replaces what the fleet has of the plan.
 func (p *Plan) write(files billy.Filesystem) error {
+	if err := p.clash(files); err != nil {
+		return err
+	}
 	if err := erase(files, p.Name); err != nil {
 		return err
 	}
@@ -57,11 +66,11 @@ func (p *Plan) write(files billy.Filesystem) error {
 			ObjectMeta: metav1.ObjectMeta{
 				Name: n.Kustomization, Namespace: setup.FluxNamespace,
 				Labels:      map[string]string{Label: p.Name},
-				Annotations: map[string]string{Label + "-node": n.ID},
+				Annotations: map[string]string{Label + "-node": n.ID, fileAnnotation: p.File},
 			},
 			Spec: kustomizev1.KustomizationSpec{
 				Interval: metav1.Duration{Duration: interval}, RetryInterval: &metav1.Duration{Duration: again}, Timeout: &metav1.Duration{Duration: limit},
-				Path: "./" + dir, Prune: true,
+				Path: "./" + dir, Prune: true, ServiceAccountName: p.account,
 				SourceRef: kustomizev1.CrossNamespaceSourceReference{Kind: sourcev1.GitRepositoryKind, Name: setup.SyncName},
 			},
 		}
@@ -111,30 +120,110 @@ func join(documents [][]byte) string {
 	return strings.Join(all, "---\n")
 }
 
-// erase takes a plan out of the fleet; one that is not there is no error.
-func erase(files billy.Filesystem, name string) error {
-	err := files.Remove(path.Join(clusterDir, name+".yaml"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+// clash returns an error if something else in the fleet has the name of the plan or of one of its Kustomizations. Flux
+// would not apply anything any more that has two of a name.
+func (p *Plan) clash(files billy.Filesystem) error {
+	mine := map[string]bool{}
+	for _, n := range p.Nodes {
+		mine[n.Kustomization] = true
+	}
+	own := path.Join(clusterDir, p.Name+".yaml")
+	return walkYAML(files, fleet.ClusterDir, func(name string, raw []byte) error {
+		for _, d := range documents(raw) {
+			of, ours := d.meta.Labels[Label]
+			made := ours && of == p.Name && name == own
+			switch file := d.meta.Annotations[fileAnnotation]; {
+			case made && file != "" && p.File != "" && file != p.File:
+				return fmt.Errorf("the fleet has a diagram %s already, that of %s; `fluxdemo diagram clean %s` takes it away, or rename one of the files", p.Name, file, p.Name)
+			case made:
+			case name == own:
+				return fmt.Errorf("%s in the fleet has what is not of a diagram; rename the diagram's file", name)
+			case d.meta.Kind == kustomizev1.KustomizationKind && d.meta.Namespace == setup.FluxNamespace && mine[d.meta.Name]:
+				return fmt.Errorf("the fleet has a Kustomization %s already, in %s; rename the diagram's file", d.meta.Name, name)
+			}
+		}
+		return nil
+	})
+}
+
+// document is one of the documents of a YAML file.
+type document struct {
+	raw  []byte
+	meta metav1.PartialObjectMetadata // zero if it is no object
+}
+
+// documents splits a YAML file.
+func documents(raw []byte) []document {
+	var all []document
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(raw)))
+	for {
+		text, err := reader.Read()
+		if err != nil { // the end: there is nothing else to fail
+			return all
+		}
+		d := document{raw: text}
+		if err := yaml.Unmarshal(text, &d.meta); err != nil {
+			d.meta = metav1.PartialObjectMetadata{}
+		}
+		all = append(all, d)
+	}
+}
+
+// walkYAML calls do for each YAML file below a folder, which need not be there.
+func walkYAML(files billy.Filesystem, dir string, do func(name string, raw []byte) error) error {
+	if _, err := files.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return util.Walk(files, dir, func(name string, info fs.FileInfo, err error) error {
+		if err != nil || info.IsDir() || path.Ext(name) != ".yaml" {
+			return err
+		}
+		raw, err := util.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		return do(name, raw)
+	})
+}
+
+// erase takes a plan out of the fleet: what has its label, and nothing else. One that is not there is no error.
+func erase(files billy.Filesystem, plan string) error {
+	take := func(name string, raw []byte) error {
+		var left [][]byte
+		all := documents(raw)
+		for _, d := range all {
+			if d.meta.Labels[Label] != plan {
+				left = append(left, d.raw)
+			}
+		}
+		switch len(left) {
+		case len(all):
+			return nil
+		case 0:
+			return files.Remove(name)
+		}
+		return util.WriteFile(files, name, []byte(join(left)), 0o644)
+	}
+	if err := walkYAML(files, clusterDir, take); err != nil {
 		return err
 	}
-	return util.RemoveAll(files, path.Join(nodesDir, name))
+	return walkYAML(files, path.Join(nodesDir, plan), take)
 }
 
 // names lists the plans that the fleet has.
 func names(files billy.Filesystem) ([]string, error) {
 	var all []string
 	for _, dir := range []string{nodesDir, clusterDir} {
-		entries, err := files.ReadDir(dir)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", dir, err)
-		}
-		for _, e := range entries {
-			if name := strings.TrimSuffix(e.Name(), ".yaml"); !slices.Contains(all, name) {
-				all = append(all, name)
+		err := walkYAML(files, dir, func(_ string, raw []byte) error {
+			for _, d := range documents(raw) {
+				if name := d.meta.Labels[Label]; name != "" && !slices.Contains(all, name) {
+					all = append(all, name)
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look for diagrams in %s: %w", dir, err)
 		}
 	}
 	slices.Sort(all)

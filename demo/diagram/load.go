@@ -58,6 +58,10 @@ func Load(arg string) (*Plan, error) {
 	if err != nil {
 		return nil, s.place(file, err)
 	}
+	plan.File = filepath.Base(file)
+	if len(all) > 1 {
+		plan.File += "#" + strconv.Itoa(number)
+	}
 	return plan, nil
 }
 

@@ -3,6 +3,7 @@
 package diagram
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"unicode"
@@ -16,8 +17,12 @@ import (
 type Plan struct {
 	// Name tells it from others: that of its files in the repository, and the beginning of its Kustomizations' names.
 	Name string
+	// File is the name of the diagram's file without its folder, with its number behind # if there are several in it.
+	File string
 	// Nodes stand in an order in which each comes after those that it depends on.
 	Nodes []Node
+
+	account string // service account whose rights apply them; empty: Flux's own
 }
 
 // Node is a node of the chart.
@@ -78,11 +83,16 @@ func plain(c *flowchart.Chart) error {
 	return nil
 }
 
+// between stands between the name of a plan and that of a node. Slug never makes it, so that no two plans and nodes
+// join to the same name.
+const between = "--"
+
 // unique makes the name of a node's Kustomization.
 func unique(name, id string, taken map[string]bool) string {
-	base := name + "-" + Slug(id)
+	base := name + between + Slug(id)
 	if len(base) > longestName {
-		base = strings.Trim(base[:longestName], "-")
+		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(base)))[:8]
+		base = strings.Trim(base[:longestName-len(sum)-1], "-") + "-" + sum
 	}
 	full := base
 	for i := 2; taken[full]; i++ {

@@ -9,7 +9,10 @@ import (
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 	"github.com/go-git/go-billy/v6"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
@@ -44,9 +47,16 @@ type Done struct {
 func (r *Runner) Run(ctx context.Context, p *Plan) ([]Done, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if err := r.clash(ctx, p); err != nil {
+		return nil, fmt.Errorf("run the diagram %s: %w", p.Name, err)
+	}
 	states, events := r.Live.Subscribe(ctx)
 	end := r.Steps.Start("Push")
 	began := time.Now()
+	if err := r.applyAs(ctx, p); err != nil {
+		end(err)
+		return nil, err
+	}
 	commit, err := r.Fleet.Change(ctx, "Run the diagram "+p.Name, p.write)
 	end(err)
 	if err != nil {
@@ -72,6 +82,42 @@ func (r *Runner) Run(ctx context.Context, p *Plan) ([]Done, error) {
 		}
 	}
 	return run.done, nil
+}
+
+// clash returns an error if something in the cluster has a name that the plan needs, and is not of an earlier run: Flux
+// would take it over.
+func (r *Runner) clash(ctx context.Context, p *Plan) error {
+	for _, in := range []struct {
+		kind      schema.GroupVersionKind
+		namespace string
+	}{
+		{kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind), setup.FluxNamespace},
+		{corev1.SchemeGroupVersion.WithKind("ConfigMap"), namespace},
+	} {
+		there := &metav1.PartialObjectMetadataList{}
+		there.SetGroupVersionKind(in.kind)
+		if err := r.Client.List(ctx, there, client.InNamespace(in.namespace)); err != nil {
+			return fmt.Errorf("list each %s in %s: %w", in.kind.Kind, in.namespace, err)
+		}
+		for _, o := range there.Items {
+			needed := slices.ContainsFunc(p.Nodes, func(n Node) bool { return n.Kustomization == o.Name })
+			if needed && o.Labels[Label] != p.Name {
+				return fmt.Errorf("there is a %s %s in %s already, which is not of this diagram; rename the diagram's file", in.kind.Kind, o.Name, in.namespace)
+			}
+		}
+	}
+	return nil
+}
+
+// applyAs has the plan's Kustomizations apply as the one does that Flux follows the fleet with: a Flux that is locked
+// down gives no rights to those that name no service account.
+func (r *Runner) applyAs(ctx context.Context, p *Plan) error {
+	root := &kustomizev1.Kustomization{}
+	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: setup.FluxNamespace, Name: setup.SyncName}, root); err != nil {
+		return fmt.Errorf("look at how Flux follows the fleet: %w; `fluxdemo up` repairs it", err)
+	}
+	p.account = root.Spec.ServiceAccountName
+	return nil
 }
 
 // progress is a run under way.

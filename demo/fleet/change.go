@@ -62,7 +62,7 @@ func (r *Repository) change(ctx context.Context, message string, edit func(files
 		}
 		return head.Hash().String(), nil
 	}
-	who := &object.Signature{Name: "fluxdemo", Email: "fluxdemo@localhost", When: time.Now()}
+	who := &object.Signature{Name: Author, Email: AuthorEmail, When: time.Now()}
 	commit, err := tree.Commit(message, &git.CommitOptions{Author: who, Committer: who})
 	if err != nil {
 		return "", err

@@ -15,11 +15,15 @@ import (
 	"github.com/go-git/go-git/v6/config"
 	"github.com/go-git/go-git/v6/plumbing"
 	gitclient "github.com/go-git/go-git/v6/plumbing/client"
+	"github.com/go-git/go-git/v6/plumbing/transport"
 	githttp "github.com/go-git/go-git/v6/plumbing/transport/http"
 )
 
 // Branch is the branch that the demo's cluster follows.
 const Branch = plumbing.ReferenceName("refs/heads/main")
+
+// ErrNoBranch says that the repository has no branch for the cluster to follow.
+var ErrNoBranch = fmt.Errorf("there is no branch %s", Branch.Short())
 
 // target is the name of the commit to bring the branch to, in the copy.
 const target = plumbing.ReferenceName("refs/heads/restore")
@@ -29,9 +33,8 @@ type Repository struct {
 	URL            string // for clone and push
 	User, Password string // for push; reading needs none
 	Copy           string // folder of the copy, which is made when it is not there
-	// Applied waits until the cluster has the commit, after the branch was moved; ctx is that of Restore. nil waits
-	// for nothing.
-	Applied func(ctx context.Context, commit string) error
+	// Followers are what the cluster applies from it; nil for none.
+	Followers *Followers
 }
 
 // patience is how long the Git host may be away, as it is while it is started again after a crash.
@@ -69,7 +72,7 @@ func (r *Repository) head(ctx context.Context) (commit string, err error) {
 		return "", fmt.Errorf("open the copy of the fleet in %s: %w", r.Copy, err)
 	}
 	refs, err := remote.ListContext(ctx, &git.ListOptions{})
-	if err != nil {
+	if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
 		return "", fmt.Errorf("look into %s: %w", r.URL, err)
 	}
 	for _, ref := range refs {
@@ -88,12 +91,12 @@ func (r *Repository) head(ctx context.Context) (commit string, err error) {
 		}
 		return ref.Hash().String(), nil
 	}
-	return "", fmt.Errorf("look into %s: there is no branch %s; `fluxdemo up` repairs it", r.URL, Branch.Short())
+	return "", fmt.Errorf("look into %s: %w; `fluxdemo up` repairs it", r.URL, ErrNoBranch)
 }
 
 // Restore moves the branch to a commit that Head returned at any time before, whatever is on it now, and waits until
-// the cluster has it.
-func (r *Repository) Restore(ctx context.Context, commit string) error {
+// the cluster has it: but for what States has told at an earlier moment to be no reason to wait (see Followers.Applied).
+func (r *Repository) Restore(ctx context.Context, commit string, before map[string]string) error {
 	copied, err := r.open()
 	if err != nil {
 		return err
@@ -112,10 +115,18 @@ func (r *Repository) Restore(ctx context.Context, commit string) error {
 	if err := copied.PushContext(ctx, push); err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
 		return fmt.Errorf("bring %s back to %s: %w", r.URL, commit, err)
 	}
-	if r.Applied == nil {
+	if r.Followers == nil {
 		return nil
 	}
-	return r.Applied(ctx, commit)
+	return r.Followers.Applied(ctx, commit, before)
+}
+
+// States returns why each of the Followers is not ready, by its name; "" for one that is.
+func (r *Repository) States(ctx context.Context) (map[string]string, error) {
+	if r.Followers == nil {
+		return map[string]string{}, nil
+	}
+	return r.Followers.States(ctx)
 }
 
 // open returns the copy, whose remote is the URL of today: a cluster that comes up again may have another port.

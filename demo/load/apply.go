@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -13,12 +14,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
-	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/ownership"
 )
 
 // parallel is how many objects are applied at a time: enough to keep an API
@@ -29,11 +29,10 @@ const parallel = 16
 const manager = "fluxdemo-load"
 
 // Apply applies objects with server-side apply, many at a time, namespaces
-// before all others, and tells progress how many are done. A cluster that is not ours alone is told of
-// them first.
-func Apply(ctx context.Context, c client.Client, cluster clusters.Cluster, objects []client.Object, progress func(done int)) error {
+// before all others, and tells progress how many are done. On a cluster of
+// others it makes them, and changes none that is not the demo's.
+func Apply(ctx context.Context, c client.Client, owner *ownership.Owner, objects []client.Object, progress func(done int)) (err error) {
 	all := make([]*unstructured.Unstructured, len(objects))
-	var records []clusters.Object
 	for i, o := range objects {
 		gvk, err := apiutil.GVKForObject(o, c.Scheme())
 		if err != nil {
@@ -48,13 +47,12 @@ func Apply(ctx context.Context, c client.Client, cluster clusters.Cluster, objec
 		unstructured.RemoveNestedField(u.Object, "status")
 		unstructured.RemoveNestedField(u.Object, "metadata", "creationTimestamp")
 		all[i] = u
-		records = append(records, clusters.Object{APIVersion: u.GetAPIVersion(), Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName()})
 	}
-	if recorder, ok := cluster.(clusters.Recorder); ok {
-		if err := recorder.Creating(records...); err != nil {
-			return err
-		}
+	batch, err := owner.Intend(ctx, all)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, batch.Done()) }()
 	var done atomic.Int64
 	apply := func(namespaces bool) error {
 		group, ctx := errgroup.WithContext(ctx)
@@ -64,8 +62,7 @@ func Apply(ctx context.Context, c client.Client, cluster clusters.Cluster, objec
 				continue
 			}
 			group.Go(func() error {
-				err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner(manager), client.ForceOwnership)
-				if err != nil {
+				if err := batch.Apply(ctx, u, manager); err != nil {
 					return fmt.Errorf("applying %s %s/%s: %w", u.GetKind(), u.GetNamespace(), u.GetName(), err)
 				}
 				progress(int(done.Add(1)))
@@ -80,21 +77,37 @@ func Apply(ctx context.Context, c client.Client, cluster clusters.Cluster, objec
 	return apply(false)
 }
 
-// Remove deletes all tenants, whoever made them, and returns when they are
-// gone with everything in them. It tells progress how much is
-// left of what it is at.
-func Remove(ctx context.Context, c client.WithWatch, progress func(left int, what string)) error {
+// Remove deletes all tenants that are the demo's and returns when they are
+// gone with everything in them. A namespace that holds things of others stays,
+// and owner takes note of it. Remove tells progress how much is left of what
+// it is at.
+func Remove(ctx context.Context, c client.WithWatch, owner *ownership.Owner, progress func(left int, what string)) error {
 	mine := client.HasLabels{Label}
 	for {
-		list := &corev1.NamespaceList{}
-		if err := c.List(ctx, list, mine); err != nil {
+		all := &corev1.NamespaceList{}
+		if err := c.List(ctx, all, mine); err != nil {
 			return fmt.Errorf("listing the tenants' namespaces: %w", err)
+		}
+		list := &corev1.NamespaceList{ListMeta: all.ListMeta}
+		for i := range all.Items {
+			err := owner.Check(ctx, &all.Items[i])
+			if err == nil {
+				list.Items = append(list.Items, all.Items[i])
+			} else if err := owner.Leave(err); err != nil {
+				return err
+			}
 		}
 		if len(list.Items) == 0 {
 			return nil
 		}
-		if err := release(ctx, c, progress); err != nil {
+		if err := release(ctx, c, owner, progress); err != nil {
 			return err
+		}
+		if err := vacant(ctx, owner, list); err != nil {
+			return err
+		}
+		if len(list.Items) == 0 {
+			return nil
 		}
 		group, inner := errgroup.WithContext(ctx)
 		group.SetLimit(parallel)
@@ -102,7 +115,9 @@ func Remove(ctx context.Context, c client.WithWatch, progress func(left int, wha
 			if list.Items[i].DeletionTimestamp != nil {
 				continue
 			}
-			group.Go(func() error { return client.IgnoreNotFound(c.Delete(inner, &list.Items[i])) })
+			group.Go(func() error {
+				return owner.Leave(owner.Delete(inner, &list.Items[i], metav1.DeletePropagationBackground))
+			})
 		}
 		if err := group.Wait(); err != nil {
 			return fmt.Errorf("deleting the tenants' namespaces: %w", err)
@@ -113,11 +128,26 @@ func Remove(ctx context.Context, c client.WithWatch, progress func(left int, wha
 	}
 }
 
+// vacant takes out of the list the namespaces that hold something of others.
+func vacant(ctx context.Context, owner *ownership.Owner, list *corev1.NamespaceList) error {
+	var empty []corev1.Namespace
+	for _, n := range list.Items {
+		err := owner.Vacant(ctx, &n)
+		if err == nil {
+			empty = append(empty, n)
+		} else if err := owner.Leave(err); err != nil {
+			return err
+		}
+	}
+	list.Items = empty
+	return nil
+}
+
 // release deletes the Kustomizations without their controller, which would
 // come to some of them only when the health check that it is busy with has
 // timed out. It would leave what they applied to the namespace, as their
 // deletion policy says: nothing is lost.
-func release(ctx context.Context, c client.Client, progress func(left int, what string)) error {
+func release(ctx context.Context, c client.Client, owner *ownership.Owner, progress func(left int, what string)) error {
 	list := &kustomizev1.KustomizationList{}
 	if err := c.List(ctx, list, client.HasLabels{Label}); err != nil {
 		return fmt.Errorf("listing the tenants' Kustomizations: %w", err)
@@ -129,12 +159,12 @@ func release(ctx context.Context, c client.Client, progress func(left int, what 
 		k := &list.Items[i]
 		progress(left-i, "Kustomizations")
 		group.Go(func() error {
-			err := c.Delete(ctx, k)
+			err := owner.Delete(ctx, k, metav1.DeletePropagationBackground)
 			if err == nil {
 				// Once it is being deleted, nobody adds a finalizer again.
-				err = c.Patch(ctx, k, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))
+				err = owner.Patch(ctx, k, map[string]any{"metadata": map[string]any{"finalizers": nil}})
 			}
-			if client.IgnoreNotFound(err) != nil {
+			if err = owner.Leave(err); client.IgnoreNotFound(err) != nil {
 				return fmt.Errorf("deleting %s/%s: %w", k.Namespace, k.Name, err)
 			}
 			return nil

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/ownership"
 )
 
 // parallel is how many objects are applied at a time. More than this only
@@ -24,39 +24,53 @@ const parallel = 8
 // applier applies objects with server-side apply, with labels that say whose
 // they are.
 type applier struct {
-	client   client.WithWatch
-	manager  *ssa.ResourceManager
-	recorder clusters.Recorder // nil for a cluster that is all ours
+	client  client.WithWatch
+	manager *ssa.ResourceManager
+	owner   *ownership.Owner
 }
 
-func newApplier(c client.WithWatch, cluster clusters.Cluster) *applier {
+func newApplier(c client.WithWatch, owner *ownership.Owner) *applier {
 	// No status poller: who waits here watches (see await.go).
-	a := &applier{client: c, manager: ssa.NewResourceManager(c, nil, ssa.Owner{
-		Field: "fluxdemo",
+	return &applier{client: c, owner: owner, manager: ssa.NewResourceManager(c, nil, ssa.Owner{
+		Field: fieldManager,
 		Group: "fluxdemo.github.io",
 	})}
-	a.recorder, _ = cluster.(clusters.Recorder)
-	return a
 }
 
-// record tells the recorder, if there is one, about an object that is about
-// to be created.
-func (a *applier) record(ctx context.Context, object *unstructured.Unstructured) error {
-	if a.recorder == nil {
-		return nil
-	}
-	there := &unstructured.Unstructured{}
-	there.SetGroupVersionKind(object.GroupVersionKind())
+// fieldManager is who has written what the demo applies.
+const fieldManager = "fluxdemo"
+
+// there reads the object of that name, and returns nil if it does not exist.
+func (a *applier) there(ctx context.Context, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	there := named(object.GroupVersionKind(), object.GetNamespace(), object.GetName())
 	err := a.client.Get(ctx, client.ObjectKeyFromObject(object), there)
-	if err != nil && !apierrors.IsNotFound(err) && !meta.IsNoMatchError(err) {
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return nil, nil //nolint:nilnil // it is not there, which is no error
+	}
+	return there, err
+}
+
+// one applies an object. On a cluster of others it makes it, or changes what
+// is provably the demo's.
+func (a *applier) one(ctx context.Context, object *unstructured.Unstructured) error {
+	if a.owner.Alone() {
+		_, err := a.manager.Apply(ctx, object, ssa.DefaultApplyOptions())
 		return err
 	}
-	if err == nil {
-		return nil
+	there, err := a.there(ctx, object)
+	if err != nil {
+		return err
 	}
-	return a.recorder.Creating(clusters.Object{
-		APIVersion: object.GetAPIVersion(), Kind: object.GetKind(), Namespace: object.GetNamespace(), Name: object.GetName(),
-	})
+	object = object.DeepCopy()
+	if there == nil {
+		return a.owner.Create(ctx, object, client.FieldOwner(fieldManager))
+	}
+	if err := a.owner.Check(ctx, there); err != nil {
+		return err
+	}
+	object.SetUID(there.GetUID()) // not another one of that name
+	_, err = a.manager.Apply(ctx, object, ssa.DefaultApplyOptions())
+	return err
 }
 
 // definitions applies what other objects need: namespaces and CRDs.
@@ -91,22 +105,32 @@ func (a *applier) missing(ctx context.Context, objects []*unstructured.Unstructu
 	for _, object := range objects {
 		group.Go(func() error {
 			return retry(ctx, object, func() error {
-				there := &unstructured.Unstructured{}
-				there.SetGroupVersionKind(object.GroupVersionKind())
-				err := a.client.Get(ctx, client.ObjectKeyFromObject(object), there)
-				if apierrors.IsNotFound(err) {
-					if err := a.record(ctx, object); err != nil {
-						return err
-					}
-					// As kustomize-controller will, so that the first
-					// reconciliation changes nothing.
-					return a.client.Create(ctx, object.DeepCopy(), client.FieldOwner("kustomize-controller"))
+				there, err := a.there(ctx, object)
+				if err != nil {
+					return err
 				}
-				return err
+				if there != nil {
+					return a.owner.Check(ctx, there)
+				}
+				return a.seed(ctx, object)
 			})
 		})
 	}
 	return group.Wait()
+}
+
+// seed creates an object that Flux is to manage from Git.
+func (a *applier) seed(ctx context.Context, object *unstructured.Unstructured) error {
+	// As kustomize-controller will, so that the first reconciliation changes
+	// nothing.
+	if err := a.owner.Create(ctx, object.DeepCopy(), client.FieldOwner("kustomize-controller")); err != nil || a.owner.Alone() {
+		return err
+	}
+	// Git says nothing about the demo's mark: it stays while it has a manager
+	// of its own.
+	mark := named(object.GroupVersionKind(), object.GetNamespace(), object.GetName())
+	ownership.Mark(mark)
+	return a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(mark), client.FieldOwner(fieldManager))
 }
 
 func (a *applier) all(ctx context.Context, objects []*unstructured.Unstructured) error {
@@ -115,13 +139,7 @@ func (a *applier) all(ctx context.Context, objects []*unstructured.Unstructured)
 	a.manager.SetOwnerLabels(objects, "fluxdemo", DemoNamespace)
 	for _, object := range objects {
 		group.Go(func() error {
-			return retry(ctx, object, func() error {
-				if err := a.record(ctx, object); err != nil {
-					return err
-				}
-				_, err := a.manager.Apply(ctx, object, ssa.DefaultApplyOptions())
-				return err
-			})
+			return retry(ctx, object, func() error { return a.one(ctx, object) })
 		})
 	}
 	return group.Wait()

@@ -14,11 +14,14 @@ import (
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/demo/fleet"
 )
 
 // named returns an object to wait for, with nothing but its name.
@@ -45,26 +48,45 @@ func workloads(objects []*unstructured.Unstructured) []*unstructured.Unstructure
 	return found
 }
 
-// awaitSync returns when Flux has fetched the repository and applied all of
-// it. It learns which Kustomizations there are from the one that syncs them.
-func awaitSync(ctx context.Context, c client.WithWatch) error {
-	kustomization := kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind)
-	if err := awaitReady(ctx, c,
-		named(sourcev1.GroupVersion.WithKind(sourcev1.GitRepositoryKind), FluxNamespace, SyncName),
-		named(kustomization, FluxNamespace, SyncName),
-	); err != nil {
+// awaitSync returns when Flux has fetched the repository and applied what the demo has begun it with. Kustomizations
+// that others have put beside that are no reason to wait.
+func awaitSync(ctx context.Context, c client.WithWatch, begun *fleet.Beginning) error {
+	names, err := begun.Kustomizations(FluxNamespace)
+	if err != nil {
 		return err
 	}
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(kustomization)
-	if err := c.List(ctx, list, client.InNamespace(FluxNamespace)); err != nil {
-		return fmt.Errorf("listing Kustomizations: %w", err)
-	}
-	var all []*unstructured.Unstructured
-	for i := range list.Items {
-		all = append(all, &list.Items[i])
+	all := []*unstructured.Unstructured{named(sourcev1.GroupVersion.WithKind(sourcev1.GitRepositoryKind), FluxNamespace, SyncName)}
+	for _, name := range names {
+		all = append(all, named(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind), FluxNamespace, name))
 	}
 	return awaitReady(ctx, c, all...)
+}
+
+// awaitGone returns when an object is not there any more.
+func awaitGone(ctx context.Context, c client.WithWatch, o *unstructured.Unstructured) error {
+	for {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(o.GroupVersionKind())
+		watcher, err := c.Watch(ctx, list, client.InNamespace(o.GetNamespace()),
+			client.MatchingFieldsSelector{Selector: fields.OneTermEqualSelector("metadata.name", o.GetName())})
+		if err != nil {
+			return fmt.Errorf("watching %s: %w", key(o), err)
+		}
+		err = c.Get(ctx, client.ObjectKeyFromObject(o), named(o.GroupVersionKind(), o.GetNamespace(), o.GetName()))
+		for gone := err != nil; !gone; {
+			event, more := <-watcher.ResultChan()
+			gone = !more || event.Type == watch.Deleted
+		}
+		watcher.Stop()
+		switch {
+		case apierrors.IsNotFound(err):
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("%s is being removed and still there: %w", key(o), context.Cause(ctx))
+		case err != nil:
+			return fmt.Errorf("reading %s: %w", key(o), err)
+		}
+	}
 }
 
 // awaitReady returns when kstatus calls all objects current, or when ctx

@@ -2,10 +2,10 @@ package setup
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,44 +13,49 @@ import (
 	notificationv1 "github.com/fluxcd/notification-controller/api/v1"
 	"github.com/fluxcd/pkg/apis/meta"
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
-	"github.com/go-git/go-git/v6"
-	"github.com/go-git/go-git/v6/plumbing"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/demo/ownership"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
-// Reset brings the demo back to how it was right after up, in place: the Git repository to its first commit, Flux to
-// what that says, and everything away that was put beside it in the demo's namespaces. It returns when Flux has
-// applied the first commit and the sample app is served. Doing it twice is no harm. What the inbox has received and
+// Reset brings the demo back to how it was right after up, in place: the Git repository to the commit that
+// up has pushed, whatever has become of its history, Flux to what that says, and everything away that was put beside it
+// in the demo's namespaces. It returns when Flux has applied that commit and the sample app is served. Doing it twice is no harm. What the inbox has received and
 // what the services log stays.
-func Reset(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) error {
+//
+// On a cluster of others it takes away only what is provably the demo's, and returns what it left alone where it
+// would have tidied up.
+func Reset(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) ([]ownership.Left, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not done after %s", timeout))
 	defer cancel()
 	c, err := Connect(cluster.Kubeconfig())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	urls, err := FindURLs(ctx, c, cluster)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if urls.Git == "" {
-		return errors.New("there is no Git host in the cluster; `fluxdemo up` repairs the demo")
+		return nil, errors.New("there is no Git host in the cluster; `fluxdemo up` repairs the demo")
 	}
-	r := &resetter{client: c, cluster: cluster, urls: urls}
+	owner, err := ownership.New(c, cluster)
+	if err != nil {
+		return nil, err
+	}
+	r := &resetter{client: c, cluster: cluster, owner: owner, urls: urls}
 	for _, step := range []struct {
 		name string
 		work func(context.Context) error
 	}{
 		{"What is not in Git", r.tidy},
-		{"First commit", r.rewind},
+		{"The fleet's beginning", r.rewind},
 		{"GitRepository and Kustomizations", r.reconcile},
 		{"Sample app", r.app},
 	} {
@@ -58,10 +63,10 @@ func Reset(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) 
 		err := step.work(ctx)
 		end(err)
 		if err != nil {
-			return fmt.Errorf("%s: %w", step.name, err)
+			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	return nil
+	return owner.Left(), nil
 }
 
 // resetter is a reset under way. It tidies up before it moves the branch and wakes Flux: one pass of each
@@ -69,11 +74,14 @@ func Reset(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) 
 type resetter struct {
 	client     client.WithWatch
 	cluster    clusters.Cluster
+	owner      *ownership.Owner
 	urls       URLs
 	repository *fleet.Repository
-	head, root string                       // the commit on the branch, and the first one
-	sync       []*unstructured.Unstructured // what Flux follows, as Git says at the first commit
-	stood      map[string]bool              // Kustomizations that were at the first commit before the branch moved
+	head, root string                       // the commit on the branch, "" if there is none, and the beginning
+	begun      *fleet.Beginning             // what the demo has begun the fleet with
+	names      []string                     // of the Kustomizations that the beginning has
+	sync       []*unstructured.Unstructured // what Flux follows, as Git says in the beginning
+	stood      map[string]bool              // Kustomizations that were at the beginning before the branch moved
 }
 
 // tidy puts back what Flux starts from, and takes away what it does not know. These have nothing to do with each
@@ -98,7 +106,7 @@ func (r *resetter) tidy(ctx context.Context) (err error) {
 	return group.Wait()
 }
 
-// find looks for the first commit.
+// find looks for the beginning, and for where the branch is now.
 func (r *resetter) find(ctx context.Context) error {
 	password, err := GitPassword(ctx, r.client)
 	if err != nil {
@@ -107,14 +115,24 @@ func (r *resetter) find(ctx context.Context) error {
 	r.repository = &fleet.Repository{
 		URL: r.urls.Git, User: GitUser, Password: password, Copy: filepath.Join(r.cluster.Dir(), "fleet.git"),
 	}
-	if r.head, err = r.repository.Head(ctx); err != nil {
+	if r.begun, err = r.repository.Beginning(ctx, BeginningFile(r.cluster)); err != nil {
 		return err
 	}
-	r.root, err = firstCommit(r.repository.Copy, r.head)
+	if r.names, err = r.begun.Kustomizations(FluxNamespace); err != nil {
+		return err
+	}
+	r.root = r.begun.Commit
+	if err := r.repository.Import(r.begun); err != nil {
+		return err
+	}
+	r.head, err = r.repository.Head(ctx)
+	if errors.Is(err, fleet.ErrNoBranch) {
+		return nil // it is made again
+	}
 	return err
 }
 
-// rewind moves the branch to its first commit, and has Flux fetch it.
+// rewind moves the branch to the beginning, and has Flux fetch it.
 func (r *resetter) rewind(ctx context.Context) error {
 	all, err := r.kustomizations(ctx)
 	if err != nil {
@@ -125,7 +143,7 @@ func (r *resetter) rewind(ctx context.Context) error {
 		r.stood[o.GetName()] = r.at(o)
 	}
 	if r.root != r.head {
-		if err := r.repository.Restore(ctx, r.root); err != nil {
+		if err := r.repository.Restore(ctx, r.root, nil); err != nil {
 			return err
 		}
 	}
@@ -145,25 +163,6 @@ func (r *resetter) rewind(ctx context.Context) error {
 	})
 }
 
-// firstCommit returns the oldest commit from which head comes, in the copy of the repository.
-func firstCommit(copied, head string) (string, error) {
-	repository, err := git.PlainOpen(copied)
-	if err != nil {
-		return "", fmt.Errorf("opening the copy of the fleet in %s: %w", copied, err)
-	}
-	hash := plumbing.NewHash(head)
-	for {
-		commit, err := repository.CommitObject(hash)
-		if err != nil {
-			return "", fmt.Errorf("looking for the fleet's first commit: %w", err)
-		}
-		if len(commit.ParentHashes) == 0 {
-			return hash.String(), nil
-		}
-		hash = commit.ParentHashes[0]
-	}
-}
-
 // token gives the Receiver the token that the Git host has.
 func (r *resetter) token(ctx context.Context) error {
 	host, err := readSecret(ctx, r.client, DemoNamespace, "git")
@@ -171,16 +170,15 @@ func (r *resetter) token(ctx context.Context) error {
 		return err
 	}
 	data := map[string]string{"token": host["webhook-token"]}
-	now, err := newSecrets(newApplier(r.client, r.cluster)).get(ctx, FluxNamespace, "webhook-token", data)
+	now, err := newSecrets(newApplier(r.client, r.owner)).get(ctx, FluxNamespace, "webhook-token", data)
 	if err != nil || now["token"] == data["token"] {
 		return err
 	}
-	secret := named(corev1.SchemeGroupVersion.WithKind("Secret"), FluxNamespace, "webhook-token")
-	raw, err := json.Marshal(map[string]any{"stringData": data})
-	if err != nil {
-		return err
+	secret := &corev1.Secret{}
+	if err = r.client.Get(ctx, client.ObjectKey{Namespace: FluxNamespace, Name: "webhook-token"}, secret); err == nil {
+		err = r.owner.Patch(ctx, secret, map[string]any{"stringData": map[string]any{"token": data["token"]}})
 	}
-	if err := r.client.Patch(ctx, secret, client.RawPatch(types.MergePatchType, raw)); err != nil {
+	if err != nil {
 		return fmt.Errorf("giving the Receiver its token back: %w", err)
 	}
 	return nil
@@ -196,15 +194,19 @@ func (r *resetter) strangers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	namespaces := []string{FluxNamespace, AppNamespace, playground}
+	if adoptedFlux(r.cluster) {
+		namespaces = namespaces[1:] // that one holds what others have Flux do
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, kind := range kinds {
 		group.Go(func() error {
-			return each(ctx, r.client, kind, []string{FluxNamespace, AppNamespace, playground}, func(o *unstructured.Unstructured) error {
+			return each(ctx, r.client, kind, namespaces, func(o *unstructured.Unstructured) error {
 				if ours[key(o)] || managed(o) {
 					return nil
 				}
-				return remove(ctx, r.client, o)
+				return r.owner.Leave(r.owner.Remove(ctx, o))
 			})
 		})
 	}
@@ -214,6 +216,7 @@ func (r *resetter) strangers(ctx context.Context) error {
 // apply makes those objects that Flux follows, and which fit, what Git says, and has them go on if they are
 // suspended.
 func (r *resetter) apply(ctx context.Context, fits func(*unstructured.Unstructured) bool) error {
+	apply := newApplier(r.client, r.owner)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for _, o := range r.sync {
@@ -221,16 +224,17 @@ func (r *resetter) apply(ctx context.Context, fits func(*unstructured.Unstructur
 			continue
 		}
 		group.Go(func() error {
-			there := named(o.GroupVersionKind(), o.GetNamespace(), o.GetName())
-			err := r.client.Get(ctx, client.ObjectKeyFromObject(o), there)
-			if client.IgnoreNotFound(err) != nil {
+			there, err := apply.there(ctx, o)
+			if err != nil {
 				return wrap(o, err)
+			}
+			if there == nil {
+				return wrap(o, apply.seed(ctx, o))
 			}
 			o := o.DeepCopy()
 			o.SetLabels(there.GetLabels()) // by which Flux knows its own
 			// As kustomize-controller will, so that nothing is left for it to change.
-			err = r.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("kustomize-controller"), client.ForceOwnership)
-			if err != nil {
+			if err := r.owner.Apply(ctx, o, there, "kustomize-controller"); err != nil {
 				return wrap(o, err)
 			}
 			return r.resume(ctx, there)
@@ -244,7 +248,7 @@ func (r *resetter) resume(ctx context.Context, o *unstructured.Unstructured) err
 	if suspended, _, _ := unstructured.NestedBool(o.Object, "spec", "suspend"); !suspended {
 		return nil
 	}
-	return wrap(o, r.client.Patch(ctx, o, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":null}}`))))
+	return wrap(o, r.owner.Patch(ctx, o, map[string]any{"spec": map[string]any{"suspend": nil}}))
 }
 
 // resumeAll has all Kustomizations go on before the branch moves: one that is suspended leaves what it has applied
@@ -255,6 +259,9 @@ func (r *resetter) resumeAll(ctx context.Context) error {
 		return err
 	}
 	for _, o := range all {
+		if r.owner.Check(ctx, o) != nil {
+			continue // it is suspended for a reason of others
+		}
 		if err := r.resume(ctx, o); err != nil {
 			return err
 		}
@@ -264,25 +271,29 @@ func (r *resetter) resumeAll(ctx context.Context) error {
 
 // ask has Flux look at an object now.
 func (r *resetter) ask(ctx context.Context, o *unstructured.Unstructured, token string) error {
-	annotate := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, meta.ReconcileRequestAnnotation, token)
-	return wrap(o, r.client.Patch(ctx, o.DeepCopy(), client.RawPatch(types.MergePatchType, annotate)))
+	there := named(o.GroupVersionKind(), o.GetNamespace(), o.GetName())
+	if err := r.client.Get(ctx, client.ObjectKeyFromObject(o), there); err != nil {
+		return wrap(o, err)
+	}
+	return wrap(o, r.owner.Patch(ctx, there, map[string]any{"metadata": map[string]any{"annotations": map[string]any{meta.ReconcileRequestAnnotation: token}}}))
 }
 
-// reconcile waits until Flux has applied the first commit, after everything that was tidied up.
+// removalTime is how long what Flux has pruned may take to go.
+const removalTime = time.Minute
+
+// reconcile waits until Flux has applied the beginning, after everything that was tidied up, and has removed what was
+// in Git beside it.
 func (r *resetter) reconcile(ctx context.Context) error {
 	if err := r.apply(ctx, isKustomization); err != nil {
 		return err
 	}
-	all, err := r.kustomizations(ctx)
-	if err != nil {
-		return err
-	}
 	token := time.Now().Format(time.RFC3339Nano)
 	group, groupCtx := errgroup.WithContext(ctx)
-	for _, o := range all {
+	for _, name := range r.names {
+		o := named(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind), FluxNamespace, name)
 		group.Go(func() error {
-			// The new artifact wakes it. One that stood at the first commit all the time has to be asked.
-			stood := r.stood[o.GetName()]
+			// The new artifact wakes it. One that stood at the beginning all the time has to be asked.
+			stood := r.stood[name]
 			if stood {
 				if err := r.ask(groupCtx, o, token); err != nil {
 					return err
@@ -297,11 +308,39 @@ func (r *resetter) reconcile(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	if err := r.pruned(ctx); err != nil {
+		return err
+	}
 	// What was applied last may have changed other Kustomizations, which take note of that now.
-	return awaitSync(ctx, r.client)
+	return awaitSync(ctx, r.client, r.begun)
 }
 
-// kustomizations returns the Kustomizations of the demo.
+// pruned waits until the Kustomizations are gone that Flux removes because the beginning does not have them. One that
+// goes may take others along.
+func (r *resetter) pruned(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, removalTime, fmt.Errorf("not gone after %s", removalTime))
+	defer cancel()
+	for {
+		all, err := r.kustomizations(ctx)
+		if err != nil {
+			return err
+		}
+		all = slices.DeleteFunc(all, func(o *unstructured.Unstructured) bool {
+			ours := o.GetLabels()[fluxGroup+"name"] == SyncName && o.GetLabels()[fluxGroup+"namespace"] == FluxNamespace
+			return slices.Contains(r.names, o.GetName()) || !ours && o.GetDeletionTimestamp() == nil
+		})
+		if len(all) == 0 {
+			return nil
+		}
+		for _, o := range all {
+			if err := awaitGone(ctx, r.client, o); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// kustomizations returns the Kustomizations in Flux's namespace.
 func (r *resetter) kustomizations(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind))
@@ -315,7 +354,7 @@ func (r *resetter) kustomizations(ctx context.Context) ([]*unstructured.Unstruct
 	return all, nil
 }
 
-// at tells whether a Kustomization has tried and applied the first commit.
+// at tells whether a Kustomization has tried and applied the beginning.
 func (r *resetter) at(o *unstructured.Unstructured) bool {
 	for _, field := range []string{"lastAttemptedRevision", "lastAppliedRevision"} {
 		revision, _, _ := unstructured.NestedString(o.Object, "status", field)

@@ -10,9 +10,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fluxdemo/fluxdemo/demo/ownership"
 	githost "github.com/fluxdemo/fluxdemo/demo/services/git"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
@@ -20,23 +21,35 @@ import (
 // GitUser is who pushes to the demo's Git host.
 const GitUser = "demo"
 
+// secretNames are the Secrets that up makes, one of them only with a forge.
+func secretNames() []types.NamespacedName {
+	return []types.NamespacedName{
+		{Namespace: FluxNamespace, Name: "webhook-token"},
+		{Namespace: FluxNamespace, Name: upstreamSecret},
+		{Namespace: DemoNamespace, Name: "git"},
+	}
+}
+
 // secrets makes the demo's Secrets, with random content, and knows what is
 // in them.
 type secrets struct {
 	client             client.Client
-	record             func(context.Context, *unstructured.Unstructured) error // before one is created
+	owner              *ownership.Owner
 	username, password string
 	source             manifests.Source // what Flux is to follow
 }
 
 func newSecrets(a *applier) *secrets {
-	return &secrets{client: a.client, record: a.record, username: GitUser}
+	return &secrets{client: a.client, owner: a.owner, username: GitUser}
 }
 
 // ensure creates the Secrets that are missing. The Git host's has the same
 // token as the Receiver's, so if one is new, so is the other. An upstream is
 // kept with the Git host's, and its password also where Flux reads it.
-func (s *secrets) ensure(ctx context.Context, upstream *githost.Upstream) error {
+//
+// account is whose rights the demo's Kustomizations need, "" for Flux's own;
+// it is kept there too.
+func (s *secrets) ensure(ctx context.Context, upstream *githost.Upstream, account string) error {
 	token, err := s.get(ctx, FluxNamespace, "webhook-token", map[string]string{"token": rand.Text()})
 	if err != nil {
 		return err
@@ -46,6 +59,9 @@ func (s *secrets) ensure(ctx context.Context, upstream *githost.Upstream) error 
 		"password":      rand.Text(),
 		"webhook-token": token["token"],
 		"webhook-url":   webhookURL(token["token"]),
+	}
+	if account != "" {
+		data[serviceAccount] = account
 	}
 	if upstream != nil {
 		data[upstreamURL], data[upstreamUsername], data[upstreamPassword] = upstream.URL, upstream.Username, upstream.Password
@@ -77,21 +93,30 @@ func (s *secrets) get(ctx context.Context, namespace, name string, data map[stri
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: name,
-			Labels: map[string]string{"app.kubernetes.io/part-of": "fluxdemo", "app.kubernetes.io/managed-by": "fluxdemo"},
+			Labels: map[string]string{
+				"app.kubernetes.io/part-of": "fluxdemo", "app.kubernetes.io/managed-by": "fluxdemo",
+				ownership.MarkLabel: ownership.MarkValue,
+			},
 		},
 		StringData: data,
 	}
-	if err := s.record(ctx, named(corev1.SchemeGroupVersion.WithKind("Secret"), namespace, name)); err != nil {
+	// It is looked for first: on a cluster of others, what is about to be
+	// made is recorded.
+	there := &corev1.Secret{}
+	err := s.client.Get(ctx, client.ObjectKeyFromObject(secret), there)
+	switch {
+	case apierrors.IsNotFound(err):
+		if err := s.owner.Create(ctx, secret); err != nil {
+			return nil, fmt.Errorf("creating Secret %s/%s: %w", namespace, name, err)
+		}
+		return data, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading Secret %s/%s: %w", namespace, name, err)
+	}
+	if err := s.owner.Check(ctx, there); err != nil {
 		return nil, err
 	}
-	err := s.client.Create(ctx, secret)
-	if err == nil {
-		return data, nil
-	}
-	if !apierrors.IsAlreadyExists(err) {
-		return nil, fmt.Errorf("creating Secret %s/%s: %w", namespace, name, err)
-	}
-	return readSecret(ctx, s.client, namespace, name)
+	return secretData(there), nil
 }
 
 func readSecret(ctx context.Context, c client.Reader, namespace, name string) (map[string]string, error) {
@@ -99,11 +124,15 @@ func readSecret(ctx context.Context, c client.Reader, namespace, name string) (m
 	if err := c.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret); err != nil {
 		return nil, fmt.Errorf("reading Secret %s/%s: %w", namespace, name, err)
 	}
+	return secretData(secret), nil
+}
+
+func secretData(secret *corev1.Secret) map[string]string {
 	data := map[string]string{}
 	for key, value := range secret.Data {
 		data[key] = string(value)
 	}
-	return data, nil
+	return data
 }
 
 // GitPassword returns the password for pushing to the demo's Git host.

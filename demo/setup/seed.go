@@ -16,26 +16,95 @@ import (
 	"github.com/go-git/go-git/v6/plumbing/transport"
 	githttp "github.com/go-git/go-git/v6/plumbing/transport/http"
 	"github.com/go-git/go-git/v6/storage/memory"
+
+	"github.com/fluxdemo/fluxdemo/demo/fleet"
 )
 
 const defaultBranch = "main"
 
-// seed pushes content as the first commit to the repository at url, unless
-// there is one.
-func seed(ctx context.Context, url, username, password string, content fs.FS) error {
-	remote := git.NewRemote(memory.NewStorage(), &config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{url}})
+// gitHost is a repository that setup may push to.
+type gitHost struct {
+	url, username, password string
+	forge                   bool // what is behind it is not the demo's own, and may be somebody's real fleet
+}
+
+// seed makes sure that the repository has a branch for Flux to follow, and that file keeps the commit with which the
+// demo has begun it, which seed returns. In an empty repository that is content. It is kept before it is pushed: after
+// a crash between the two, exactly that is pushed. In one with a branch and without the file, as an earlier version or
+// another demo has left it, the commit is looked for in the history.
+func seed(ctx context.Context, host gitHost, content fs.FS, file string) (*fleet.Beginning, error) {
+	kept, err := fleet.ReadBeginning(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	remote := git.NewRemote(memory.NewStorage(), &config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{host.url}})
 	refs, err := remote.ListContext(ctx, &git.ListOptions{})
 	if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
-		return fmt.Errorf("looking into %s: %w", url, err)
+		return nil, fmt.Errorf("looking into %s: %w", host.url, err)
 	}
 	for _, ref := range refs {
-		if ref.Name() == plumbing.NewBranchReferenceName(defaultBranch) {
-			return nil
+		if ref.Name() != fleet.Branch {
+			continue
+		}
+		if kept != nil {
+			return kept, nil
+		}
+		b, err := begun(ctx, remote, ref.Hash(), file)
+		switch {
+		case errors.Is(err, fleet.ErrNoBeginning) && host.forge:
+			return nil, fmt.Errorf("looking into %s: %w, which a demo would move by force; `fluxdemo down`, then `up` with an empty repository", host.url, err)
+		case errors.Is(err, fleet.ErrNoBeginning):
+			return keep(content, file) // somebody has rewritten it; this is what this version would begin with
+		}
+		return b, err
+	}
+	if kept == nil {
+		if kept, err = keep(content, file); err != nil {
+			return nil, err
 		}
 	}
-	ref := plumbing.NewBranchReferenceName(defaultBranch)
-	_, err = pushCommit(ctx, url, username, password, content, "The demo's fleet", config.RefSpec(ref+":"+ref))
-	return err
+	repository, err := kept.Repository()
+	if err != nil {
+		return nil, fmt.Errorf("preparing the first push: %w", err)
+	}
+	remote, err = repository.CreateRemote(&config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{host.url}})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the first push: %w", err)
+	}
+	return kept, push(ctx, remote, host.username, host.password, config.RefSpec(fleet.Branch+":"+fleet.Branch))
+}
+
+// begun keeps the commit with which a demo has begun the history of head.
+func begun(ctx context.Context, remote *git.Remote, head plumbing.Hash, file string) (*fleet.Beginning, error) {
+	store := memory.NewStorage()
+	err := git.NewRemote(store, remote.Config()).FetchContext(ctx, &git.FetchOptions{
+		RefSpecs: []config.RefSpec{"+" + config.RefSpec(fleet.Branch) + ":" + config.RefSpec(fleet.Branch)}, Tags: plumbing.NoTags,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("fetching %s: %w", remote.Config().URLs[0], err)
+	}
+	b, _, err := fleet.FindBeginning(store, head)
+	if err != nil {
+		return nil, err
+	}
+	return b, b.Keep(file)
+}
+
+// keep makes content a commit, and keeps it in file.
+func keep(content fs.FS, file string) (*fleet.Beginning, error) {
+	repository, err := commit(content, fleet.BeginningMessage)
+	if err != nil {
+		return nil, fmt.Errorf("making the first commit: %w", err)
+	}
+	head, err := repository.Head()
+	if err != nil {
+		return nil, fmt.Errorf("making the first commit: %w", err)
+	}
+	b, err := fleet.NewBeginning(repository.Storer, head.Hash())
+	if err != nil {
+		return nil, fmt.Errorf("making the first commit: %w", err)
+	}
+	return b, b.Keep(file)
 }
 
 // PushBranch makes content, as a single commit, what a branch of the repository at url is, and returns that commit.
@@ -115,7 +184,7 @@ func commit(content fs.FS, message string) (*git.Repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	who := &object.Signature{Name: "fluxdemo", Email: "fluxdemo@localhost", When: time.Now()}
+	who := &object.Signature{Name: fleet.Author, Email: fleet.AuthorEmail, When: time.Now()}
 	_, err = work.Commit(message, &git.CommitOptions{Author: who, Committer: who})
 	return repository, err
 }

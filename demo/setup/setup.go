@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/fleet"
 	githost "github.com/fluxdemo/fluxdemo/demo/services/git"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
@@ -99,16 +101,21 @@ func (r Rendered) Images() []string {
 	return images
 }
 
+// BeginningFile is where the commit with which the demo has begun the fleet is kept: a Git bundle with the branch main.
+func BeginningFile(cluster clusters.Cluster) string {
+	return filepath.Join(cluster.Dir(), fleet.BeginningFile)
+}
+
 // Run sets up the demo on the cluster and returns when the sample app, which
 // only Flux deploys, is served. upstream is the repository behind the Git host, or nil; a cluster keeps the one that it was made with.
 func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *githost.Upstream, steps clusters.Steps) (URLs, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not done after %s", timeout))
 	defer cancel()
-	c, err := Connect(cluster.Kubeconfig())
+	c, owner, err := connectOwner(cluster)
 	if err != nil {
 		return URLs{}, err
 	}
-	apply := newApplier(c, cluster)
+	apply := newApplier(c, owner)
 	step := func(name string, work func() error) error {
 		end := steps.Start(name)
 		err := work()
@@ -119,6 +126,12 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *gi
 		return nil
 	}
 
+	account := ""
+	if adoptedFlux(cluster) {
+		if account, err = accountFor(ctx, c); err != nil {
+			return URLs{}, err
+		}
+	}
 	secrets := newSecrets(apply)
 	if err := step("Flux", func() error {
 		// Git host and inbox start beside Flux; the Secrets that they all
@@ -127,7 +140,7 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *gi
 			return err
 		}
 		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() error { return secrets.ensure(ctx, upstream) })
+		group.Go(func() error { return secrets.ensure(ctx, upstream, account) })
 		group.Go(func() error { return apply.rest(ctx, r.services) })
 		group.Go(func() error { return apply.rest(ctx, r.flux) })
 		return group.Wait()
@@ -139,6 +152,7 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *gi
 	}
 
 	var urls URLs
+	var begun *fleet.Beginning
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return step("Flux controllers", func() error { return awaitReady(groupCtx, c, workloads(r.flux)...) })
@@ -158,7 +172,9 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *gi
 			if err := awaitPage(groupCtx, urls.Git+"/info/refs?service=git-upload-pack"); err != nil {
 				return err
 			}
-			return seed(groupCtx, urls.Git, secrets.username, secrets.password, r.fleet)
+			host := gitHost{urls.Git, secrets.username, secrets.password, secrets.source.URL != ""}
+			begun, err = seed(groupCtx, host, r.fleet, BeginningFile(cluster))
+			return err
 		}); err != nil {
 			return err
 		}
@@ -167,7 +183,12 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *gi
 	if err := group.Wait(); err != nil {
 		return URLs{}, err
 	}
-	if err := step("GitRepository and Kustomizations", func() error { return awaitSync(ctx, c) }); err != nil {
+	if err := step("GitRepository and Kustomizations", func() error {
+		if err := awaitSync(ctx, c, begun); err != nil {
+			return err
+		}
+		return takeUp(ctx, c, owner)
+	}); err != nil {
 		return URLs{}, err
 	}
 	if err := step("Sample app", func() error {

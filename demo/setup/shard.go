@@ -3,7 +3,6 @@ package setup
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,11 +17,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/ownership"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
@@ -76,12 +75,12 @@ func AddShard(ctx context.Context, cluster clusters.Cluster, install []byte, nam
 	if err != nil {
 		return err
 	}
-	c, err := Connect(cluster.Kubeconfig())
+	c, owner, err := changeFlux(cluster)
 	if err != nil {
 		return err
 	}
 	end := steps.Start("Controllers of " + name)
-	if err = newApplier(c, cluster).all(ctx, objects); err == nil {
+	if err = newApplier(c, owner).all(ctx, objects); err == nil {
 		err = awaitReady(ctx, c, workloads(objects)...)
 	}
 	end(err)
@@ -96,17 +95,54 @@ func Resize(ctx context.Context, cluster clusters.Cluster, install []byte, size 
 	if err != nil {
 		return err
 	}
-	c, err := Connect(cluster.Kubeconfig())
+	c, owner, err := changeFlux(cluster)
 	if err != nil {
 		return err
 	}
 	end := steps.Start("Settings of the main controllers")
 	deployments := workloads(objects)
-	if err = newApplier(c, cluster).all(ctx, deployments); err == nil {
+	if err = newApplier(c, owner).all(ctx, deployments); err == nil {
 		err = awaitReady(ctx, c, deployments...)
 	}
 	end(err)
 	return err
+}
+
+// ErrAdoptedFlux says that Flux was on the cluster before the demo.
+var ErrAdoptedFlux = errors.New("Flux was on this cluster before the demo, and stays as it is; use a cluster of its own: `fluxdemo up --name own --cluster embedded`, then --name own")
+
+// adoptedFlux tells whether Flux was on the cluster before the demo.
+func adoptedFlux(cluster clusters.Cluster) bool {
+	guest, is := cluster.(clusters.Guest)
+	return is && guest.AdoptedFlux()
+}
+
+// MayChangeFlux returns ErrAdoptedFlux if Flux's controllers on the cluster
+// are not the demo's.
+func MayChangeFlux(cluster clusters.Cluster) error {
+	if adoptedFlux(cluster) {
+		return ErrAdoptedFlux
+	}
+	return nil
+}
+
+// changeFlux connects to a cluster whose Flux is the demo's.
+func changeFlux(cluster clusters.Cluster) (client.WithWatch, *ownership.Owner, error) {
+	if err := MayChangeFlux(cluster); err != nil {
+		return nil, nil, err
+	}
+	return connectOwner(cluster)
+}
+
+// connectOwner connects to a cluster, and to the record of what is the
+// demo's there.
+func connectOwner(cluster clusters.Cluster) (client.WithWatch, *ownership.Owner, error) {
+	c, err := Connect(cluster.Kubeconfig())
+	if err != nil {
+		return nil, nil, err
+	}
+	owner, err := ownership.New(c, cluster)
+	return c, owner, err
 }
 
 // Shards lists the main controllers, which come first, and the shards with what each looks after. A key that is no
@@ -179,9 +215,13 @@ func isShardable(kind schema.GroupVersionKind) bool {
 // A source that moves is fetched anew, by the source-controller of its new shard. The one that it leaves keeps its old
 // artifact until that pod is restarted, and serves it to those who still have the old URL
 // (https://github.com/fluxcd/source-controller/issues/2150).
-func MoveToShard(ctx context.Context, c client.WithWatch, kind, namespace, name, shard string) error {
+func MoveToShard(ctx context.Context, cluster clusters.Cluster, kind, namespace, name, shard string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, shardTime, fmt.Errorf("not done after %s", shardTime))
 	defer cancel()
+	c, owner, err := changeFlux(cluster)
+	if err != nil {
+		return err
+	}
 	kinds, err := fluxKinds(ctx, c)
 	if err != nil {
 		return err
@@ -198,7 +238,7 @@ func MoveToShard(ctx context.Context, c client.WithWatch, kind, namespace, name,
 		return fmt.Errorf("reading %s %s/%s: %w", kinds[i].Kind, namespace, name, err)
 	}
 	token := time.Now().Format(time.RFC3339Nano)
-	if err := label(ctx, c, o, shard, token); err != nil {
+	if err := label(ctx, owner, o, shard, token); err != nil {
 		return err
 	}
 	if suspended, _, _ := unstructured.NestedBool(o.Object, "spec", "suspend"); suspended {
@@ -229,7 +269,7 @@ func exists(ctx context.Context, c client.Client, name string) error {
 }
 
 // label gives an object to a shard, and asks for a reconciliation.
-func label(ctx context.Context, c client.Client, o *unstructured.Unstructured, shard, token string) error {
+func label(ctx context.Context, owner *ownership.Owner, o *unstructured.Unstructured, shard, token string) error {
 	var key any = shard
 	if shard == MainShard {
 		key = nil
@@ -238,11 +278,7 @@ func label(ctx context.Context, c client.Client, o *unstructured.Unstructured, s
 	if token != "" {
 		metadata["annotations"] = map[string]any{meta.ReconcileRequestAnnotation: token}
 	}
-	raw, err := json.Marshal(map[string]any{"metadata": metadata})
-	if err != nil {
-		return err
-	}
-	return wrap(o, c.Patch(ctx, o.DeepCopy(), client.RawPatch(types.MergePatchType, raw)))
+	return wrap(o, owner.Patch(ctx, o.DeepCopy(), map[string]any{"metadata": metadata}))
 }
 
 // ErrNoShard says that there is no shard of that name.
@@ -253,12 +289,16 @@ var ErrShardInUse = errors.New("it still looks after objects")
 
 // RemoveShard takes away the controllers of a shard, and returns when they are gone. It fails with ErrShardInUse while
 // the shard has objects, which nobody would look after any more.
-func RemoveShard(ctx context.Context, c client.WithWatch, name string, steps clusters.Steps) error {
+func RemoveShard(ctx context.Context, cluster clusters.Cluster, name string, steps clusters.Steps) error {
 	if err := CheckShardName(name); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, shardTime, fmt.Errorf("not done after %s", shardTime))
 	defer cancel()
+	c, owner, err := changeFlux(cluster)
+	if err != nil {
+		return err
+	}
 	if err := exists(ctx, c, name); err != nil {
 		return err
 	}
@@ -276,13 +316,16 @@ func RemoveShard(ctx context.Context, c client.WithWatch, name string, steps clu
 		return fmt.Errorf("shard %s: %w: %s; `fluxdemo shard move` gives them to others", name, ErrShardInUse, strings.Join(left, ", "))
 	}
 	end := steps.Start("Controllers of " + name)
-	err = removeShards(ctx, c, client.MatchingLabels{manifests.ShardLabel: name})
+	err = removeShards(ctx, c, owner, client.MatchingLabels{manifests.ShardLabel: name})
 	end(err)
+	if left := owner.Left(); err == nil && len(left) > 0 {
+		err = fmt.Errorf("shard %s: %s", name, left[0])
+	}
 	return err
 }
 
-// removeShards removes the controllers of the shards that are selected, and waits until they are gone.
-func removeShards(ctx context.Context, c client.WithWatch, which client.ListOption) error {
+// removeShards removes those controllers of the selected shards that are the demo's, and waits until they are gone.
+func removeShards(ctx context.Context, c client.WithWatch, owner *ownership.Owner, which client.ListOption) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, kind := range []schema.GroupVersionKind{
 		appsv1.SchemeGroupVersion.WithKind("Deployment"), corev1.SchemeGroupVersion.WithKind("Service"),
@@ -293,24 +336,34 @@ func removeShards(ctx context.Context, c client.WithWatch, which client.ListOpti
 			return fmt.Errorf("listing the shards: %w", err)
 		}
 		for i := range list.Items {
-			group.Go(func() error { return remove(ctx, c, &list.Items[i]) })
+			group.Go(func() error { return owner.Leave(owner.Remove(ctx, &list.Items[i])) })
 		}
 	}
 	return group.Wait()
 }
 
-// unshard gives everything back to the main controllers, and removes the shards.
+// unshard gives what the demo's shards look after back to the main controllers, and removes these shards. A key that is
+// no shard's of the demo is a matter of others.
 func (r *resetter) unshard(ctx context.Context) error {
+	shards, err := Shards(ctx, r.client)
+	if err != nil {
+		return err
+	}
+	demos := map[string]bool{}
+	for _, s := range shards {
+		demos[s.Name] = len(s.Controllers) > 0
+	}
 	objects, err := shardable(ctx, r.client)
 	if err != nil {
 		return err
 	}
 	for _, o := range objects {
-		if _, moved := o.GetLabels()[ShardKey]; moved {
-			if err := label(ctx, r.client, o, MainShard, ""); err != nil && !apierrors.IsNotFound(err) {
-				return err
-			}
+		if !demos[o.GetLabels()[ShardKey]] {
+			continue
+		}
+		if err := r.owner.Leave(label(ctx, r.owner, o, MainShard, "")); err != nil && !apierrors.IsNotFound(err) {
+			return err
 		}
 	}
-	return removeShards(ctx, r.client, client.HasLabels{manifests.ShardLabel})
+	return removeShards(ctx, r.client, r.owner, client.HasLabels{manifests.ShardLabel})
 }

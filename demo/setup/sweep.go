@@ -2,7 +2,6 @@ package setup
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -13,13 +12,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -62,11 +57,11 @@ func (r *resetter) leftovers(ctx context.Context) error {
 			return each(ctx, r.client, kind, []string{AppNamespace, playground}, func(o *unstructured.Unstructured) error {
 				switch {
 				case managed(o):
-					return handBack(ctx, r.client, o)
+					return r.owner.Leave(r.handBack(ctx, o))
 				case len(o.GetOwnerReferences()) > 0, o.GetName() == "kube-root-ca.crt", o.GetKind() == "ServiceAccount" && o.GetName() == "default":
 					return nil // Kubernetes's own
 				}
-				return remove(ctx, r.client, o)
+				return r.owner.Leave(r.owner.Remove(ctx, o))
 			})
 		})
 	}
@@ -120,7 +115,7 @@ func fluxKinds(ctx context.Context, c client.Client) ([]schema.GroupVersionKind,
 
 // handBack takes annotations with which somebody tells Flux to keep off from an object, and gives the fields that
 // hands have written to Flux, which removes those that are not in Git when it applies the object next.
-func handBack(ctx context.Context, c client.Client, o *unstructured.Unstructured) error {
+func (r *resetter) handBack(ctx context.Context, o *unstructured.Unstructured) error {
 	var managers []ssa.FieldManager
 	for _, entry := range o.GetManagedFields() {
 		// Kubernetes writes too, and Flux takes care of kubectl by itself.
@@ -141,36 +136,6 @@ func handBack(ctx context.Context, c client.Client, o *unstructured.Unstructured
 	if len(patches) == 0 {
 		return nil
 	}
-	raw, err := json.Marshal(patches)
-	if err != nil {
-		return wrap(o, err)
-	}
 	// What Flux has removed meanwhile is as well.
-	return wrap(o, client.IgnoreNotFound(c.Patch(ctx, o, client.RawPatch(types.JSONPatchType, raw))))
-}
-
-// remove deletes an object and waits until it is gone.
-func remove(ctx context.Context, c client.WithWatch, o *unstructured.Unstructured) error {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(o.GroupVersionKind())
-	// From before the deletion, so that it cannot be missed.
-	watcher, err := c.Watch(ctx, list, client.InNamespace(o.GetNamespace()),
-		client.MatchingFieldsSelector{Selector: fields.OneTermEqualSelector("metadata.name", o.GetName())})
-	if err != nil {
-		return fmt.Errorf("watching %s: %w", key(o), err)
-	}
-	defer watcher.Stop()
-	err = c.Delete(ctx, o, client.PropagationPolicy(metav1.DeletePropagationBackground))
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("deleting %s: %w", key(o), err)
-	}
-	for event := range watcher.ResultChan() {
-		if event.Type == watch.Deleted {
-			return nil
-		}
-	}
-	return fmt.Errorf("deleting %s: it is still there: %w", key(o), context.Cause(ctx))
+	return wrap(o, client.IgnoreNotFound(r.owner.PatchJSON(ctx, o, patches)))
 }

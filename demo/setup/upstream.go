@@ -9,10 +9,10 @@ import (
 	"github.com/go-git/go-git/v6"
 	"github.com/go-git/go-git/v6/config"
 	"github.com/go-git/go-git/v6/plumbing"
-	"github.com/go-git/go-git/v6/plumbing/object"
 	"github.com/go-git/go-git/v6/plumbing/transport"
 	"github.com/go-git/go-git/v6/storage/memory"
 
+	"github.com/fluxdemo/fluxdemo/demo/fleet"
 	githost "github.com/fluxdemo/fluxdemo/demo/services/git"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
@@ -22,6 +22,7 @@ const (
 	upstreamURL      = "upstream-url"
 	upstreamUsername = "upstream-username"
 	upstreamPassword = "upstream-password"
+	serviceAccount   = "service-account" // whose rights Kustomizations apply with
 )
 
 // upstreamSecret is what Flux reads the password from.
@@ -29,16 +30,17 @@ const upstreamSecret = "git-upstream"
 
 // sourceIn is what Flux follows, as the Git host's Secret says.
 func sourceIn(host map[string]string) manifests.Source {
-	source := manifests.Source{URL: host[upstreamURL]}
+	source := manifests.Source{URL: host[upstreamURL], ServiceAccount: host[serviceAccount]}
 	if host[upstreamPassword] != "" {
 		source.Secret = upstreamSecret
 	}
 	return source
 }
 
-// CheckUpstream returns an error if the repository on a forge cannot be read, or has a branch main that a
-// demo did not begin: the demo moves that branch by force.
-func CheckUpstream(ctx context.Context, u *githost.Upstream) error {
+// CheckUpstream returns an error if the repository on a forge cannot be read, or has a branch main of which not all was
+// begun by a demo: the demo moves that branch by force. Whether a demo did, its first commits say: their author, their
+// message and their files. known means that this cluster follows the repository already, whatever has become of it.
+func CheckUpstream(ctx context.Context, u *githost.Upstream, known bool) error {
 	fail := func(err error) error {
 		return fmt.Errorf("%s cannot be used: %s", u.URL, strings.Join(strings.Fields(err.Error()), " ")) // answers may have many lines
 	}
@@ -57,20 +59,18 @@ func CheckUpstream(ctx context.Context, u *githost.Upstream) error {
 		return fail(fmt.Errorf("%w; put a token that may push there into FLUXDEMO_GIT_TOKEN", err))
 	case err != nil:
 		return fail(err)
+	case known:
+		return nil
 	}
 	ref, err := store.Reference(main)
 	if err != nil {
 		return fail(err)
 	}
-	commit, err := object.GetCommit(store, ref.Hash())
-	for err == nil && commit.NumParents() > 0 {
-		commit, err = commit.Parent(0)
-	}
-	if err != nil {
-		return fail(err)
-	}
-	if _, err := commit.File("clusters/demo/flux-system/gotk-sync.yaml"); err != nil {
+	switch _, others, err := fleet.FindBeginning(store, ref.Hash()); {
+	case errors.Is(err, fleet.ErrNoBeginning), err == nil && others > 0:
 		return fail(errors.New("its branch main was not begun by a demo, which would move it by force; make an empty repository"))
+	case err != nil:
+		return fail(err)
 	}
 	return nil
 }

@@ -93,7 +93,7 @@ func CredentialHelper(ctx context.Context, cluster clusters.Cluster, c client.Re
 	if err != nil {
 		return "", err
 	}
-	file := filepath.Join(cluster.Dir(), "git-login")
+	file := filepath.Join(cluster.Dir(), loginFile)
 	if err := statefile.Write(file, fmt.Appendf(nil, "username=%s\npassword=%s\n", setup.GitUser, password), 0o600); err != nil {
 		return "", fmt.Errorf("writing git's credentials: %w", err)
 	}

@@ -20,15 +20,26 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
-// homeDir is the folder in a cluster's that takes what commands keep at home:
-// kubectl's and flux's cache, and for walks everything.
-const homeDir = "home"
+// What this package keeps in a cluster's folder.
+const (
+	binFolder = "bin"
+	loginFile = "git-login"
+	// storedFile is what clones of earlier versions read.
+	storedFile = "git-credentials"
+	// homeDir takes what commands keep at home: kubectl's and flux's cache,
+	// and for walks everything.
+	homeDir = "home"
+)
+
+// Children names what this package keeps in a cluster's folder.
+func Children() []string { return []string{binFolder, loginFile, storedFile, homeDir} }
 
 // Demo is what commands need to work with a demo.
 type Demo struct {
 	bin, home  string
 	kubeconfig string
 	bundle     string
+	beginning  string
 	urls       setup.URLs
 	git        []Setting
 }
@@ -37,8 +48,8 @@ type Demo struct {
 // folder. program is the path of the fluxdemo executable.
 func Prepare(ctx context.Context, cluster clusters.Cluster, c client.Reader, b *bundle.Bundle, program string) (*Demo, error) {
 	d := &Demo{
-		bin: filepath.Join(cluster.Dir(), "bin"), home: filepath.Join(cluster.Dir(), homeDir),
-		kubeconfig: cluster.Kubeconfig(), bundle: b.Dir,
+		bin: filepath.Join(cluster.Dir(), binFolder), home: filepath.Join(cluster.Dir(), homeDir),
+		kubeconfig: cluster.Kubeconfig(), bundle: b.Dir, beginning: setup.BeginningFile(cluster),
 	}
 	if err := link(d.bin, map[string]string{"kubectl": b.Path("kube"), "flux": b.Path("flux"), "fluxdemo": program}); err != nil {
 		return nil, fmt.Errorf("putting kubectl and flux into %s: %w", d.bin, err)
@@ -71,6 +82,7 @@ func (d *Demo) common(path string) []Variable {
 		{"KUBERC", "off"}, // kubectl's aliases and defaults of the user
 		{"KUBECACHEDIR", filepath.Join(d.home, ".kube", "cache")},
 		{"FLEET_URL", d.urls.Git},
+		{"FLEET_BEGINNING", d.beginning},
 		{"APP_URL", d.urls.App},
 		{"INBOX_URL", d.urls.Inbox},
 	}

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/ownership"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
@@ -71,7 +72,7 @@ func Collect(ctx context.Context, cluster clusters.Cluster) (Demo, error) {
 	c, err := setup.Connect(cluster.Kubeconfig())
 	if err == nil {
 		if demo.URLs, err = setup.FindURLs(ctx, c, cluster); err == nil {
-			demo.Objects, err = objects(ctx, c)
+			demo.Objects, err = objects(ctx, c, cluster)
 		}
 	}
 	if err != nil {
@@ -89,7 +90,13 @@ func kinds() []schema.GroupVersionKind {
 	}
 }
 
-func objects(ctx context.Context, c client.Client) ([]Object, error) {
+// objects describes those of the demo: how others fare does not make it well
+// or unwell.
+func objects(ctx context.Context, c client.WithWatch, cluster clusters.Cluster) ([]Object, error) {
+	owner, err := ownership.New(c, cluster)
+	if err != nil {
+		return nil, err
+	}
 	var all []Object
 	for _, kind := range kinds() {
 		list := &unstructured.UnstructuredList{}
@@ -102,7 +109,9 @@ func objects(ctx context.Context, c client.Client) ([]Object, error) {
 			return nil, fmt.Errorf("listing %ss: %w", kind.Kind, err)
 		}
 		for _, item := range list.Items {
-			all = append(all, describe(&item))
+			if owner.Check(ctx, &item) == nil {
+				all = append(all, describe(&item))
+			}
 		}
 	}
 	return all, nil

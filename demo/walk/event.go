@@ -10,8 +10,9 @@ type EventKind string
 
 // The events of a step, in the order in which they come: for each block BlockStart, then for each of its commands
 // CommandStart, any number of Output, and CommandEnd, then BlockEnd. Waiting comes about once a second while a check
-// has not ended.
+// has not ended. Note comes before them, when the speaker has to know something.
 const (
+	Note         EventKind = "note"
 	StepStart    EventKind = "step-start"
 	BlockStart   EventKind = "block-start"
 	CommandStart EventKind = "command-start"
@@ -28,7 +29,7 @@ type Event struct {
 	Step    *Step
 	Block   *Block
 	Command *Command
-	Text    string        // Output: what was written; Waiting: the last line that the check wrote, "" when it wrote none
+	Text    string        // Note: a line; Output: what was written; Waiting: the last line that the check wrote, "" when it wrote none
 	Elapsed time.Duration // ends and Waiting: since the start of what the event is about
 	Err     error         // ends: why it failed, nil when it did not
 }

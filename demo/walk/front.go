@@ -91,8 +91,14 @@ func parseFront(s *source, data *frontmatter.Data, w *Walk) {
 			}
 		case "slides":
 			w.Slides = texts(value, bad)
+		case "cluster":
+			if value.Value != "own" {
+				bad(value, "cluster %q: there is only own, for a walk that needs a cluster of its own", value.Value)
+				continue
+			}
+			w.OwnCluster = true
 		default:
-			bad(key, "unknown key %q: there are title, needs, duration and slides", key.Value)
+			bad(key, "unknown key %q: there are title, needs, duration, slides and cluster", key.Value)
 		}
 	}
 }

@@ -6,11 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // lockEvery is how often a lock that another process holds is tried again. A lock cannot be watched.
@@ -33,6 +38,19 @@ type before struct {
 	Step   string   `json:"step"`             // the step's ID
 	Commit string   `json:"commit,omitempty"` // the head of the fleet's branch
 	Shell  snapshot `json:"shell"`
+	// States are those of what follows the branch (see Git); nil when they are not known.
+	States map[string]string `json:"states"`
+}
+
+// broken says in one line what was not ready, and why; "" when all was well or that is not known.
+func (b *before) broken() string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(b.States)) {
+		if why := b.States[name]; why != "" {
+			all = append(all, fmt.Sprintf("%s (%s)", name, why))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // fits reports whether the progress is one of w.
@@ -68,7 +86,12 @@ func (s *store) load() (*progress, error) {
 		return nil, fmt.Errorf("read the walk's progress: %w", err)
 	}
 	p := &progress{}
-	if err := json.Unmarshal(data, p); err != nil {
+	// What was done of the walk stands nowhere else, so it is the user who gives it up.
+	err = json.Unmarshal(data, p)
+	if err == nil && p.Walk == "" {
+		err = errors.New("it is incomplete")
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the walk's progress: %w; remove %s to start anew", err, s.file)
 	}
 	s.last = data
@@ -86,10 +109,7 @@ func (s *store) save(p *progress) error {
 	if string(data) == string(s.last) {
 		return nil
 	}
-	if err := os.WriteFile(s.file+".new", data, 0o600); err != nil {
-		return fmt.Errorf("keep the walk's progress: %w", err)
-	}
-	if err := os.Rename(s.file+".new", s.file); err != nil {
+	if err := statefile.Write(s.file, data, 0o600); err != nil {
 		return fmt.Errorf("keep the walk's progress: %w", err)
 	}
 	s.last = data

@@ -131,6 +131,13 @@ func (s *Screen) output(text string) {
 	}
 }
 
+// note writes a line to the speaker.
+func (s *Screen) note(text string) {
+	for _, l := range wrap(text, screenWidth-len(indent)) {
+		s.line(indent + s.dim.Render(l))
+	}
+}
+
 // flush ends a last line of output that has no line end.
 func (s *Screen) flush() {
 	if s.partial != "" {
@@ -177,6 +184,8 @@ func (s *Screen) show(typed bool) Events {
 	return func(ev Event) {
 		check := ev.Block != nil && ev.Block.Role == Check
 		switch ev.Kind {
+		case Note:
+			s.note(ev.Text)
 		case BlockStart:
 			s.said, s.saidAt = "", 0
 		case CommandStart:
@@ -214,7 +223,10 @@ func (s *Screen) brief(what string) Events {
 	waiting := s.waiting()
 	return func(ev Event) {
 		waiting(ev)
-		if ev.Kind == StepEnd {
+		switch ev.Kind {
+		case Note:
+			s.note(ev.Text)
+		case StepEnd:
 			s.result(ev.Err == nil, what+ev.Step.Title, ev.Elapsed)
 		}
 	}

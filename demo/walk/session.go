@@ -33,6 +33,9 @@ type SessionOptions struct {
 	Git Git
 	// Needs are runners of the walks whose end state this one builds on, in the order in which to bring it about.
 	Needs []*Runner
+	// Guest says that the cluster is not the demo's alone: a walk that needs one of its own, or needs such a walk, is not
+	// opened then, and the error is a *GuestError.
+	Guest bool
 	// Rejoin brings the fleet back to where the walk was when progress is taken up and somebody has moved it since,
 	// another walk for example. Not for learners: they may push while no session is open.
 	Rejoin bool
@@ -45,8 +48,11 @@ type SessionOptions struct {
 type Git interface {
 	// Head returns the commit of the fleet's branch.
 	Head(ctx context.Context) (commit string, err error)
-	// Restore moves the branch to a commit that Head returned, and waits until the cluster has it.
-	Restore(ctx context.Context, commit string) error
+	// States returns why each object that follows the branch in the cluster is not ready, by its name; "" for one that is.
+	States(ctx context.Context) (map[string]string, error)
+	// Restore moves the branch to a commit that Head returned, and waits until the cluster has it. It does not wait for
+	// what was not ready before, as States has told then; nil waits for all.
+	Restore(ctx context.Context, commit string, before map[string]string) error
 }
 
 // Session is a walk on the way: it knows which steps are done, keeps that on disk, and brings the state along
@@ -68,6 +74,15 @@ type Session struct {
 // Open makes a session, and takes up the progress that an earlier one has kept, also when that one was killed.
 // Another text of the walk starts anew.
 func Open(ctx context.Context, w *Walk, o SessionOptions) (*Session, error) {
+	if o.Guest {
+		walks := []*Walk{w}
+		for _, r := range o.Needs {
+			walks = append(walks, r.Walk())
+		}
+		if err := CheckGuest(walks...); err != nil {
+			return nil, err
+		}
+	}
 	r, err := NewRunner(w, o.Runner)
 	if err != nil {
 		return nil, err
@@ -137,7 +152,10 @@ func (s *Session) rejoin(ctx context.Context) error {
 	head, err := s.o.Git.Head(ctx)
 	if err == nil && head != s.p.Commit {
 		s.rejoined = true
-		err = s.o.Git.Restore(ctx, s.p.Commit)
+		var states map[string]string
+		if states, err = s.o.Git.States(ctx); err == nil {
+			err = s.o.Git.Restore(ctx, s.p.Commit, states)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("bring the fleet back to where this walk was: %w", err)
@@ -336,6 +354,9 @@ func (s *Session) begin(ctx context.Context) error {
 			if b.Commit, err = s.o.Git.Head(ctx); err != nil {
 				return fmt.Errorf("note the fleet's commit before the step: %w", err)
 			}
+			if b.States, err = s.o.Git.States(ctx); err != nil {
+				b.States = nil // a cluster that does not answer just now: then Back waits for all
+			}
 		}
 		s.p.Begun = &b
 	}
@@ -358,10 +379,22 @@ func (s *Session) next(ctx context.Context, ev Events) error {
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
+	s.warn(ev)
 	if err := s.runner.RunStep(ctx, i, s.keep(ev)); err != nil {
 		return s.explain(ctx, err)
 	}
 	return s.passAt(ctx)
+}
+
+// warn says what was not ready when the step at Position began, unless it was the same at the step before.
+func (s *Session) warn(ev Events) {
+	now, before := s.p.Begun.broken(), ""
+	if n := len(s.p.Done); n > 0 {
+		before = s.p.Done[n-1].broken()
+	}
+	if ev != nil && now != "" && now != before {
+		ev(Event{Kind: Note, Step: &s.Walk().Steps[s.Position()], Text: "Not ready before this step, so Back does not wait for it: " + now})
+	}
 }
 
 // passAt notes that the step at Position is done, and where it has left the fleet.
@@ -427,7 +460,7 @@ func (s *Session) undo(ctx context.Context, ev Events) error {
 	if s.o.Git != nil && b.Commit != "" {
 		head, err := s.o.Git.Head(ctx)
 		if err == nil && head != b.Commit {
-			err = s.o.Git.Restore(ctx, b.Commit)
+			err = s.o.Git.Restore(ctx, b.Commit, b.States)
 		}
 		if err != nil {
 			return fmt.Errorf("bring the fleet back to the commit before the step: %w", err)

@@ -69,7 +69,9 @@ func (b bare) Head(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-func (b bare) Restore(ctx context.Context, commit string) error {
+func (bare) States(context.Context) (map[string]string, error) { return map[string]string{}, nil }
+
+func (b bare) Restore(ctx context.Context, commit string, _ map[string]string) error {
 	return exec.CommandContext(ctx, "git", "-C", string(b), "update-ref", "refs/heads/main", commit).Run()
 }
 

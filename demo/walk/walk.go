@@ -18,10 +18,13 @@ type Walk struct {
 	Needs    []string      // names of walks whose end state this one builds on
 	Duration time.Duration // about how long it takes on stage; 0 when not said
 	Slides   []string      // titles of the slides that it belongs to
-	Intro    []Block       // prose and diagrams before the first step
-	Setup    *Step         // brought about silently before the first step; nil when there is none
-	Steps    []Step        // at least one
-	Cleanup  *Step         // run when the walk is over, also after a failure; nil when there is none
+	// OwnCluster says that the walk changes what belongs to all of a cluster, such as Flux's own settings: it must not
+	// run on one that is not the demo's alone.
+	OwnCluster bool
+	Intro      []Block // prose and diagrams before the first step
+	Setup      *Step   // brought about silently before the first step; nil when there is none
+	Steps      []Step  // at least one
+	Cleanup    *Step   // run when the walk is over, also after a failure; nil when there is none
 
 	needsAt [][2]int // line and column of each of Needs
 }

@@ -26,6 +26,9 @@ func TestWalksAreClean(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			for _, err := range w.Lint() {
+				t.Error(err)
+			}
 			diagrams := 0
 			for _, b := range w.Intro {
 				if b.Role == walk.Diagram {

@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 	"github.com/fluxdemo/fluxdemo/slides/browser"
 	"github.com/fluxdemo/fluxdemo/slides/deck"
 	"github.com/fluxdemo/fluxdemo/slides/stage"
@@ -136,10 +137,7 @@ func write(file string, content []byte) error {
 	if len(bytes.TrimSpace(content)) == 0 {
 		return fmt.Errorf("write %s: the browser has made nothing", file)
 	}
-	if err := os.WriteFile(file+".new", content, 0o644); err != nil {
-		return fmt.Errorf("write the export: %w", err)
-	}
-	if err := os.Rename(file+".new", file); err != nil {
+	if err := statefile.Write(file, content, 0o644); err != nil {
 		return fmt.Errorf("write the export: %w", err)
 	}
 	return nil

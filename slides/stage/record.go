@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // Record is what a stage leaves in a file: for those who drive it from a shell, and for the stage that follows it.
@@ -28,10 +30,25 @@ type Record struct {
 // ErrNoStage says that no deck is on stage.
 var ErrNoStage = errors.New("no deck is on stage; `fluxdemo present DECK` shows one")
 
+// DamagedError says that what a stage has left cannot be read.
+type DamagedError struct {
+	File string
+	Err  error
+}
+
+// Error implements error.
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("%s, which says where the stage is, is damaged: %v; `fluxdemo present DECK` writes it anew", e.File, e.Err)
+}
+
+// Unwrap returns what is wrong.
+func (e *DamagedError) Unwrap() error { return e.Err }
+
 // answerTime is how long a stage may take to say where it is.
 const answerTime = 2 * time.Second
 
-// ReadRecord reads what a stage has left. It fails with ErrNoStage when there is nothing.
+// ReadRecord reads what a stage has left. It fails with ErrNoStage when there is nothing, and with
+// a *DamagedError when it cannot be read.
 func ReadRecord(file string) (*Record, error) {
 	raw, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,7 +59,10 @@ func ReadRecord(file string) (*Record, error) {
 	}
 	r := &Record{}
 	if err := json.Unmarshal(raw, r); err != nil {
-		return nil, fmt.Errorf("read where the stage is: %w; remove %s", err, file)
+		return nil, &DamagedError{file, err}
+	}
+	if r.URL == "" || r.Token == "" || r.Deck == "" {
+		return nil, &DamagedError{file, errors.New("it is incomplete")}
 	}
 	return r, nil
 }
@@ -55,10 +75,7 @@ func (r *Record) Write(file string) error {
 		err = os.MkdirAll(filepath.Dir(file), 0o700)
 	}
 	if err == nil {
-		err = os.WriteFile(file+".new", raw, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(file+".new", file)
+		err = statefile.Write(file, raw, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("keep where the stage is: %w", err)

@@ -77,6 +77,8 @@ func (s *Stage) quietly(what string) walk.Events {
 		switch {
 		case e.Kind == walk.Waiting:
 			s.checking(true, e.Text)
+		case e.Kind == walk.Note:
+			fmt.Fprintf(terminalWriter{s}, "\x1b[2m%s\x1b[0m\n", e.Text)
 		case e.Kind == walk.StepEnd && e.Err == nil:
 			fmt.Fprintf(terminalWriter{s}, "\x1b[2m%s%s\x1b[0m\n", what, e.Step.Title)
 		}

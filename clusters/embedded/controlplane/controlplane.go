@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // Names of the components, in the order in which they come up.
@@ -22,6 +23,9 @@ const (
 
 // RunDir is the components' working folder, relative to the cluster's.
 const RunDir = "run"
+
+// EtcdDir is the folder of etcd's data, relative to the cluster's.
+const EtcdDir = "etcd"
 
 // EgressSocket is where kube-apiserver expects an HTTP CONNECT proxy to the
 // pods and the node, relative to RunDir.
@@ -51,12 +55,12 @@ type Component struct {
 // Components returns the four components in the order of the constants. It
 // writes the configuration files that they read.
 func Components(c Config) ([]Component, error) {
-	for _, dir := range []string{RunDir, "etcd"} {
+	for _, dir := range []string{RunDir, EtcdDir} {
 		if err := os.MkdirAll(filepath.Join(c.Dir, dir), 0o700); err != nil {
 			return nil, err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(c.Dir, RunDir, "egress.yaml"), []byte(egressConfig), 0o600); err != nil {
+	if err := statefile.Write(filepath.Join(c.Dir, RunDir, "egress.yaml"), []byte(egressConfig), 0o600); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{ControllerManager, Scheduler, pki.Admin} {

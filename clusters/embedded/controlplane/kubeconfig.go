@@ -1,18 +1,21 @@
 package controlplane
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // ContextName is the name of the cluster and the context in each kubeconfig.
 const ContextName = "fluxdemo"
 
 // WriteKubeconfig writes a kubeconfig for the certificate called user to
-// path, mode 0600. Certificates are embedded, so that the file works from
+// path, mode 0600, unless it is there. Certificates are embedded, so that the file works from
 // anywhere.
 func (c Config) WriteKubeconfig(path, user string) error {
 	ca, err := os.ReadFile(c.PKI.CAFile())
@@ -36,9 +39,11 @@ func (c Config) WriteKubeconfig(path, user string) error {
 	if err != nil {
 		return fmt.Errorf("writing a kubeconfig: %w", err)
 	}
-	// In one step: kubectl may be reading the old one.
-	if err := os.WriteFile(path+".new", raw, 0o600); err != nil {
+	if before, err := os.ReadFile(path); err == nil && bytes.Equal(before, raw) {
+		return nil
+	}
+	if err := statefile.Write(path, raw, 0o600); err != nil { // kubectl may be reading the old one
 		return fmt.Errorf("writing a kubeconfig: %w", err)
 	}
-	return os.Rename(path+".new", path)
+	return nil
 }

@@ -8,22 +8,29 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // PKI is a folder of keys and certificates.
 type PKI struct{ dir string }
 
+// CAName is the name of the file with the CA's certificate.
+const CAName = "ca.crt"
+
 // CAFile is the path of the CA's certificate.
-func (p PKI) CAFile() string { return filepath.Join(p.dir, "ca.crt") }
+func (p PKI) CAFile() string { return filepath.Join(p.dir, CAName) }
 
 // CertFile is the path of the certificate called name.
 func (p PKI) CertFile(name string) string { return filepath.Join(p.dir, name+".crt") }
@@ -41,6 +48,9 @@ const (
 	Scheduler         = "kube-scheduler"          // towards the API
 	ServiceAccount    = "service-account"         // signs tokens; a key only
 )
+
+// caName is the common name in the CA's certificate.
+const caName = "fluxdemo"
 
 // KubeletClientName is the common name in the certificate that the API server
 // shows to the node.
@@ -74,11 +84,20 @@ func requests() map[string]x509.Certificate {
 	}
 }
 
-// Ensure returns the PKI in dir, which it makes if dir does not exist. A
-// folder appears whole or not at all.
+// Open returns the PKI in dir. It fails if a file of it is damaged or missing.
+func Open(dir string) (PKI, error) {
+	p := PKI{dir}
+	return p, p.check()
+}
+
+// Ensure returns the PKI in dir, which it makes if there is none, or if a
+// file of it is damaged or missing: the CA signs once, so one file alone
+// cannot be replaced. The folder appears whole or not at all. Kubeconfigs of
+// the old PKI have to be written anew.
 func Ensure(dir string) (PKI, error) {
-	if _, err := os.Stat(dir); err == nil {
-		return PKI{dir}, nil
+	p, err := Open(dir)
+	if err == nil {
+		return p, nil
 	}
 	work := dir + ".new"
 	if err := os.RemoveAll(work); err != nil {
@@ -87,13 +106,63 @@ func Ensure(dir string) (PKI, error) {
 	if err := os.MkdirAll(work, 0o700); err != nil {
 		return PKI{}, err
 	}
-	if err := create(PKI{work}); err != nil {
+	err = create(PKI{work})
+	if err == nil {
+		err = statefile.SyncFolder(work)
+	}
+	if err != nil {
 		return PKI{}, fmt.Errorf("making the cluster's certificates: %w", err)
+	}
+	// What is there is of no use any more, so a crash before the next line
+	// does no harm.
+	if err := os.RemoveAll(dir); err != nil {
+		return PKI{}, err
 	}
 	if err := os.Rename(work, dir); err != nil {
 		return PKI{}, err
 	}
-	return PKI{dir}, nil
+	return p, statefile.SyncFolder(filepath.Dir(dir))
+}
+
+// IsCA tells whether a file holds the certificate of a CA that Ensure made.
+func IsCA(content []byte) bool {
+	block, _ := pem.Decode(content)
+	if block == nil {
+		return false
+	}
+	ca, err := x509.ParseCertificate(block.Bytes)
+	return err == nil && ca.IsCA && ca.Subject.CommonName == caName
+}
+
+// check returns an error unless every file is there, and undamaged, and
+// signed by the CA.
+func (p PKI) check() error {
+	raw, err := os.ReadFile(p.CAFile())
+	if err != nil {
+		return err
+	}
+	roots := x509.NewCertPool()
+	if !IsCA(raw) || !roots.AppendCertsFromPEM(raw) {
+		return errors.New("the CA is damaged")
+	}
+	for name, request := range requests() {
+		pair, err := tls.LoadX509KeyPair(p.CertFile(name), p.KeyFile(name))
+		if err != nil {
+			return err
+		}
+		if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: request.ExtKeyUsage}); err != nil {
+			return err
+		}
+	}
+	if raw, err = os.ReadFile(p.KeyFile(ServiceAccount)); err != nil {
+		return err
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil {
+		return errors.New("the service accounts' key is damaged")
+	}
+	_, err = x509.ParseECPrivateKey(block.Bytes)
+	return err
 }
 
 func create(p PKI) error {
@@ -121,7 +190,7 @@ func createCA(p PKI) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 		return nil, nil, err
 	}
 	ca := &x509.Certificate{
-		Subject:               pkix.Name{CommonName: "fluxdemo"},
+		Subject:               pkix.Name{CommonName: caName},
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
@@ -157,5 +226,5 @@ func sign(path string, request, parent *x509.Certificate, key, parentKey *ecdsa.
 }
 
 func writePEM(path, kind string, der []byte) error {
-	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
+	return statefile.Write(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
 }

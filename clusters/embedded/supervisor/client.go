@@ -9,12 +9,21 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
 )
 
-// ErrNotRunning is returned by Dial when no supervisor answers.
+// ErrNotRunning is returned by Dial when there is no supervisor.
 var ErrNotRunning = errors.New("the cluster is not running")
+
+// ErrUnreachable is returned by Dial when there is a supervisor that takes no
+// orders: the file that says where is damaged or gone.
+var ErrUnreachable = errors.New("the cluster's supervisor runs, but cannot be reached")
+
+// reachTime is how long a supervisor takes to say where it takes orders, or
+// to end, at most.
+const reachTime = 2 * time.Second
 
 // Client talks to the supervisor of one cluster.
 type Client struct{ at address }
@@ -22,17 +31,47 @@ type Client struct{ at address }
 // Dial finds the supervisor of the cluster in dir and asks it for its status,
 // to see that it is there.
 func Dial(ctx context.Context, dir string) (*Client, Status, error) {
-	raw, err := os.ReadFile(filepath.Join(dir, controlplane.RunDir, controlFile))
+	patience := time.NewTimer(reachTime)
+	defer patience.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		c, status, err := dial(ctx, dir)
+		if err == nil {
+			return c, status, nil
+		}
+		runs, unknown := Process(dir).Runs()
+		switch {
+		case unknown != nil:
+			return nil, Status{}, fmt.Errorf("looking for the cluster's supervisor: %w", unknown)
+		case !runs:
+			return nil, Status{}, fmt.Errorf("%w (%w)", ErrNotRunning, err)
+		}
+		// It may be about to say where it is, or to end.
+		select {
+		case <-ctx.Done():
+			return nil, Status{}, ctx.Err()
+		case <-patience.C:
+			return nil, Status{}, fmt.Errorf("%w (%w)", ErrUnreachable, err)
+		case <-tick.C:
+		}
+	}
+}
+
+// dial tries once.
+func dial(ctx context.Context, dir string) (*Client, Status, error) {
+	path := filepath.Join(dir, controlplane.RunDir, controlFile)
+	raw, err := os.ReadFile(path)
 	if err != nil {
-		return nil, Status{}, ErrNotRunning
+		return nil, Status{}, err
 	}
 	c := &Client{}
 	if err := json.Unmarshal(raw, &c.at); err != nil {
-		return nil, Status{}, ErrNotRunning // a crash while it was written
+		return nil, Status{}, fmt.Errorf("%s is damaged: %w", path, err)
 	}
 	status, err := c.Status(ctx)
 	if err != nil {
-		return nil, Status{}, fmt.Errorf("%w (%w)", ErrNotRunning, err)
+		return nil, Status{}, err
 	}
 	return c, status, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/node"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // controlFile tells clients where the supervisor takes orders.
@@ -91,7 +92,7 @@ func (s *Supervisor) listen() (*control, error) {
 	}()
 	raw, err := json.Marshal(at)
 	if err == nil {
-		err = os.WriteFile(c.file, raw, 0o600)
+		err = statefile.Write(c.file, raw, 0o600)
 	}
 	if err != nil {
 		c.close()

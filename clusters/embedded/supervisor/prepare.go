@@ -21,20 +21,38 @@ import (
 // Names of files in the cluster's folder.
 const (
 	LogDir     = "logs"
+	NodeDir    = "node"
+	PKIDir     = "pki"
 	Kubeconfig = "kubeconfig"
 )
+
+// EnsureKubeconfig writes the kubeconfig of the cluster in dir, which runs
+// with these settings, unless it is as it should be.
+func EnsureKubeconfig(dir string, s Settings) error {
+	path := filepath.Join(dir, Kubeconfig)
+	keys, err := pki.Open(filepath.Join(dir, PKIDir))
+	if err != nil {
+		// The next start makes them anew; new ones are of no use to what runs.
+		if _, unreadable := clientcmd.BuildConfigFromFlags("", path); unreadable == nil {
+			return nil
+		}
+		return fmt.Errorf("%s is damaged, and so are the certificates for it; `fluxdemo down --keep-data` and `fluxdemo up` make them anew: %w", path, err)
+	}
+	config := controlplane.Config{Dir: dir, PKI: keys, Port: s.Port, NodePorts: s.NodePorts}
+	return config.WriteKubeconfig(path, pki.Admin)
+}
 
 // prepare makes everything that has to be there before the first process:
 // ports, certificates, configuration, the network and the node.
 func (s *Supervisor) prepare() error {
 	o := &s.options
-	if _, err := os.Stat(filepath.Join(o.Dir, settingsFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(o.Dir, SettingsFile)); err == nil {
 		s.restarted = true
 	}
 	if err := o.findPorts(otherSettings(o.Dir)); err != nil {
 		return err
 	}
-	keys, err := pki.Ensure(filepath.Join(o.Dir, "pki"))
+	keys, err := pki.Ensure(filepath.Join(o.Dir, PKIDir))
 	if err != nil {
 		return err
 	}
@@ -99,7 +117,7 @@ func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
 	s.node, err = node.New(node.Config{
 		Name:         "fluxdemo",
 		Client:       s.client,
-		Dir:          filepath.Join(s.options.Dir, "node"),
+		Dir:          filepath.Join(s.options.Dir, NodeDir),
 		LogDir:       filepath.Join(s.options.Dir, LogDir, "pods"),
 		Images:       s.images(),
 		Server:       server,

@@ -2,11 +2,14 @@ package supervisor
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // Settings is what a cluster keeps over restarts: what the user chose and
@@ -19,18 +22,32 @@ type Settings struct {
 	FixedPort   bool   `json:"fixedPort"`   // the user chose Port
 }
 
-const settingsFile = "cluster.json"
+// SettingsFile is the name of the settings in the cluster's folder.
+const SettingsFile = "cluster.json"
 
 // LoadSettings reads the settings of the cluster in dir. A cluster that was
 // never started has none: the error is fs.ErrNotExist then.
 func LoadSettings(dir string) (Settings, error) {
-	var s Settings
-	raw, err := os.ReadFile(filepath.Join(dir, settingsFile))
+	raw, err := os.ReadFile(filepath.Join(dir, SettingsFile))
 	if err != nil {
-		return s, err
+		return Settings{}, err
 	}
+	s, err := ParseSettings(raw)
+	if err != nil {
+		return s, fmt.Errorf("%s in %s is damaged: %w; `fluxdemo down` removes the cluster", SettingsFile, dir, err)
+	}
+	return s, nil
+}
+
+// ParseSettings reads the content of SettingsFile.
+func ParseSettings(raw []byte) (Settings, error) {
+	var s Settings
 	if err := json.Unmarshal(raw, &s); err != nil {
-		return s, fmt.Errorf("%s in %s is damaged: %w; `fluxdemo down` removes the cluster", settingsFile, dir, err)
+		return Settings{}, err
+	}
+	var first, last int
+	if _, err := fmt.Sscanf(s.NodePorts, "%d-%d", &first, &last); err != nil || s.Port == 0 || s.ProxyPort == 0 {
+		return Settings{}, errors.New("ports are missing")
 	}
 	return s, nil
 }
@@ -41,11 +58,7 @@ func (s Settings) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, settingsFile)
-	if err := os.WriteFile(path+".new", append(raw, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
+	return statefile.Write(filepath.Join(dir, SettingsFile), append(raw, '\n'), 0o600)
 }
 
 // findPorts fills in the ports that are not known yet or are taken by now.

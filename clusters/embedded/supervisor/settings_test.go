@@ -73,7 +73,7 @@ func TestSettings(t *testing.T) {
 	if others := otherSettings(dir); len(others) != 0 {
 		t.Errorf("a is not one of its others: got %+v", others)
 	}
-	if err := os.WriteFile(filepath.Join(dir, settingsFile), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, SettingsFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := LoadSettings(dir); err == nil || !strings.Contains(err.Error(), "fluxdemo down") {

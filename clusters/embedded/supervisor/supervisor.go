@@ -16,10 +16,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/fluxdemo/fluxdemo/clusters/background"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/network"
@@ -73,14 +73,14 @@ func Run(ctx context.Context, o Options, listening func()) error {
 		return err
 	}
 	// Two supervisors on one etcd folder would destroy it.
-	lock := flock.New(LockFile(o.Dir))
-	switch ok, err := lock.TryLock(); {
+	release, err := Process(o.Dir).Hold(ctx)
+	switch {
+	case errors.Is(err, background.ErrHeld):
+		return ErrRunning
 	case err != nil:
 		return fmt.Errorf("locking the cluster: %w", err)
-	case !ok:
-		return ErrRunning
 	}
-	defer lock.Unlock()
+	defer release()
 
 	s := &Supervisor{options: o, progress: newProgress(), started: time.Now()}
 	control, err := s.listen()
@@ -300,7 +300,10 @@ func (s *Supervisor) shutdown() {
 // orders.
 const Listening = "listening"
 
-// LockFile is the file that the supervisor of the cluster in dir has locked.
-func LockFile(dir string) string {
-	return filepath.Join(dir, controlplane.RunDir, "supervisor.lock")
+// Process is the supervisor of the cluster in dir, as seen from outside.
+func Process(dir string) background.Process {
+	return background.Process{Lock: filepath.Join(dir, controlplane.RunDir, "supervisor.lock"), Verb: Verb}
 }
+
+// Verb is the verb of this program that runs a supervisor.
+const Verb = "supervise"

@@ -18,13 +18,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/fluxdemo/fluxdemo/clusters/background"
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
 // Component is the name of the forwarder among a cluster's components.
@@ -45,9 +47,19 @@ type State struct {
 	Ports   map[int32]int `json:"ports"` // NodePort to port of this machine
 }
 
-func folder(dir string) string    { return filepath.Join(dir, "forward") }
+// Folder is the name of the forwarder's folder in the cluster's.
+const Folder = "forward"
+
+// Verb is the verb of this program that runs a forwarder.
+const Verb = "forward"
+
+func folder(dir string) string    { return filepath.Join(dir, Folder) }
 func stateFile(dir string) string { return filepath.Join(folder(dir), "state.json") }
-func lockFile(dir string) string  { return filepath.Join(folder(dir), "lock") }
+
+// process is the forwarder of a cluster's folder, as seen from outside.
+func process(dir string) background.Process {
+	return background.Process{Lock: filepath.Join(folder(dir), "lock"), Verb: Verb}
+}
 
 // LogFile is where the forwarder of a cluster's folder writes its log.
 func LogFile(dir string) string { return filepath.Join(folder(dir), "port-forward.log") }
@@ -81,14 +93,14 @@ type target struct {
 // Run forwards until ctx ends. listening is called once all ports that there
 // are at the start are listened on.
 func Run(ctx context.Context, o Options, log *log.Logger, listening func()) error {
-	lock := flock.New(lockFile(o.Dir))
-	switch ok, err := lock.TryLock(); {
+	release, err := process(o.Dir).Hold(ctx)
+	switch {
+	case errors.Is(err, background.ErrHeld):
+		return ErrRunning
 	case err != nil:
 		return fmt.Errorf("locking the port forwarder: %w", err)
-	case !ok:
-		return ErrRunning
 	}
-	defer lock.Unlock()
+	defer release()
 	config, err := clientcmd.BuildConfigFromFlags("", o.Kubeconfig)
 	if err != nil {
 		return fmt.Errorf("reading the cluster's kubeconfig: %w", err)
@@ -98,7 +110,7 @@ func Run(ctx context.Context, o Options, log *log.Logger, listening func()) erro
 		state: State{PID: os.Getpid(), Started: time.Now(), Ports: map[int32]int{}},
 	}
 	// The ports of last time, so that a page that is open goes on.
-	if before, err := readState(o.Dir); err == nil {
+	if before, err := readState(o.Dir); err == nil && before.Ports != nil {
 		f.state.Ports = before.Ports
 	}
 	defer f.close()
@@ -252,11 +264,7 @@ func (f *forwarder) saveLocked() error {
 	if err != nil {
 		return err
 	}
-	file := stateFile(f.options.Dir)
-	if err := os.WriteFile(file+".new", raw, 0o600); err != nil {
-		return fmt.Errorf("writing the port forwarder's state: %w", err)
-	}
-	if err := os.Rename(file+".new", file); err != nil {
+	if err := statefile.Write(stateFile(f.options.Dir), raw, 0o600); err != nil {
 		return fmt.Errorf("writing the port forwarder's state: %w", err)
 	}
 	return nil
@@ -268,7 +276,10 @@ func readState(dir string) (s State, err error) {
 		return s, err
 	}
 	if err := json.Unmarshal(raw, &s); err != nil {
-		return s, fmt.Errorf("reading %s: %w", stateFile(dir), err)
+		return s, fmt.Errorf("%s is damaged: %w; `fluxdemo up` restarts the port forwarder", stateFile(dir), err)
+	}
+	if s.PID == 0 {
+		return s, fmt.Errorf("%s is incomplete; `fluxdemo up` restarts the port forwarder", stateFile(dir))
 	}
 	return s, nil
 }

@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
 )
@@ -27,10 +25,15 @@ const (
 	portTime  = 10 * time.Second // for a Service that was just created
 )
 
-// Start starts a forwarder in the background, unless one runs.
+// Start starts a forwarder in the background, unless one runs. One that runs
+// and whose state is damaged is started anew.
 func Start(ctx context.Context, o Options) error {
-	if _, running := Status(o.Dir); running {
+	_, running, err := Status(ctx, o.Dir)
+	if running && err == nil {
 		return nil
+	}
+	if err := Stop(ctx, o.Dir); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(folder(o.Dir), 0o700); err != nil {
 		return err
@@ -45,7 +48,7 @@ func Start(ctx context.Context, o Options) error {
 		return err
 	}
 	defer hears.Close()
-	cmd := exec.Command(o.Program, "forward", "--dir="+o.Dir, "--kubeconfig="+o.Kubeconfig, "--namespaces="+strings.Join(o.Namespaces, ","))
+	cmd := exec.Command(o.Program, Verb, "--dir="+o.Dir, "--kubeconfig="+o.Kubeconfig, "--namespaces="+strings.Join(o.Namespaces, ","))
 	cmd.Env = environ.Guest(os.Environ()) // the way to the cluster, and its credential plugin
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.ExtraFiles = []*os.File{tells} // file descriptor 3
@@ -73,37 +76,59 @@ func Start(ctx context.Context, o Options) error {
 	return &clusters.LogError{Err: errors.New("the port forwarder did not start"), Log: LogFile(o.Dir)}
 }
 
-// Status returns the state of the forwarder, if one runs: whoever holds the
-// lock is the process that the state names.
-func Status(dir string) (State, bool) {
-	if _, err := os.Stat(lockFile(dir)); err != nil {
-		return State{}, false
+// stateTime is how long a forwarder takes to write its state, or to end, at
+// most.
+const stateTime = 2 * time.Second
+
+// Status tells whether a forwarder runs, and returns its state. It is an error
+// if the state of one that runs cannot be read.
+func Status(ctx context.Context, dir string) (s State, running bool, err error) {
+	patience := time.NewTimer(stateTime)
+	defer patience.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if running, err = process(dir).Runs(); err != nil || !running {
+			return State{}, false, err
+		}
+		if s, err = readState(dir); err == nil {
+			return s, true, nil
+		}
+		// It may be about to write it, or to end.
+		select {
+		case <-ctx.Done():
+			return State{}, true, ctx.Err()
+		case <-patience.C:
+			return State{}, true, err
+		case <-tick.C:
+		}
 	}
-	lock := flock.New(lockFile(dir))
-	if free, err := lock.TryLock(); err != nil || free {
-		lock.Unlock()
-		return State{}, false
-	}
-	state, err := readState(dir)
-	return state, err == nil
 }
 
 // Stop ends the forwarder, if one runs, and returns when it has ended.
 func Stop(ctx context.Context, dir string) error {
-	state, running := Status(dir)
+	p := process(dir)
+	running, err := p.Runs()
+	if err != nil {
+		return fmt.Errorf("looking for the port forwarder: %w", err)
+	}
 	if !running {
 		return nil
 	}
-	if err := syscall.Kill(state.PID, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return fmt.Errorf("ending the port forwarder (%d): %w", state.PID, err)
+	state, _ := readState(dir) // unknown if it is damaged
+	if err := p.End(state.PID); err != nil {
+		return fmt.Errorf("ending the port forwarder: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
-	lock := flock.New(lockFile(dir))
-	if ok, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil || !ok {
-		return fmt.Errorf("the port forwarder (%d) does not end: kill it, then run the same command again (%w)", state.PID, err)
+	ended, err := p.AwaitEnd(ctx)
+	if err != nil {
+		return fmt.Errorf("waiting for the port forwarder to end: %w", err)
 	}
-	return lock.Unlock()
+	if !ended {
+		return fmt.Errorf("the port forwarder (process %d) does not end: kill it, then run the same command again", p.PID())
+	}
+	return nil
 }
 
 // Port returns the port of this machine that leads to a NodePort. The
@@ -114,8 +139,11 @@ func Port(ctx context.Context, dir string, nodePort int32) (int, error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		state, running := Status(dir)
-		if !running {
+		state, running, err := Status(ctx, dir)
+		switch {
+		case err != nil:
+			return 0, err
+		case !running:
 			return 0, errors.New("the port forwarder does not run; `fluxdemo up` starts it")
 		}
 		if port := state.Ports[nodePort]; port != 0 {

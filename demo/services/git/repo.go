@@ -150,7 +150,9 @@ func ancestor(st storer.EncodedObjectStorer, old, h plumbing.Hash) bool {
 	return err == nil && ok
 }
 
-// writeFile replaces path in one step; dir holds the temporary file and must be on the same file system.
+// writeFile replaces path in one step; dir holds the temporary file and must be on the same file system. It is not
+// synced to disk, as objects are not: after a power cut a reference must not be newer than what it points to, and what
+// the journal lacks is told twice.
 func writeFile(dir, path string, data []byte) error {
 	f, err := os.CreateTemp(dir, "tmp-*")
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 )
 
@@ -19,6 +20,7 @@ type journal struct {
 	path  string
 	file  *os.File
 	lines int
+	torn  bool // the last line may be cut off
 	feed  *serve.Feed[Event]
 }
 
@@ -55,11 +57,12 @@ func (j *journal) add(n Notification) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.lines >= 5*remembered {
+	if j.torn || j.lines >= 5*remembered {
 		return j.rewrite() // it is in the feed
 	}
 	j.lines++
 	_, err = j.file.Write(append(raw, '\n'))
+	j.torn = err != nil
 	return err
 }
 
@@ -74,10 +77,7 @@ func (j *journal) rewrite() error {
 		}
 		out.Write(append(raw, '\n'))
 	}
-	if err := os.WriteFile(j.path+".new", out.Bytes(), 0o600); err != nil {
-		return err
-	}
-	if err := os.Rename(j.path+".new", j.path); err != nil {
+	if err := statefile.Write(j.path, out.Bytes(), 0o600); err != nil {
 		return err
 	}
 	if j.file != nil {
@@ -87,6 +87,6 @@ func (j *journal) rewrite() error {
 	if err != nil {
 		return fmt.Errorf("open it for more: %w", err)
 	}
-	j.file, j.lines = file, len(items)
+	j.file, j.lines, j.torn = file, len(items), false
 	return nil
 }

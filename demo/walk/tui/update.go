@@ -89,6 +89,10 @@ func (m *model) take(it item) tea.Cmd {
 		return m.done(it.err)
 	}
 	ev := it.event
+	if ev.Kind == walk.Note {
+		m.note = ev.Text
+		return nil
+	}
 	if m.busy.quiet() || ev.Step.Number == 0 {
 		m.busy.take(ev)
 		return nil

@@ -178,14 +178,19 @@ func (m *model) footer() []string {
 		line = m.styles.strong.Render(fmt.Sprintf("Go to step (1 to %d): %s▏", len(m.pages), m.number)) + "  " +
 			m.hints(keyHint{"Enter", "go"}, keyHint{"Esc", "stay"})
 	case m.note != "":
-		line = m.styles.warn.Render(m.note)
+		var lines []string
+		for _, l := range wrap(m.note, m.content(), 0) {
+			lines = append(lines, m.styles.warn.Render(l))
+		}
+		line = strings.Join(lines, "\n")
 	default:
 		line = m.hints(m.keys()...)
 	}
+	lines := strings.Split(line, "\n")
 	if m.roomy() {
-		return []string{line, ""}
+		lines = append(lines, "")
 	}
-	return []string{line}
+	return lines
 }
 
 // keys are the keys that do something now, the important ones first.

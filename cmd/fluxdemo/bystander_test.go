@@ -1,0 +1,508 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk"
+)
+
+// theirGit is a Git host in a namespace of others, so that their Flux has
+// something to do.
+const theirGit = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: forge}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: git, namespace: forge}
+spec:
+  type: NodePort
+  selector: {app: git}
+  ports: [{name: http, port: 80, targetPort: http}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: git, namespace: forge}
+spec:
+  selector: {matchLabels: {app: git}}
+  template:
+    metadata: {labels: {app: git}}
+    spec:
+      containers:
+        - name: git
+          image: ghcr.io/fluxdemo/fluxdemo:latest
+          args: [serve, git, --addr=:8080, --root=/data]
+          env:
+            - {name: GIT_USERNAME, value: them}
+            - {name: GIT_PASSWORD, value: theirs}
+          ports: [{name: http, containerPort: 8080}]
+          readinessProbe: {httpGet: {path: /healthz, port: http}, periodSeconds: 1}
+          volumeMounts: [{name: data, mountPath: /data}]
+      volumes: [{name: data, emptyDir: {}}]
+`
+
+// theirFlux is what others have Flux do, some of it with names that the demo
+// uses elsewhere.
+const theirFlux = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: theirs}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: precious, namespace: theirs}
+data: {value: "42"}
+---
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: theirs, namespace: flux-system}
+spec:
+  interval: 1h
+  url: http://git.forge.svc.cluster.local/fleet.git
+  ref: {branch: main}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: web, namespace: flux-system}
+spec:
+  interval: 1h
+  path: ./web
+  prune: true
+  serviceAccountName: kustomize-controller
+  sourceRef: {kind: GitRepository, name: theirs}
+---
+# Two that are suspended for a reason, and one of a shard of theirs.
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: frozen, namespace: flux-system}
+spec: {interval: 1h, suspend: true, url: "http://git.forge.svc.cluster.local/fleet.git"}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: frozen, namespace: flux-system}
+spec:
+  interval: 1h
+  suspend: true
+  path: ./web
+  prune: true
+  sourceRef: {kind: GitRepository, name: theirs}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: heavy, namespace: flux-system, labels: {sharding.fluxcd.io/key: theirs, tenant: heavy}}
+spec:
+  interval: 1h
+  path: ./nowhere
+  prune: true
+  sourceRef: {kind: GitRepository, name: theirs}
+---
+apiVersion: notification.toolkit.fluxcd.io/v1beta3
+kind: Provider
+metadata: {name: theirs, namespace: flux-system}
+spec: {type: generic, address: "http://git.forge.svc.cluster.local/"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: theirs, namespace: flux-system}
+stringData: {token: theirs}
+---
+# The demo's names, in a namespace of theirs.
+apiVersion: source.toolkit.fluxcd.io/v1
+kind: GitRepository
+metadata: {name: flux-system, namespace: theirs}
+spec: {interval: 1h, url: "http://git.forge.svc.cluster.local/fleet.git", ref: {branch: main}}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: apps, namespace: theirs, labels: {fluxdemo.github.io/diagram: web}}
+spec:
+  interval: 1h
+  path: ./web
+  prune: true
+  serviceAccountName: default
+  sourceRef: {kind: GitRepository, name: flux-system}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: app, namespace: theirs}
+spec:
+  selector: {matchLabels: {app: app}}
+  template:
+    metadata: {labels: {app: app}}
+    spec: {containers: [{name: app, image: nginx}]}
+`
+
+// squatter is what others put into a namespace of the demo.
+const squatter = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: guest, namespace: %[1]s, labels: {tenant: heavy}}
+data: {value: theirs}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: theirs, namespace: %[1]s}
+stringData: {token: theirs}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: theirs, namespace: %[1]s}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: theirs, namespace: %[1]s}
+spec: {selector: {app: theirs}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: theirs, namespace: %[1]s, labels: {tenant: heavy}}
+spec:
+  selector: {matchLabels: {app: theirs}}
+  template:
+    metadata: {labels: {app: theirs}}
+    spec: {containers: [{name: theirs, image: nginx}]}
+---
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: theirs, namespace: %[1]s}
+spec:
+  interval: 1h
+  suspend: true
+  path: ./web
+  prune: true
+  sourceRef: {kind: GitRepository, name: theirs}
+`
+
+// apply applies manifests on a cluster.
+func (d *demo) apply(t *testing.T, manifests string) {
+	t.Helper()
+	file := filepath.Join(d.work(), fmt.Sprintf("apply-%d.yaml", time.Now().UnixNano()))
+	if err := os.WriteFile(file, []byte(manifests), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.kubectl(t, "apply", "-f", file)
+}
+
+// furnish fills a cluster with what belongs to others: a Flux with lockdown
+// flags and a shard, a repository that it follows, and tenants.
+func furnish(t *testing.T, host *demo) {
+	t.Helper()
+	host.kubectl(t, "apply", "--server-side", "-f", host.bundle.Path("flux.yaml"))
+	for controller, flags := range map[string][]string{
+		"kustomize-controller":    {"--no-cross-namespace-refs=true", "--no-remote-bases=true", "--default-service-account=default", "--watch-label-selector=!sharding.fluxcd.io/key"},
+		"helm-controller":         {"--no-cross-namespace-refs=true", "--default-service-account=default"},
+		"notification-controller": {"--no-cross-namespace-refs=true"},
+	} {
+		var patch []map[string]string
+		for _, flag := range flags {
+			patch = append(patch, map[string]string{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": flag})
+		}
+		raw, err := json.Marshal(patch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		host.kubectl(t, "-n", "flux-system", "patch", "deployment", controller, "--type=json", "-p", string(raw))
+	}
+	// A shard of theirs, whose key is no shard of the demo.
+	var shard map[string]any
+	if err := json.Unmarshal([]byte(host.kubectl(t, "-n", "flux-system", "get", "deployment", "kustomize-controller", "-o", "json")), &shard); err != nil {
+		t.Fatal(err)
+	}
+	shard["metadata"] = map[string]any{"name": "kustomize-controller-theirs", "namespace": "flux-system", "labels": map[string]string{"app.kubernetes.io/part-of": "flux"}}
+	delete(shard, "status")
+	raw, err := json.Marshal(shard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.apply(t, strings.NewReplacer("!sharding.fluxcd.io/key", "sharding.fluxcd.io/key=theirs", `"app":"kustomize-controller"`, `"app":"kustomize-controller-theirs"`).Replace(string(raw)))
+	host.apply(t, theirGit)
+	host.kubectl(t, "-n", "forge", "rollout", "status", "deployment/git", "--timeout=60s")
+	port := host.kubectl(t, "-n", "forge", "get", "service", "git", "-o", "jsonpath={.spec.ports[0].nodePort}")
+	dir := filepath.Join(host.work(), "theirs")
+	if err := os.MkdirAll(filepath.Join(dir, "web"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	web := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, namespace: theirs}\ndata: {from: git}\n"
+	if err := os.WriteFile(filepath.Join(dir, "web", "web.yaml"), []byte(web), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	host.git(t, dir, "init", "-q", "-b", "main")
+	host.git(t, dir, "add", ".")
+	host.git(t, dir, "-c", "user.name=Owner", "-c", "user.email=owner@example.org", "commit", "-q", "-m", "Ours")
+	await(t, healTime, "their Git host takes a push", func() error {
+		return host.run(nil, all.git, "-C", dir, "push", "-q", "http://them:theirs@127.0.0.1:"+port+"/fleet.git", "main").err()
+	})
+	host.apply(t, theirFlux)
+	flux := filepath.Join(host.work(), "flux")
+	if err := os.Symlink(host.bundle.Path("flux"), flux); err != nil {
+		t.Fatal(err)
+	}
+	if r := host.run([]string{"KUBECONFIG=" + host.kubeconfig()}, flux, "create", "tenant", "team-a", "--with-namespace=team-a"); r.code != 0 {
+		t.Fatal(r)
+	}
+	for _, controller := range []string{"source-controller", "kustomize-controller", "kustomize-controller-theirs", "notification-controller", "helm-controller"} {
+		host.kubectl(t, "-n", "flux-system", "rollout", "status", "deployment/"+controller, "--timeout=90s")
+	}
+	host.kubectl(t, "-n", "flux-system", "wait", "kustomization/web", "--for=condition=Ready", "--timeout=60s")
+	host.kubectl(t, "-n", "theirs", "rollout", "status", "deployment/app", "--timeout=60s")
+}
+
+// bystanders reads everything that is on a cluster, by UID, in a form in
+// which two moments can be compared: as its owners have written it.
+func bystanders(t *testing.T, host *demo) map[string]string {
+	t.Helper()
+	kinds := strings.Fields(host.kubectl(t, "api-resources", "--verbs=list,delete", "-o", "name"))
+	kinds = without(kinds, "events", "events.events.k8s.io", "leases.coordination.k8s.io", "endpoints", "endpointslices.discovery.k8s.io")
+	var list struct{ Items []map[string]any }
+	if err := json.Unmarshal([]byte(host.kubectl(t, "get", strings.Join(kinds, ","), "-A", "--ignore-not-found", "-o", "json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, o := range list.Items {
+		metadata, _ := o["metadata"].(map[string]any)
+		delete(metadata, "resourceVersion")
+		delete(metadata, "managedFields")
+		delete(o, "status")
+		text, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[fmt.Sprint(metadata["uid"])] = string(text)
+	}
+	return found
+}
+
+// unharmed checks that all bystanders are as they were.
+func unharmed(t *testing.T, host *demo, before map[string]string) {
+	t.Helper()
+	after := bystanders(t, host)
+	for _, uid := range slices.Sorted(maps.Keys(before)) {
+		if after[uid] != before[uid] {
+			t.Errorf("a bystander was\n\t%s\nand is\n\t%s", before[uid], or(after[uid], "not there"))
+		}
+	}
+}
+
+// guests are the walks that run on a cluster of others.
+func guests(t *testing.T) (names []string) {
+	t.Helper()
+	all, err := shipped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if walk.CheckGuest(append([]*walk.Walk{s.walk}, s.needs...)...) == nil {
+			names = append(names, s.walk.Name)
+		}
+	}
+	return names
+}
+
+// TestBystanders puts a demo on a cluster on which much belongs to others,
+// runs every verb and every walk there, crashes in each of their steps, and
+// takes the demo away. Nothing of others is changed by that.
+func TestBystanders(t *testing.T) {
+	host := newHost(t)
+	furnish(t, host)
+	d := guestOf(t, host)
+	before := bystanders(t, host)
+	compare := func(t *testing.T) { t.Helper(); unharmed(t, host, before) }
+
+	if r := d.fluxdemo("up"); r.code != exitFailure || !strings.Contains(r.stderr, "--adopt-flux") {
+		t.Fatalf("up beside another Flux: %v", r)
+	}
+	d.upArgs = append(d.upArgs, "--adopt-flux")
+	d.sub(t, "a name that is taken", func(t *testing.T) {
+		host.kubectl(t, "-n", "flux-system", "create", "secret", "generic", "webhook-token", "--from-literal=token=theirs")
+		if r := d.fluxdemo("up"); r.code != exitFailure || !strings.Contains(r.stderr, "flux-system secret/webhook-token") {
+			t.Errorf("%v", r)
+		}
+		host.kubectl(t, "-n", "flux-system", "delete", "secret", "webhook-token")
+		if _, err := os.Stat(d.cluster()); !os.IsNotExist(err) {
+			t.Errorf("it has left %s: %v", d.cluster(), err)
+		}
+		compare(t)
+	})
+	d.sub(t, "up, with a crash after each step", func(t *testing.T) {
+		for _, step := range []string{"Looking at the cluster", "Port forwarding", "Flux ", "Git host and inbox", "First push", "GitRepository and Kustomizations"} {
+			if r := watched(t, d, []string{"up"}, "✓ "+step, (*os.Process).Kill); r.code == 0 {
+				t.Errorf("it was not killed after %q: %v", step, r)
+			}
+		}
+		d.must(t, "up")
+		await(t, healTime, "all is well", d.healthy)
+		compare(t)
+	})
+	if t.Failed() {
+		return
+	}
+	for _, namespace := range []string{"flux-system", "fluxdemo", "app", "playground"} {
+		host.apply(t, fmt.Sprintf(squatter, namespace))
+		host.kubectl(t, "-n", namespace, "rollout", "status", "deployment/theirs", "--timeout=60s")
+	}
+	theirs := func(o string) bool {
+		return strings.Contains(o, `"name":"theirs"`) || strings.Contains(o, `"name":"guest"`) || strings.Contains(o, `"app":"theirs"`)
+	}
+	for uid, o := range bystanders(t, host) {
+		if theirs(o) {
+			before[uid] = o
+		}
+	}
+	d.sub(t, "verbs", func(t *testing.T) {
+		diagram := filepath.Join(d.work(), "web.mmd")
+		if err := os.WriteFile(diagram, []byte("flowchart LR\n  db[(Database)] --> web[Web]\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{
+			{"up"}, {"status"}, {"env"}, {"logs"}, {"doctor"}, {"version"}, {"clone", filepath.Join(d.work(), "clone")}, {"shard", "list"},
+			{"diagram", "run", diagram}, {"diagram", "clean"}, {"reset"}, {"down", "--keep-data"}, {"up"},
+		} {
+			d.must(t, args...)
+		}
+		for _, args := range [][]string{
+			{"shard", "add", "shard1"}, {"shard", "remove", "theirs"}, {"shard", "move", "kustomization/heavy", "main"},
+			{"bench", "sharding", "--sizes=1", "--report=" + d.work()}, {"walk", "multi-tenancy", "--auto"}, {"walk", "sharding", "--auto"},
+		} {
+			if r := d.fluxdemo(args...); r.code == 0 || !strings.Contains(r.stderr, "--name own") || strings.Count(strings.TrimSpace(r.stderr), "\n") > 0 {
+				t.Errorf("that is for a cluster of its own: %v", r)
+			}
+		}
+		if r := d.run(nil, all.program, "reset", "--name="+d.name); r.code != exitUsage || !strings.Contains(r.stderr, "--yes") {
+			t.Errorf("reset does not ask: %v", r)
+		}
+		compare(t)
+	})
+	d.sub(t, "reset, with a crash after each step", func(t *testing.T) {
+		d.kubectl(t, "-n", "app", "scale", "deployment", "app", "--replicas=3")
+		for _, step := range []string{"What is not in Git", "First commit", "GitRepository and Kustomizations"} {
+			if r := watched(t, d, []string{"reset"}, "✓ "+step, (*os.Process).Kill); r.code == 0 {
+				t.Errorf("it was not killed after %q: %v", step, r)
+			}
+		}
+		if r := d.fluxdemo("reset"); r.code != 0 || !strings.Contains(r.stderr, "app deployment/theirs") {
+			t.Errorf("reset does not name what it leaves: %v", r)
+		}
+		await(t, healTime, "all is well", d.healthy)
+		compare(t)
+	})
+	d.sub(t, "every walk, with a crash in each step", func(t *testing.T) {
+		for _, name := range guests(t) {
+			crashWalk(t, d, name)
+			d.must(t, "walk", name, "--auto")
+		}
+		compare(t)
+	})
+	d.sub(t, "down, with crashes", func(t *testing.T) {
+		for _, gone := range [][]string{
+			{"-n", "flux-system", "kustomization/apps"}, {"-n", "app", "deployment/app"}, {"-n", "fluxdemo", "deployment/git"},
+		} {
+			killWhenGone(t, d, gone...)
+		}
+		r := d.fluxdemo("down")
+		if r.code != 0 {
+			t.Fatal(r)
+		}
+		for _, namespace := range []string{"fluxdemo", "app", "playground"} {
+			if !strings.Contains(r.stderr, "namespace/"+namespace+": it holds what is not the demo's") {
+				t.Errorf("the namespace %s is not named: %v", namespace, r)
+			}
+		}
+		compare(t)
+		for _, o := range bystanders(t, host) {
+			left := strings.Contains(o, `"fluxdemo.github.io/name"`) || strings.Contains(o, `"kustomize.toolkit.fluxcd.io/name":"apps"`) ||
+				strings.Contains(o, `"kustomize.toolkit.fluxcd.io/name":"flux-system"`)
+			if left && !strings.Contains(o, `"kind":"Namespace"`) {
+				t.Errorf("it has left %s", o)
+			}
+		}
+		if _, err := os.Stat(d.cluster()); !os.IsNotExist(err) {
+			t.Errorf("it has left %s: %v", d.cluster(), err)
+		}
+	})
+}
+
+// crashWalk tells a walk with a crash in each of its steps: each process
+// finishes the step that the one before it was killed in.
+func crashWalk(t *testing.T, d *demo, name string) {
+	t.Helper()
+	story, err := loadStory(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range story.walk.Steps {
+		ctx, cancel := context.WithTimeout(context.Background(), commandTime)
+		cmd := d.command(ctx, nil, all.program, "walk", name, "--plain", "--name="+d.name)
+		keys, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 {
+			fmt.Fprintln(keys) // what the last one was killed in
+		}
+		fmt.Fprintln(keys)
+		said := killIn(t, cmd, fmt.Sprintf("%d/%d %s", i+1, len(story.walk.Steps), step.Title))
+		cancel()
+		if t.Failed() {
+			t.Fatalf("walk %s, step %d:\n%s", name, i+1, said)
+		}
+	}
+}
+
+// killIn kills a walk when it types the first command of the step with that
+// heading, and returns what it has said until then.
+func killIn(t *testing.T, cmd *exec.Cmd, heading string) string {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	inStep, killed := false, false
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		fmt.Fprintln(&said, lines.Text())
+		inStep = inStep || lines.Text() == heading
+		if inStep && strings.HasPrefix(strings.TrimSpace(lines.Text()), "$ ") {
+			killed = true
+			_ = cmd.Process.Kill() // it is still there: its output is open
+		}
+	}
+	_ = cmd.Wait()
+	if !killed {
+		t.Errorf("it never came to %q", heading)
+	}
+	return said.String()
+}
+
+// killWhenGone kills down when an object has gone.
+func killWhenGone(t *testing.T, d *demo, object ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
+	defer cancel()
+	cmd := d.command(ctx, nil, all.program, "down", "--yes", "--name="+d.name)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kind, name := object[:2], object[2]
+	r := d.kube(append(kind, "wait", "--for=delete", name, "--timeout=60s")...)
+	_ = cmd.Process.Kill() // it may have ended already
+	_ = cmd.Wait()
+	if r.code != 0 {
+		t.Errorf("%s did not go: %v", name, r)
+	}
+}

@@ -1,0 +1,150 @@
+package walk
+
+import (
+	"slices"
+	"strings"
+)
+
+// kubectl is a call of kubectl, as far as its text tells.
+type kubectl struct {
+	verb  string // with the word behind it where that says what is done: "rollout restart"
+	flags map[string][]string
+	kinds []string
+	names []string
+}
+
+// kubectlCall reads a call of kubectl; nil if it is another program's.
+func kubectlCall(words []string) *kubectl {
+	args := after(words, "kubectl")
+	flags, plain := split(args)
+	if len(plain) == 0 {
+		return nil
+	}
+	k := &kubectl{verb: plain[0], flags: flags}
+	plain = plain[1:]
+	if (k.verb == "rollout" || k.verb == "set") && len(plain) > 0 {
+		k.verb += " " + plain[0]
+		plain = plain[1:]
+	}
+	add := func(list *[]string, what string) {
+		if !slices.Contains(*list, what) {
+			*list = append(*list, what)
+		}
+	}
+	for i, word := range plain {
+		kind, name, slash := strings.Cut(word, "/")
+		switch {
+		case (k.verb == "label" || k.verb == "annotate") && i > 0 && (strings.Contains(word, "=") || strings.HasSuffix(word, "-")):
+			return k // labels, whose names may have slashes as well
+		case slash:
+			add(&k.kinds, kindOf(kind))
+			add(&k.names, name)
+		case i == 0:
+			for _, kind := range strings.Split(word, ",") {
+				add(&k.kinds, kindOf(kind))
+			}
+		default:
+			add(&k.names, word)
+		}
+	}
+	return k
+}
+
+// flag returns the last value of a flag.
+func (k *kubectl) flag(name string) (value string, is bool) {
+	values := k.flags[name]
+	if len(values) == 0 {
+		return "", false
+	}
+	return values[len(values)-1], true
+}
+
+// on tells whether a flag without a value is set.
+func (k *kubectl) on(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		value, is := k.flag(name)
+		return is && value != "false"
+	})
+}
+
+// inFlux tells whether the call may be about objects in Flux's namespace.
+func (k *kubectl) inFlux() bool {
+	value, _ := k.flag("namespace")
+	return value == fluxNamespace || strings.Contains(value, unknown) || k.on("A", "all-namespaces")
+}
+
+// workload tells whether the call is about what Flux's controllers run as.
+func (k *kubectl) workload() bool {
+	return slices.ContainsFunc(k.kinds, func(kind string) bool {
+		return kind == deployment || kind == pod || kind == replicaSet || kind == "all" || strings.Contains(kind, unknown)
+	})
+}
+
+// fluxName returns the first name that is one of Flux's controllers.
+func (k *kubectl) fluxName() string {
+	i := slices.IndexFunc(k.names, fluxController.MatchString)
+	if i < 0 {
+		return ""
+	}
+	return strings.ReplaceAll(k.names[i], unknown, "…")
+}
+
+// readsFlux tells whether the call prints one of Flux's Deployments, so that another one can put it back changed.
+func (k *kubectl) readsFlux() bool {
+	output, _ := k.flag("output")
+	return k.verb == "get" && k.inFlux() && k.workload() && k.fluxName() != "" && (output == "yaml" || output == "json")
+}
+
+// why says why the call needs a cluster of its own, "" if it does not, and what does the same without harm. isFlux tells
+// whether a file holds one of Flux's Deployments.
+func (k *kubectl) why(isFlux func(file string) bool) (why, hint string) {
+	if dry, is := k.flag("dry-run"); is && dry != "none" || k.on("local") {
+		return "", ""
+	}
+	switch k.verb {
+	case "drain", "cordon", "uncordon", "taint":
+		return "kubectl " + k.verb + " changes a node", ""
+	case "apply", "replace", "create", "patch", "scale", "delete", "edit", "annotate", "label", "autoscale",
+		"rollout restart", "rollout undo", "rollout pause", "rollout resume":
+	default:
+		if !strings.HasPrefix(k.verb, "set ") {
+			return "", ""
+		}
+	}
+	if k.verb != "create" {
+		if name := k.fluxName(); name != "" && k.workload() && k.inFlux() {
+			return "it changes Flux's own " + k.kinds[0] + "/" + name, ""
+		}
+		if slices.ContainsFunc(k.flags["filename"], isFlux) {
+			return "it changes one of Flux's own Deployments", ""
+		}
+	}
+	if k.verb == "apply" || k.verb == "replace" || k.verb == "create" {
+		return "", ""
+	}
+	selector, selects := k.flag("selector")
+	ours := selects && ourSelector(selector)
+	switch {
+	case k.on("A", "all-namespaces") && !ours:
+		return "kubectl " + k.verb + " works in all namespaces", ""
+	case k.on("all"):
+		return "kubectl " + k.verb + " --all takes what others have made, too", "name the objects"
+	case selects && !ours:
+		return "kubectl " + k.verb + " selects by a label that others use, too", "select by a label of the walk's own, " + ownLabels + "..."
+	case k.verb == "delete" && !selects:
+		for _, kind := range []string{namespace, node, crd} {
+			if slices.Contains(k.kinds, kind) && len(k.names) > 0 {
+				return "kubectl delete takes a " + kind + " by its name, whoever has made it", "label it when you make it, and delete by -l " + ownLabels + "..."
+			}
+		}
+	}
+	return "", ""
+}
+
+// ourSelector tells whether all that a selector selects has a label of the demo's.
+func ourSelector(selector string) bool {
+	return slices.ContainsFunc(strings.Split(selector, ","), func(requirement string) bool {
+		requirement = strings.TrimSpace(requirement)
+		return strings.HasPrefix(requirement, ownLabels) && !strings.Contains(requirement, "!") && !strings.Contains(requirement, " notin")
+	})
+}
