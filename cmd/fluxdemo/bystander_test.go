@@ -169,6 +169,7 @@ apiVersion: apps/v1
 kind: Deployment
 metadata: {name: theirs, namespace: %[1]s, labels: {tenant: heavy}}
 spec:
+  replicas: 0
   selector: {matchLabels: {app: theirs}}
   template:
     metadata: {labels: {app: theirs}}
@@ -350,7 +351,7 @@ func TestBystanders(t *testing.T) {
 	}
 	for _, namespace := range []string{"flux-system", "fluxdemo", "app", "playground"} {
 		host.apply(t, fmt.Sprintf(squatter, namespace))
-		host.kubectl(t, "-n", namespace, "rollout", "status", "deployment/theirs", "--timeout=60s")
+		host.kubectl(t, "-n", namespace, "wait", "deployment/theirs", "--for=jsonpath={.status.observedGeneration}=1", "--timeout=60s")
 	}
 	theirs := func(o string) bool {
 		return strings.Contains(o, `"name":"theirs"`) || strings.Contains(o, `"name":"guest"`) || strings.Contains(o, `"app":"theirs"`)
