@@ -1,10 +1,8 @@
 package walk
 
 import (
-	"cmp"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -341,65 +339,3 @@ func fluxCall(args []string) string {
 	}
 	return ""
 }
-
-// split takes the flags out of a program's arguments: name without dashes, long or short, to its values.
-func split(args []string) (flags map[string][]string, plain []string) {
-	flags = map[string][]string{}
-	for i := 0; i < len(args); i++ {
-		arg := args[i]
-		name, value, has := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		switch {
-		case !strings.HasPrefix(arg, "-") || arg == "-":
-			plain = append(plain, arg)
-			continue
-		case arg == "--":
-			return flags, append(plain, args[i+1:]...)
-		case !strings.HasPrefix(arg, "--") && len(name) > 1 && valueFlags()[name[:1]] != "":
-			name, value, has = arg[1:2], strings.TrimPrefix(arg[2:], "="), true // -nflux-system
-		}
-		long := cmp.Or(valueFlags()[name], name)
-		if !has && valueFlags()[name] != "" && i+1 < len(args) {
-			i++
-			value = args[i]
-		}
-		flags[long] = append(flags[long], value)
-	}
-	return flags, plain
-}
-
-// valueFlags are the flags of kubectl and flux behind which a value stands, to their long names.
-func valueFlags() map[string]string {
-	all := map[string]string{"n": "namespace", "l": "selector", "f": "filename", "p": "patch", "o": "output", "k": "kustomize", "c": "container"}
-	for _, name := range strings.Fields("namespace selector filename patch patch-file type output replicas current-replicas timeout context " +
-		"kubeconfig cluster user field-selector field-manager for image request-timeout grace-period as as-group token subresource " +
-		"resource-version template container kustomize raw to-revision kube-context overrides label interval") {
-		all[name] = name
-	}
-	return all
-}
-
-// The kinds that matter, by one name each.
-const (
-	deployment = "deployment"
-	pod        = "pod"
-	replicaSet = "replicaset"
-	namespace  = "namespace"
-	node       = "node"
-	crd        = "customresourcedefinition"
-)
-
-// kindOf returns one name for a kind, however somebody writes it.
-func kindOf(word string) string {
-	word, _, _ = strings.Cut(strings.ToLower(word), ".")
-	short := map[string]string{
-		"deploy": deployment, "po": pod, "rs": replicaSet, "ns": namespace, "no": node, "crd": crd, "crds": crd,
-		"pv": "persistentvolume", "sc": "storageclass", "storageclasses": "storageclass", "pc": "priorityclass", "priorityclasses": "priorityclass",
-	}
-	if long := short[word]; long != "" {
-		return long
-	}
-	return strings.TrimSuffix(word, "s")
-}
-
-// fluxController matches the names of Flux's Deployments and of their pods.
-var fluxController = regexp.MustCompile(`^(source|kustomize|helm|notification|image-reflector|image-automation)-controller(-|$)|^source-watcher(-|$)|` + unknown)

@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -40,17 +37,6 @@ type before struct {
 	Shell  snapshot `json:"shell"`
 	// States are those of what follows the branch (see Git); nil when they are not known.
 	States map[string]string `json:"states"`
-}
-
-// broken says in one line what was not ready, and why; "" when all was well or that is not known.
-func (b *before) broken() string {
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(b.States)) {
-		if why := b.States[name]; why != "" {
-			all = append(all, fmt.Sprintf("%s (%s)", name, why))
-		}
-	}
-	return strings.Join(all, ", ")
 }
 
 // fits reports whether the progress is one of w.

@@ -44,17 +44,6 @@ type SessionOptions struct {
 	Diagnose func(ctx context.Context) string
 }
 
-// Git is the demo's repository as a walk needs it: undo and reset bring it back to the commit of a step.
-type Git interface {
-	// Head returns the commit of the fleet's branch.
-	Head(ctx context.Context) (commit string, err error)
-	// States returns why each object that follows the branch in the cluster is not ready, by its name; "" for one that is.
-	States(ctx context.Context) (map[string]string, error)
-	// Restore moves the branch to a commit that Head returned, and waits until the cluster has it. It does not wait for
-	// what was not ready before, as States has told then; nil waits for all.
-	Restore(ctx context.Context, commit string, before map[string]string) error
-}
-
 // Session is a walk on the way: it knows which steps are done, keeps that on disk, and brings the state along
 // whichever way the speaker goes. It is used by one goroutine at a time; Position and Begun may be called at any
 // time. Several processes may work on one file: each sees what the others have done.
@@ -384,17 +373,6 @@ func (s *Session) next(ctx context.Context, ev Events) error {
 		return s.explain(ctx, err)
 	}
 	return s.passAt(ctx)
-}
-
-// warn says what was not ready when the step at Position began, unless it was the same at the step before.
-func (s *Session) warn(ev Events) {
-	now, before := s.p.Begun.broken(), ""
-	if n := len(s.p.Done); n > 0 {
-		before = s.p.Done[n-1].broken()
-	}
-	if ev != nil && now != "" && now != before {
-		ev(Event{Kind: Note, Step: &s.Walk().Steps[s.Position()], Text: "Not ready before this step, so Back does not wait for it: " + now})
-	}
 }
 
 // passAt notes that the step at Position is done, and where it has left the fleet.
