@@ -387,7 +387,7 @@ func TestBystanders(t *testing.T) {
 	})
 	d.sub(t, "reset, with a crash after each step", func(t *testing.T) {
 		d.kubectl(t, "-n", "app", "scale", "deployment", "app", "--replicas=3")
-		for _, step := range []string{"What is not in Git", "First commit", "GitRepository and Kustomizations"} {
+		for _, step := range []string{"What is not in Git", "The fleet's beginning", "GitRepository and Kustomizations"} {
 			if r := watched(t, d, []string{"reset"}, "✓ "+step, (*os.Process).Kill); r.code == 0 {
 				t.Errorf("it was not killed after %q: %v", step, r)
 			}

@@ -135,6 +135,9 @@ restarted; what uses the source gets the new address with its next artifact.`,
 				return usageError{fmt.Errorf("%q names no object; write KIND/NAME, such as kustomization/apps", args[0])}
 			}
 			return o.withShards(cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
+				if err := setup.MayChangeFlux(cluster); err != nil {
+					return err
+				}
 				end := steps.Start(fmt.Sprintf("%s to %s", args[0], args[1]))
 				err := setup.MoveToShard(ctx, cluster, kind, namespace, name, args[1])
 				end(err)
