@@ -148,7 +148,7 @@ spec:
 const squatter = `
 apiVersion: v1
 kind: ConfigMap
-metadata: {name: guest, namespace: %[1]s, labels: {tenant: heavy}}
+metadata: {name: theirs, namespace: %[1]s, labels: {tenant: heavy}}
 data: {value: theirs}
 ---
 apiVersion: v1
@@ -354,7 +354,7 @@ func TestBystanders(t *testing.T) {
 		host.kubectl(t, "-n", namespace, "wait", "deployment/theirs", "--for=jsonpath={.status.observedGeneration}=1", "--timeout=60s")
 	}
 	theirs := func(o string) bool {
-		return strings.Contains(o, `"name":"theirs"`) || strings.Contains(o, `"name":"guest"`) || strings.Contains(o, `"app":"theirs"`)
+		return strings.Contains(o, `"name":"theirs"`)
 	}
 	for uid, o := range bystanders(t, host) {
 		if theirs(o) {
@@ -398,19 +398,25 @@ func TestBystanders(t *testing.T) {
 		await(t, healTime, "all is well", d.healthy)
 		compare(t)
 	})
+	d.sub(t, "a namesake in a walk's way", func(t *testing.T) {
+		host.kubectl(t, "-n", "app", "create", "configmap", "guest", "--from-literal=value=theirs")
+		if r := d.fluxdemo("walk", "drift", "--auto"); r.code != exitFailure || !strings.Contains(r.stdout+r.stderr, `configmaps "guest" already exists`) {
+			t.Errorf("%v", r)
+		}
+		if value := host.kubectl(t, "-n", "app", "get", "configmap", "guest", "-o", "jsonpath={.data.value}"); value != "theirs" {
+			t.Errorf("it is now %q", value)
+		}
+		host.kubectl(t, "-n", "app", "delete", "configmap", "guest")
+	})
 	d.sub(t, "every walk, with a crash in each step", func(t *testing.T) {
 		for _, name := range guests(t) {
 			crashWalk(t, d, name)
-			d.must(t, "walk", name, "--auto")
 		}
 		compare(t)
 	})
 	d.sub(t, "down, with crashes", func(t *testing.T) {
-		for _, gone := range [][]string{
-			{"-n", "flux-system", "kustomization/apps"}, {"-n", "app", "deployment/app"}, {"-n", "fluxdemo", "deployment/git"},
-		} {
-			killWhenGone(t, d, gone...)
-		}
+		killWhenGone(t, host, d, "flux-system", "kustomization/apps")
+		killWhenGone(t, host, d, "app", "deployment/app")
 		r := d.fluxdemo("down")
 		if r.code != 0 {
 			t.Fatal(r)
@@ -435,7 +441,8 @@ func TestBystanders(t *testing.T) {
 }
 
 // crashWalk tells a walk with a crash in each of its steps: each process
-// finishes the step that the one before it was killed in.
+// finishes the step that the one before it was killed in, and the last one
+// ends the walk.
 func crashWalk(t *testing.T, d *demo, name string) {
 	t.Helper()
 	story, err := loadStory(name)
@@ -458,6 +465,10 @@ func crashWalk(t *testing.T, d *demo, name string) {
 		if t.Failed() {
 			t.Fatalf("walk %s, step %d:\n%s", name, i+1, said)
 		}
+	}
+	r := d.run(nil, "/bin/sh", "-c", fmt.Sprintf(`printf '\n\n\n' | fluxdemo walk %s --plain --name=%s`, name, d.name))
+	if r.code != 0 || !strings.Contains(r.stdout, "✓ Cleanup") {
+		t.Fatal(r)
 	}
 }
 
@@ -490,8 +501,8 @@ func killIn(t *testing.T, cmd *exec.Cmd, heading string) string {
 	return said.String()
 }
 
-// killWhenGone kills down when an object has gone.
-func killWhenGone(t *testing.T, d *demo, object ...string) {
+// killWhenGone kills down when an object on the host has gone.
+func killWhenGone(t *testing.T, host, d *demo, namespace, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 	defer cancel()
@@ -499,11 +510,13 @@ func killWhenGone(t *testing.T, d *demo, object ...string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kind, name := object[:2], object[2]
-	r := d.kube(append(kind, "wait", "--for=delete", name, "--timeout=60s")...)
-	_ = cmd.Process.Kill() // it may have ended already
+	r := host.kube("-n", namespace, "wait", "--for=delete", name, "--timeout=60s")
+	_ = cmd.Process.Kill() // the cluster's folder tells whether that was in time
 	_ = cmd.Wait()
 	if r.code != 0 {
 		t.Errorf("%s did not go: %v", name, r)
+	}
+	if _, err := os.Stat(d.cluster()); err != nil {
+		t.Fatalf("down was done before it was killed: %v", err)
 	}
 }
