@@ -106,8 +106,8 @@ func hostileSettings(t *testing.T) []setting {
 		{name: "proxies", vars: []string{"http_proxy=http://127.0.0.1:9", "https_proxy=http://127.0.0.1:9", "all_proxy=http://127.0.0.1:9"}, naive: naiveCurl},
 		{name: "PROXIES", vars: []string{"HTTP_PROXY=http://127.0.0.1:9", "HTTPS_PROXY=http://127.0.0.1:9", "ALL_PROXY=socks5://127.0.0.1:9"}, naive: naiveCurl},
 		{name: "NO_PROXY", vars: []string{"http_proxy=http://127.0.0.1:9", "NO_PROXY=.corp", "no_proxy=.corp"}, naive: naiveCurl},
-		{name: "~/.netrc", files: map[string]string{".netrc": "default login no password no\n"}},
-		{name: "~/.curlrc", files: map[string]string{".curlrc": "proxy = http://127.0.0.1:9\n"}, naive: naiveCurl},
+		{name: "netrc", files: map[string]string{".netrc": "default login no password no\n"}},
+		{name: "curlrc", files: map[string]string{".curlrc": "proxy = http://127.0.0.1:9\n"}, naive: naiveCurl},
 
 		// Kubernetes, Flux, Helm.
 		{name: "KUBECONFIG", vars: []string{"KUBECONFIG=%HOME%/.kube/one:%HOME%/.kube/two"}, files: map[string]string{".kube/one": usersKubeconfig, ".kube/two": usersKubeconfig}, naive: naiveKubectl},
