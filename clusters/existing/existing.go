@@ -121,7 +121,7 @@ func loadSettings(dir string) (s settings, err error) {
 		return s, err
 	}
 	if s, err = parseSettings(raw); err != nil {
-		return s, fmt.Errorf("%s is damaged: %w; `fluxdemo down` takes the demo off the cluster", settingsFile(dir), err)
+		return s, fmt.Errorf("%s is damaged: %w; `fluxdemo down --name %s` takes the demo off the cluster", settingsFile(dir), err, filepath.Base(dir))
 	}
 	return s, nil
 }

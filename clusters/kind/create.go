@@ -41,7 +41,7 @@ func loadSettings(dir string) (settings, error) {
 		return s, err
 	}
 	if s, err = parseSettings(raw); err != nil {
-		return s, fmt.Errorf("%s in %s is damaged: %w; `fluxdemo down` removes the cluster", settingsFile, dir, err)
+		return s, fmt.Errorf("%s in %s is damaged: %w; `fluxdemo down --name %s` removes the cluster", settingsFile, dir, err, filepath.Base(dir))
 	}
 	return s, nil
 }

@@ -122,7 +122,7 @@ func (o *options) confirmLeave(cmd *cobra.Command, cluster clusters.Cluster) err
 	}
 	out := cmd.ErrOrStderr()
 	if objects := o.guest.removal.Objects(); len(objects) > 0 {
-		fmt.Fprintln(out, "The demo has made these, and they are removed:")
+		fmt.Fprintln(out, "The demo has made these. They are removed, but for what holds things of others:")
 		for _, object := range objects {
 			fmt.Fprintf(out, "  %s\n", object)
 		}

@@ -123,7 +123,7 @@ func (w *Owner) foreign(ctx context.Context, all []*metav1.PartialObjectMetadata
 		}
 		foreign = append(foreign, Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name})
 	}
-	slices.SortFunc(foreign, func(a, b Object) int { return strings.Compare(a.key(), b.key()) })
+	slices.SortFunc(foreign, func(a, b Object) int { return strings.Compare(a.Key(), b.Key()) })
 	return foreign, nil
 }
 
@@ -133,7 +133,7 @@ func (w *Owner) isLeft(o *metav1.PartialObjectMetadata) bool {
 	name := Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.ContainsFunc(w.left, func(l Left) bool { return l.key() == name.key() })
+	return slices.ContainsFunc(w.left, func(l Left) bool { return l.Key() == name.Key() })
 }
 
 // made tells whether the demo has made an object with that UID, or removed
@@ -149,14 +149,16 @@ func (w *Owner) made(uid types.UID) bool {
 // for its own use, and goes or stays without anybody missing it.
 func (w *Owner) furniture(o *metav1.PartialObjectMetadata) bool {
 	switch o.Kind {
-	case "Event", "Endpoints", "EndpointSlice":
-		return true // a Service's, or a record
+	case "Event":
+		return true // a record
+	case "Endpoints":
+		_, kept := o.Labels["endpoints.kubernetes.io/managed-by"]
+		_, timed := o.Annotations["endpoints.kubernetes.io/last-change-trigger-time"]
+		return kept || timed // by Kubernetes, for a Service
 	case "ConfigMap":
 		return o.Name == "kube-root-ca.crt"
 	case "ServiceAccount":
 		return o.Name == "default"
-	case "Secret":
-		return o.Annotations["kubernetes.io/service-account.name"] == "default"
 	case "Lease":
 		// Flux's controllers make one each, by their name.
 		deployment, is := strings.CutSuffix(o.Name, "-leader-election")
@@ -234,6 +236,15 @@ func (w *Owner) list(ctx context.Context, kind schema.GroupVersionKind, namespac
 	return all, nil
 }
 
+// CanTell returns an error if it cannot be told what a namespace holds.
+func (w *Owner) CanTell() error {
+	if w.ledger == nil {
+		return nil
+	}
+	_, err := w.kinds()
+	return err
+}
+
 // kinds lists the kinds of objects that a namespace can hold and that are
 // kept: what cannot be deleted, such as a pod's metrics, is nobody's.
 func (w *Owner) kinds() ([]schema.GroupVersionKind, error) {
@@ -247,7 +258,7 @@ func (w *Owner) kinds() ([]schema.GroupVersionKind, error) {
 	}
 	resources, err := ask.ServerPreferredNamespacedResources()
 	if err != nil {
-		return nil, fmt.Errorf("asking which kinds of objects the cluster has: %w", err)
+		return nil, fmt.Errorf("asking which kinds of objects the cluster has: %w; mend or remove that API (kubectl get apiservices), then run the same command again", err)
 	}
 	var kinds []schema.GroupVersionKind
 	for _, list := range discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"list", "delete"}}, resources) {

@@ -62,10 +62,10 @@ func openLedger(path string) (*ledger, error) {
 
 // take puts an entry into memory.
 func (l *ledger) take(e entry) {
-	if _, known := l.entries[e.key()]; !known {
+	if _, known := l.entries[e.Key()]; !known {
 		l.order = append(l.order, e.Object)
 	}
-	l.entries[e.key()] = e
+	l.entries[e.Key()] = e
 }
 
 func (l *ledger) record(entries ...entry) error {
@@ -101,7 +101,7 @@ func (l *ledger) created(o Object, uid types.UID) error {
 func (l *ledger) find(o Object) (entry, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e, ok := l.entries[o.key()]
+	e, ok := l.entries[o.Key()]
 	return e, ok
 }
 

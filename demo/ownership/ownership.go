@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/fluxcd/cli-utils/pkg/object"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -70,8 +71,8 @@ func (o Object) GroupVersionKind() schema.GroupVersionKind {
 	return schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
 }
 
-// key tells objects apart whatever version of the API they were named in.
-func (o Object) key() string {
+// Key tells objects apart whatever version of the API they were named in.
+func (o Object) Key() string {
 	return o.GroupVersionKind().GroupKind().String() + " " + o.Namespace + "/" + o.Name
 }
 
@@ -86,8 +87,6 @@ func (l Left) String() string { return l.Object.String() + " (" + l.Why + ")" }
 // ForeignError says that an object is not provably the demo's.
 type ForeignError Left
 
-func (e *ForeignError) key() string { return e.Object.key() }
-
 func (e *ForeignError) Error() string {
 	return fmt.Sprintf("%s is left alone: %s", e.Object, e.Why)
 }
@@ -100,7 +99,7 @@ type Owner struct {
 	ledger     *ledger // nil where the whole cluster is the demo's
 
 	mu      sync.Mutex
-	parents map[types.NamespacedName]bool // Kustomizations that are the demo's
+	parents map[types.NamespacedName]map[string]bool // what the demo's Kustomizations have applied
 	left    []Left
 	// removed are the UIDs of what was the demo's and was deleted: what
 	// belonged to it may follow a moment later.
@@ -110,7 +109,7 @@ type Owner struct {
 // New returns the owner of what the demo has on the cluster. It is an error
 // if the record of a demo on a cluster of others cannot be read.
 func New(c client.WithWatch, cluster clusters.Cluster) (*Owner, error) {
-	w := &Owner{client: c, kubeconfig: cluster.Kubeconfig(), parents: map[types.NamespacedName]bool{}, removed: map[types.UID]bool{}}
+	w := &Owner{client: c, kubeconfig: cluster.Kubeconfig(), parents: map[types.NamespacedName]map[string]bool{}, removed: map[types.UID]bool{}}
 	if _, guest := cluster.(clusters.Guest); !guest {
 		return w, nil
 	}
@@ -196,17 +195,17 @@ func (w *Owner) applied(ctx context.Context, name Object, o client.Object) error
 	if by.Name == "" || self {
 		return &ForeignError{name, "no Kustomization of the demo has applied it"}
 	}
-	w.mu.Lock()
-	known := w.parents[by]
-	w.mu.Unlock()
-	if known {
-		return nil
-	}
 	parent := &unstructured.Unstructured{}
 	parent.SetGroupVersionKind(KustomizationKind())
 	err := w.client.Get(ctx, by, parent)
 	switch {
 	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
+		// What it had applied when it was the demo's stays the demo's.
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.parents[by][name.Key()] {
+			return nil
+		}
 		return &ForeignError{name, "its Kustomization is gone"}
 	case err != nil:
 		return fmt.Errorf("reading the Kustomization %s: %w", by, err)
@@ -214,11 +213,35 @@ func (w *Owner) applied(ctx context.Context, name Object, o client.Object) error
 	if err := w.Check(ctx, parent); err != nil {
 		return err
 	}
-	// What it has applied stays the demo's when it goes.
+	applied := map[string]bool{}
+	for _, each := range Applied(parent) {
+		applied[each.Key()] = true
+	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.parents[by] = true
+	w.parents[by] = applied
+	w.mu.Unlock()
+	if !applied[name.Key()] {
+		return &ForeignError{name, "it has the label of a Kustomization that did not apply it"}
+	}
 	return nil
+}
+
+// Applied reads what a Kustomization says that it has applied.
+func Applied(kustomization *unstructured.Unstructured) []Object {
+	entries, _, _ := unstructured.NestedSlice(kustomization.Object, "status", "inventory", "entries")
+	var names []Object
+	for _, each := range entries {
+		entry, _ := each.(map[string]any)
+		id, err := object.ParseObjMetadata(fmt.Sprint(entry["id"])) // for example "app_app_apps_Deployment"
+		if err != nil {
+			continue // of a version of Flux that we do not know
+		}
+		names = append(names, Object{
+			APIVersion: schema.GroupVersion{Group: id.GroupKind.Group, Version: fmt.Sprint(entry["v"])}.String(),
+			Kind:       id.GroupKind.Kind, Namespace: id.Namespace, Name: id.Name,
+		})
+	}
+	return names
 }
 
 // KustomizationKind is the kind of Flux's Kustomizations.
@@ -255,7 +278,7 @@ func (w *Owner) Leave(err error) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !slices.ContainsFunc(w.left, func(l Left) bool { return l.key() == foreign.key() }) {
+	if !slices.ContainsFunc(w.left, func(l Left) bool { return l.Key() == foreign.Key() }) {
 		w.left = append(w.left, Left(*foreign))
 	}
 	return nil
@@ -265,5 +288,5 @@ func (w *Owner) Leave(err error) error {
 func (w *Owner) Left() []Left {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.SortedFunc(slices.Values(w.left), func(a, b Left) int { return strings.Compare(a.key(), b.key()) })
+	return slices.SortedFunc(slices.Values(w.left), func(a, b Left) int { return strings.Compare(a.Key(), b.Key()) })
 }

@@ -39,13 +39,20 @@ type alone struct{ clusters.Cluster }
 
 func (alone) Kubeconfig() string { return "" }
 
-func kustomization(name, uid string, labels map[string]string) *unstructured.Unstructured {
+func kustomization(name, uid string, labels map[string]string, applied ...string) *unstructured.Unstructured {
 	o := &unstructured.Unstructured{}
 	o.SetGroupVersionKind(KustomizationKind())
 	o.SetNamespace("flux-system")
 	o.SetName(name)
 	o.SetUID(types.UID(uid))
+	var entries []any
+	for _, id := range applied {
+		entries = append(entries, map[string]any{"id": id, "v": "v1"})
+	}
 	o.SetLabels(labels)
+	if err := unstructured.SetNestedSlice(o.Object, entries, "status", "inventory", "entries"); err != nil {
+		panic(err) // the fields are constants
+	}
 	return o
 }
 
@@ -78,6 +85,8 @@ func TestCheck(t *testing.T) {
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
 		ObjectMeta: metav1.ObjectMeta{Name: "app", UID: "1", Labels: fluxLabels("apps")},
 	}
+	copied := configMap("1", fluxLabels("apps"))
+	copied.Name = "copy"
 	for _, test := range []struct {
 		name   string
 		ledger string
@@ -98,6 +107,7 @@ func TestCheck(t *testing.T) {
 		{"the last record counts", x + `,"uid":"1"}` + "\n" + x + `,"intent":true}` + "\n" + x + `,"uid":"2"}` + "\n", configMap("2", mark), ""},
 		{"applied by the demo's Kustomization", root, configMap("1", fluxLabels("flux-system")), ""},
 		{"applied by a Kustomization that the demo's has applied", root, configMap("1", fluxLabels("apps")), ""},
+		{"a copy with the label of a Kustomization that did not apply it", root, copied, "did not make it"},
 		{"applied by a Kustomization of others", root, configMap("1", fluxLabels("theirs")), "did not make it"},
 		{"applied by a Kustomization that is gone", root, configMap("1", fluxLabels("gone")), "did not make it"},
 		{"made again, and applied by the demo's", root + x + `,"uid":"1"}` + "\n", configMap("2", fluxLabels("apps")), ""},
@@ -112,8 +122,9 @@ func TestCheck(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(
-				kustomization("flux-system", "root", fluxLabels("flux-system")), kustomization("apps", "apps", fluxLabels("flux-system")),
-				kustomization("theirs", "theirs", nil), kustomization("self", "1", fluxLabels("self")),
+				kustomization("flux-system", "root", fluxLabels("flux-system"), "app_x__ConfigMap", "flux-system_apps_kustomize.toolkit.fluxcd.io_Kustomization"),
+				kustomization("apps", "apps", fluxLabels("flux-system"), "app_x__ConfigMap", "_app__Namespace"),
+				kustomization("theirs", "theirs", nil, "app_x__ConfigMap"), kustomization("self", "1", fluxLabels("self"), "app_x__ConfigMap"),
 			).Build()
 			w, err := New(c, guest{dir: dir})
 			if err != nil {

@@ -75,6 +75,7 @@ type resetter struct {
 	client     client.WithWatch
 	cluster    clusters.Cluster
 	owner      *ownership.Owner
+	applied    map[string]bool // what Kustomizations have applied, by key
 	urls       URLs
 	repository *fleet.Repository
 	head, root string                       // the commit on the branch, "" if there is none, and the beginning
@@ -97,6 +98,9 @@ func (r *resetter) tidy(ctx context.Context) (err error) {
 	if err := r.unshard(ctx); err != nil {
 		return err
 	}
+	if err := r.inventories(ctx); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return r.find(ctx) })
 	group.Go(func() error { return r.token(ctx) })
@@ -104,6 +108,22 @@ func (r *resetter) tidy(ctx context.Context) (err error) {
 	group.Go(func() error { return r.resumeAll(ctx) })
 	group.Go(func() error { return r.leftovers(ctx) })
 	return group.Wait()
+}
+
+// inventories reads what all Kustomizations have applied.
+func (r *resetter) inventories(ctx context.Context) error {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind))
+	if err := r.client.List(ctx, list); err != nil {
+		return fmt.Errorf("listing Kustomizations: %w", err)
+	}
+	r.applied = map[string]bool{}
+	for i := range list.Items {
+		for _, o := range ownership.Applied(&list.Items[i]) {
+			r.applied[o.Key()] = true
+		}
+	}
+	return nil
 }
 
 // find looks for the beginning, and for where the branch is now.
@@ -203,7 +223,7 @@ func (r *resetter) strangers(ctx context.Context) error {
 	for _, kind := range kinds {
 		group.Go(func() error {
 			return each(ctx, r.client, kind, namespaces, func(o *unstructured.Unstructured) error {
-				if ours[key(o)] || managed(o) {
+				if ours[key(o)] || r.managed(o) {
 					return nil
 				}
 				return r.owner.Leave(r.owner.Remove(ctx, o))
@@ -326,7 +346,7 @@ func (r *resetter) pruned(ctx context.Context) error {
 			return err
 		}
 		all = slices.DeleteFunc(all, func(o *unstructured.Unstructured) bool {
-			ours := o.GetLabels()[fluxGroup+"name"] == SyncName && o.GetLabels()[fluxGroup+"namespace"] == FluxNamespace
+			ours := o.GetLabels()[fluxGroup+"name"] == SyncName && o.GetLabels()[fluxGroup+"namespace"] == FluxNamespace && r.managed(o)
 			return slices.Contains(r.names, o.GetName()) || !ours && o.GetDeletionTimestamp() == nil
 		})
 		if len(all) == 0 {

@@ -56,7 +56,7 @@ func (r *resetter) leftovers(ctx context.Context) error {
 		group.Go(func() error {
 			return each(ctx, r.client, kind, []string{AppNamespace, playground}, func(o *unstructured.Unstructured) error {
 				switch {
-				case managed(o):
+				case r.managed(o):
 					return r.owner.Leave(r.handBack(ctx, o))
 				case len(o.GetOwnerReferences()) > 0, o.GetName() == "kube-root-ca.crt", o.GetKind() == "ServiceAccount" && o.GetName() == "default":
 					return nil // Kubernetes's own
@@ -68,8 +68,10 @@ func (r *resetter) leftovers(ctx context.Context) error {
 	return group.Wait()
 }
 
-// managed tells whether a Kustomization of Flux has made the object.
-func managed(o *unstructured.Unstructured) bool { return o.GetLabels()[fluxGroup+"name"] != "" }
+// managed tells whether a Kustomization of Flux has applied the object. Its label alone is no proof: copies have it too.
+func (r *resetter) managed(o *unstructured.Unstructured) bool {
+	return o.GetLabels()[fluxGroup+"name"] != "" && r.applied[key(o)]
+}
 
 func key(o *unstructured.Unstructured) string {
 	return o.GroupVersionKind().GroupKind().String() + " " + o.GetNamespace() + "/" + o.GetName()

@@ -12,12 +12,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fluxcd/cli-utils/pkg/object"
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
@@ -64,6 +62,10 @@ func Look(ctx context.Context, cluster clusters.Cluster) (*Removal, error) {
 	}
 	owner, err := ownership.New(c, cluster)
 	if err != nil {
+		return nil, err
+	}
+	// Before anything is removed: what cannot be told then would stop it half way.
+	if err := owner.CanTell(); err != nil {
 		return nil, err
 	}
 	r := &Removal{client: c, owner: owner}
@@ -152,7 +154,7 @@ func (r *Removal) applied(ctx context.Context, objects []*unstructured.Unstructu
 			continue
 		}
 		var names []ownership.Object
-		for _, name := range inventory(todo[0]) {
+		for _, name := range ownership.Applied(todo[0]) {
 			if id := name.String() + name.GroupVersionKind().Group; !known[id] {
 				known[id] = true
 				names = append(names, name)
@@ -188,32 +190,6 @@ func kept(o *unstructured.Unstructured, prunes bool) string {
 		}
 	}
 	return ""
-}
-
-// inventory reads what a Kustomization says that it has applied.
-func inventory(kustomization *unstructured.Unstructured) []ownership.Object {
-	entries, _, _ := unstructured.NestedSlice(kustomization.Object, "status", "inventory", "entries")
-	var names []ownership.Object
-	for _, each := range entries {
-		entry, _ := each.(map[string]any)
-		if name, ok := parseEntry(fmt.Sprint(entry["id"]), fmt.Sprint(entry["v"])); ok {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// parseEntry reads an entry of a Kustomization's inventory: the object's ID,
-// for example "app_app_apps_Deployment", and its API's version.
-func parseEntry(id, version string) (ownership.Object, bool) {
-	parsed, err := object.ParseObjMetadata(id)
-	if err != nil {
-		return ownership.Object{}, false
-	}
-	return ownership.Object{
-		APIVersion: schema.GroupVersion{Group: parsed.GroupKind.Group, Version: version}.String(),
-		Kind:       parsed.GroupKind.Kind, Namespace: parsed.Namespace, Name: parsed.Name,
-	}, true
 }
 
 // Run removes what Look has found, and returns when it is gone.

@@ -34,7 +34,7 @@ func LoadSettings(dir string) (Settings, error) {
 	}
 	s, err := ParseSettings(raw)
 	if err != nil {
-		return s, fmt.Errorf("%s in %s is damaged: %w; `fluxdemo down` removes the cluster", SettingsFile, dir, err)
+		return s, fmt.Errorf("%s in %s is damaged: %w; `fluxdemo down --name %s` removes the cluster", SettingsFile, dir, err, filepath.Base(dir))
 	}
 	return s, nil
 }
