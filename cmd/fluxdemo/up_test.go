@@ -203,6 +203,10 @@ func checkModes(t *testing.T, d *demo) {
 	}
 	secret := 0
 	err := filepath.WalkDir(d.cluster(), func(path string, entry fs.DirEntry, err error) error {
+		// kubectl's cache holds what the API says about itself, in which tokens are explained.
+		if err == nil && path == filepath.Join(d.cluster(), "home", ".kube", "cache") {
+			return fs.SkipDir
+		}
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !entry.Type().IsRegular() {
 			return nil
 		}
