@@ -45,7 +45,7 @@ deps: ## Install what the tests need (Debian's packages)
 test: deps bundle web ## Run all tests
 	cd hack/bundle && $(GO) test . ./gobuild
 	cd hack/nodeimage && CGO_ENABLED=0 $(GO) test -trimpath .
-	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(GO) test -timeout 60m $(TESTFLAGS) ./...
+	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(GO) test -timeout 75m $(TESTFLAGS) ./...
 
 .PHONY: race
 race: deps bundle web ## Run all tests with the race detector
