@@ -33,7 +33,7 @@ func TestSettingsTorn(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if s, err := loadSettings(c.dir); err == nil || !strings.Contains(err.Error(), "`fluxdemo down` removes the cluster") {
+		if s, err := loadSettings(c.dir); err == nil || !strings.Contains(err.Error(), "`fluxdemo down --name "+filepath.Base(c.dir)+"` removes the cluster") {
 			t.Errorf("%q: %+v, %v", damaged, s, err)
 		}
 		if !Has(filepath.Dir(c.dir), "torn") {

@@ -144,7 +144,7 @@ func TestTornState(t *testing.T) {
 		}
 		for how := range damages() {
 			d.damage(t, "cluster.json", how)
-			d.says(t, exitFailure, []string{"up"}, "cluster.json in", "is damaged", "`fluxdemo down` removes the cluster")
+			d.says(t, exitFailure, []string{"up"}, "cluster.json in", "is damaged", "`fluxdemo down --name "+d.name+"` removes the cluster")
 		}
 		d.put(t, "cluster.json", string(settings))
 		// All that is made anew, at once.

@@ -143,12 +143,14 @@ func TestSeedOnHistory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			host := serveGit(t)
 			begun := push(t, host, tt.rewrite)
-			b, err := seed(t.Context(), host, content(), filepath.Join(t.TempDir(), fleet.BeginningFile))
+			now := content() // not the same: two equal commits within one second are one
+			now["README.md"] = &fstest.MapFile{Data: []byte("a later version\n")}
+			b, err := seed(t.Context(), host, now, filepath.Join(t.TempDir(), fleet.BeginningFile))
 			if err != nil || (b.Commit == begun) != tt.found {
 				t.Errorf("the demo's own host: %+v, %v; begun with %s", b, err, begun)
 			}
 			host.forge = true
-			b, err = seed(t.Context(), host, content(), filepath.Join(t.TempDir(), fleet.BeginningFile))
+			b, err = seed(t.Context(), host, now, filepath.Join(t.TempDir(), fleet.BeginningFile))
 			if tt.found != (err == nil) || err != nil && !strings.Contains(err.Error(), "no demo has begun") {
 				t.Errorf("a forge: %+v, %v", b, err)
 			}

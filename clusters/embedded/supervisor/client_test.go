@@ -37,7 +37,7 @@ func TestSettingsTorn(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := LoadSettings(dir)
-		if err == nil || got != (Settings{}) || !strings.Contains(err.Error(), "`fluxdemo down` removes the cluster") || strings.Contains(err.Error(), "\n") {
+		if err == nil || got != (Settings{}) || !strings.Contains(err.Error(), "`fluxdemo down --name "+filepath.Base(dir)+"` removes the cluster") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %+v, %v", content, got, err)
 		}
 	}
