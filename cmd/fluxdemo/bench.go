@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fluxdemo/fluxdemo/demo/benchmark"
+	"github.com/fluxdemo/fluxdemo/demo/load/benchmark"
 )
 
 func newBench(o *options) *cobra.Command {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fluxdemo/fluxdemo/demo/benchmark"
+	"github.com/fluxdemo/fluxdemo/demo/load/benchmark"
 )
 
 // TestBenchSharding measures a few Kustomizations, is interrupted, goes on,

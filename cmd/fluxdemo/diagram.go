@@ -14,9 +14,9 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/fluxdemo/fluxdemo/demo/diagram"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/rollout"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
-	"github.com/fluxdemo/fluxdemo/demo/live"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
@@ -50,11 +50,11 @@ a change: what the diagram no longer has, Flux removes.
 			if err := checkOutput(output, "json"); err != nil {
 				return err
 			}
-			plan, err := diagram.Load(args[0])
+			plan, err := rollout.Load(args[0])
 			if err != nil {
 				return usageError{err}
 			}
-			return o.withRunner(cmd, timeout, func(ctx context.Context, r *diagram.Runner) error {
+			return o.withRunner(cmd, timeout, func(ctx context.Context, r *rollout.Runner) error {
 				done, err := r.Run(ctx, plan)
 				if err != nil {
 					return err
@@ -78,7 +78,7 @@ are named, and waits until Flux has removed what it made of them. The name of a
 diagram is its file's; for one of several in a file, its number stands behind
 that: deck-2.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.withRunner(cmd, timeout, func(ctx context.Context, r *diagram.Runner) error {
+			return o.withRunner(cmd, timeout, func(ctx context.Context, r *rollout.Runner) error {
 				gone, err := r.Clean(ctx, args)
 				if err != nil {
 					return err
@@ -102,7 +102,7 @@ func addDiagramTimeout(cmd *cobra.Command, timeout *time.Duration) {
 }
 
 // withRunner has work done on the running cluster.
-func (o *options) withRunner(cmd *cobra.Command, timeout time.Duration, work func(context.Context, *diagram.Runner) error) error {
+func (o *options) withRunner(cmd *cobra.Command, timeout time.Duration, work func(context.Context, *rollout.Runner) error) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 	defer cancel()
 	cluster, err := o.runningCluster(ctx)
@@ -137,7 +137,7 @@ func (o *options) withRunner(cmd *cobra.Command, timeout time.Duration, work fun
 	}
 	steps := newStepPrinter(cmd.ErrOrStderr())
 	defer steps.close()
-	return work(ctx, &diagram.Runner{
+	return work(ctx, &rollout.Runner{
 		Fleet: &fleet.Repository{
 			URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), fleetFolder),
 		},
@@ -146,7 +146,7 @@ func (o *options) withRunner(cmd *cobra.Command, timeout time.Duration, work fun
 }
 
 // printDone prints the nodes in the order in which they were ready.
-func printDone(out io.Writer, done []diagram.Done, asJSON bool) error {
+func printDone(out io.Writer, done []rollout.Done, asJSON bool) error {
 	if asJSON {
 		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")

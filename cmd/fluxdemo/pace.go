@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/demo/pace"
+	"github.com/fluxdemo/fluxdemo/demo/load/pace"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 

@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/demo/diagram"
-	"github.com/fluxdemo/fluxdemo/demo/live"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/rollout"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/slides/stage"
@@ -98,7 +98,7 @@ func (o *options) openStage(ctx context.Context, file string, port int, fresh bo
 	p := &performance{file: o.stageFile(), record: &stage.Record{Deck: path}}
 	so := stage.Options{
 		Deck: path, Defaults: live.DemoDefaults(), Told: told,
-		Planned: func(source string) map[string]string { return diagram.Planned(path, source) },
+		Planned: func(source string) map[string]string { return rollout.Planned(path, source) },
 		Walks:   &stageWalks{o: o, dir: filepath.Dir(path), fresh: fresh},
 		Keep: func(k stage.Kept) error {
 			p.record.Kept = k

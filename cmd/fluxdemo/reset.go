@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/demo/benchmark"
+	"github.com/fluxdemo/fluxdemo/demo/load/benchmark"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )

@@ -25,7 +25,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
-	"github.com/fluxdemo/fluxdemo/demo/walks"
+	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 )
 
 // story is a walk with the walks that it needs, in the order in which to bring them about.
@@ -37,7 +37,7 @@ type story struct {
 
 // walkNames lists the walks that come with the program.
 func walkNames() []string {
-	files, err := fs.Glob(walks.Files, "*.md")
+	files, err := fs.Glob(builtin.Files, "*.md")
 	if err != nil {
 		panic(err) // the pattern is a constant
 	}
@@ -51,7 +51,7 @@ func walkNames() []string {
 // loadWalk reads the walk called name, or the file at that path.
 func loadWalk(name string) (*walk.Walk, error) {
 	if !strings.ContainsAny(name, "/.") {
-		source, err := fs.ReadFile(walks.Files, name+".md")
+		source, err := fs.ReadFile(builtin.Files, name+".md")
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("there is no walk %q; there is: %s", name, strings.Join(walkNames(), ", "))
 		}

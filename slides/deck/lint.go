@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fluxdemo/fluxdemo/demo/flowchart"
-	"github.com/fluxdemo/fluxdemo/demo/live"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 )
 
 // LintOptions say what a deck is checked against.

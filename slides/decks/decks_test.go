@@ -6,16 +6,16 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/fluxdemo/fluxdemo/demo/flowchart"
-	"github.com/fluxdemo/fluxdemo/demo/live"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
-	"github.com/fluxdemo/fluxdemo/demo/walks"
+	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 	"github.com/fluxdemo/fluxdemo/slides/deck"
 )
 
 // steps returns the IDs of a shipped walk's steps.
 func steps(name string) ([]string, error) {
-	src, err := walks.Files.ReadFile(name + ".md")
+	src, err := builtin.Files.ReadFile(name + ".md")
 	if err != nil {
 		return nil, errors.New("no such walk")
 	}

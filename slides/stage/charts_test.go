@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fluxdemo/fluxdemo/demo/chart"
+	"github.com/fluxdemo/fluxdemo/demo/load/chart"
 )
 
 const chartTalk = "# Talk\n\n# Before\n\na\n\n# Charted\n{: chart=\"apps\" slo=\"5s\"}\n\nb\n\n# After\n\nc\n"

@@ -17,7 +17,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/fluxdemo/fluxdemo/demo/live"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 )
 
 const talkText = "# Talk\n\nallotted-time\n:   2m\n\n# One\n\n* a\n* {::wait/}b\n\n## Note\n\nSay it slowly.\n\n# Two\n\n```mermaid\nflowchart LR\n  A[User] --> B[Git] --> C[GitRepository]\n```\n\n# Three\n"

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/fluxdemo/fluxdemo/demo/live"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 )
 
 // stateModel is how something in the cluster is.

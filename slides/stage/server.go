@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/fluxdemo/fluxdemo/demo/live"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 	"github.com/fluxdemo/fluxdemo/slides/deck"
 )

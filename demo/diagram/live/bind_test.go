@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fluxdemo/fluxdemo/demo/flowchart"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
 )
 
 func TestGuess(t *testing.T) {

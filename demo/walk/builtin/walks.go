@@ -1,6 +1,6 @@
-// Package walks holds the walks that come with the program, one Markdown file a story.
+// Package builtin holds the walks that come with the program, one Markdown file a story.
 // They are built into the binary, so that a walk needs nothing but the program itself.
-package walks
+package builtin
 
 import "embed"
 

@@ -1,6 +1,6 @@
-// Package diagram runs a plain flowchart: each node becomes a Kustomization, each arrow a dependsOn, and Flux applies
+// Package rollout runs a plain flowchart: each node becomes a Kustomization, each arrow a dependsOn, and Flux applies
 // them in that order. Everything goes the way of GitOps, through the demo's repository, and is taken away the same way.
-package diagram
+package rollout
 
 import (
 	"crypto/sha256"
@@ -8,8 +8,8 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/fluxdemo/fluxdemo/demo/flowchart"
-	"github.com/fluxdemo/fluxdemo/demo/live"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 

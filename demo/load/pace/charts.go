@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fluxdemo/fluxdemo/demo/chart"
+	"github.com/fluxdemo/fluxdemo/demo/load/chart"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 

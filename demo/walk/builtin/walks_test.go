@@ -1,4 +1,4 @@
-package walks
+package builtin
 
 import (
 	"io/fs"

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fluxdemo/fluxdemo/demo/flowchart"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
 )
 
 // Binding ties a chart to the cluster.

@@ -8,7 +8,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/fluxdemo/fluxdemo/demo/chart"
+	"github.com/fluxdemo/fluxdemo/demo/load/chart"
 )
 
 //go:embed page.html

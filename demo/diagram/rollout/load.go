@@ -1,4 +1,4 @@
-package diagram
+package rollout
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/text"
 
-	"github.com/fluxdemo/fluxdemo/demo/flowchart"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
 )
 
 // Source is a mermaid diagram in a file.

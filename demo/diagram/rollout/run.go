@@ -1,4 +1,4 @@
-package diagram
+package rollout
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
-	"github.com/fluxdemo/fluxdemo/demo/live"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 

@@ -1,11 +1,11 @@
-package diagram
+package rollout
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/fluxdemo/fluxdemo/demo/flowchart"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
 )
 
 // web is who waits for whom.

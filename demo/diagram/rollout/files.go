@@ -1,4 +1,4 @@
-package diagram
+package rollout
 
 import (
 	"bufio"

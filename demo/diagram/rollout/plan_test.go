@@ -1,4 +1,4 @@
-package diagram
+package rollout
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"github.com/go-git/go-billy/v6/memfs"
 	"github.com/go-git/go-billy/v6/util"
 
-	"github.com/fluxdemo/fluxdemo/demo/flowchart"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
 )
 
 func plan(t *testing.T, src string) (*Plan, error) {
