@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 )
 
@@ -43,7 +44,7 @@ func TestDiagram(t *testing.T) {
 		}
 		return order
 	}
-	node := func(id string) live.Target { return live.Target("Kustomization/flux-system/plan--" + id) }
+	node := func(id string) binding.Target { return binding.Target("Kustomization/flux-system/plan--" + id) }
 
 	mark := w.mark()
 	order := run("graph TD\n  A-->B\n  A-->C\n  B-->D\n  C-->D\n")
@@ -63,8 +64,8 @@ func TestDiagram(t *testing.T) {
 		t.Errorf("lit up in the order %v, told %v", lit, order)
 	}
 	for _, edge := range [][2]string{{"a", "b"}, {"a", "c"}, {"b", "d"}, {"c", "d"}} {
-		if n := len(pulses(w.since(mark), func(p live.Pulse) bool {
-			return p.What == live.Depend && p.From == node(edge[0]) && p.To == node(edge[1])
+		if n := len(pulses(w.since(mark), func(p binding.Pulse) bool {
+			return p.What == binding.Depend && p.From == node(edge[0]) && p.To == node(edge[1])
 		})); n != 1 {
 			t.Errorf("%v: %d pulses\n%s", edge, n, list(w.since(mark)))
 		}

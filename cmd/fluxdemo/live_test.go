@@ -11,15 +11,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/services/git"
 )
 
 // The objects that these tests are about.
 const (
-	liveSource   = live.Target("GitRepository/flux-system/flux-system")
-	liveReceiver = live.Target("Receiver/flux-system/flux-system")
-	liveApps     = live.Target("Kustomization/flux-system/apps")
+	liveSource   = binding.Target("GitRepository/flux-system/flux-system")
+	liveReceiver = binding.Target("Receiver/flux-system/flux-system")
+	liveApps     = binding.Target("Kustomization/flux-system/apps")
 	liveApp      = "Deployment/app/app"
 )
 
@@ -27,8 +28,8 @@ const (
 func (w *watching) settled(mark int, revision string) []live.Event {
 	w.t.Helper()
 	return w.until(mark, "all Kustomizations have "+revision, func(events []live.Event) bool {
-		done := map[live.Target]bool{}
-		for _, p := range pulses(events, of(live.Notify)) {
+		done := map[binding.Target]bool{}
+		for _, p := range pulses(events, of(binding.Notify)) {
 			if p.Revision == revision && strings.Contains(p.Evidence, "ReconciliationSucceeded") {
 				done[p.From] = true
 			}
@@ -104,7 +105,7 @@ func TestLive(t *testing.T) {
 		revision := recolour(t, d, clone, "tomato")
 		events := w.settled(mark, revision)
 		checkPush(t, d, w, events, revision)
-		for target, want := range map[live.Target][]live.Status{
+		for target, want := range map[binding.Target][]live.Status{
 			liveSource: {live.Working, live.Ready}, liveApps: {live.Working, live.Ready},
 		} {
 			if got := statuses(events, target); !slices.Equal(got, want) {
@@ -114,17 +115,17 @@ func TestLive(t *testing.T) {
 		if s := w.state(liveApps, "ready", is(live.Ready)); s.Revision != revision || s.Message != "Applied revision: "+revision {
 			t.Errorf("the app: %+v", s)
 		}
-		w.state(live.Kubernetes, "ready, the app being rolled out", is(live.Ready))
-		if got := statuses(w.since(mark), live.Kubernetes); len(got) < 2 || got[0] != live.Working {
+		w.state(binding.Kubernetes, "ready, the app being rolled out", is(live.Ready))
+		if got := statuses(w.since(mark), binding.Kubernetes); len(got) < 2 || got[0] != live.Working {
 			t.Errorf("Kubernetes was %v", got)
 		}
 		// Whoever has pushed, and the inbox, rest after a moment.
-		w.state(live.User, "idle", is(live.Idle))
-		w.state(live.Inbox, "ready", is(live.Ready))
-		if got := statuses(w.since(mark), live.User); !slices.Equal(got, []live.Status{live.Working, live.Idle}) {
+		w.state(binding.User, "idle", is(live.Idle))
+		w.state(binding.Inbox, "ready", is(live.Ready))
+		if got := statuses(w.since(mark), binding.User); !slices.Equal(got, []live.Status{live.Working, live.Idle}) {
 			t.Errorf("the user was %v", got)
 		}
-		if s := w.state(live.Hook, "ready", is(live.Ready)); s.Revision != revision {
+		if s := w.state(binding.Hook, "ready", is(live.Ready)); s.Revision != revision {
 			t.Errorf("the webhook: %+v", s)
 		}
 	})
@@ -139,14 +140,14 @@ func TestLive(t *testing.T) {
 		mark := w.mark()
 		revision := recolour(t, d, clone, "gold")
 		w.until(mark, "the source has it", func(events []live.Event) bool {
-			return len(pulses(events, func(p live.Pulse) bool { return p.What == live.Fetch && p.Revision == revision })) == 1
+			return len(pulses(events, func(p binding.Pulse) bool { return p.What == binding.Fetch && p.Revision == revision })) == 1
 		})
 		if s := w.watcher.State(liveApps); s.Status != live.Suspended {
 			t.Errorf("after a push it is %+v", s)
 		}
 		d.kubectl(t, "-n", "flux-system", "patch", "kustomization", "apps", "--type=merge", `-p={"spec":{"suspend":null}}`)
 		w.state(liveApps, "at "+revision, func(s live.State) bool { return s.Status == live.Ready && s.Revision == revision })
-		if got := pulses(w.since(mark), func(p live.Pulse) bool { return p.From == liveApps && p.What == live.Apply }); len(got) != 1 {
+		if got := pulses(w.since(mark), func(p binding.Pulse) bool { return p.From == liveApps && p.What == binding.Apply }); len(got) != 1 {
 			t.Errorf("applied: %v", got)
 		}
 	})
@@ -167,15 +168,17 @@ func TestLive(t *testing.T) {
 		if s.Message != strings.Join(strings.Fields(says), " ") || s.Message == "" {
 			t.Errorf("it says %q, its condition %q", s.Message, says)
 		}
-		if f := w.state(live.Flux, "failed", is(live.Failed)); !strings.HasPrefix(f.Message, "Kustomization apps: ") {
+		if f := w.state(binding.Flux, "failed", is(live.Failed)); !strings.HasPrefix(f.Message, "Kustomization apps: ") {
 			t.Errorf("Flux: %+v", f)
 		}
-		if got := pulses(w.since(mark), func(p live.Pulse) bool { return p.From == liveApps && (p.What == live.Apply || p.What == live.Drift) }); len(got) != 0 {
+		if got := pulses(w.since(mark), func(p binding.Pulse) bool {
+			return p.From == liveApps && (p.What == binding.Apply || p.What == binding.Drift)
+		}); len(got) != 0 {
 			t.Errorf("applied: %v", got)
 		}
 		w.until(mark, "the inbox is told", func(events []live.Event) bool {
-			return len(pulses(events, func(p live.Pulse) bool {
-				return p.What == live.Notify && p.From == liveApps && p.Revision == revision && strings.Contains(p.Evidence, "BuildFailed")
+			return len(pulses(events, func(p binding.Pulse) bool {
+				return p.What == binding.Notify && p.From == liveApps && p.Revision == revision && strings.Contains(p.Evidence, "BuildFailed")
 			})) > 0
 		})
 		if err := os.WriteFile(file, good, 0o644); err != nil {
@@ -184,7 +187,7 @@ func TestLive(t *testing.T) {
 		mark = w.mark()
 		w.settled(mark, pushAll(t, d, clone, "Mend it"))
 		w.state(liveApps, "ready", is(live.Ready))
-		w.state(live.Flux, "ready", is(live.Ready))
+		w.state(binding.Flux, "ready", is(live.Ready))
 	})
 
 	d.sub(t, "details", func(t *testing.T) { checkDetails(t, d, w) })
@@ -193,7 +196,7 @@ func TestLive(t *testing.T) {
 		d.sub(t, victim+" killed", func(t *testing.T) {
 			mark := w.mark()
 			d.kill(t, victim)
-			target := map[string]live.Target{"kube-apiserver": live.Kubernetes, "git": live.Git, "inbox": live.Inbox}[victim]
+			target := map[string]binding.Target{"kube-apiserver": binding.Kubernetes, "git": binding.Git, "inbox": binding.Inbox}[victim]
 			began := time.Now()
 			w.until(mark, "it is seen", func(events []live.Event) bool {
 				return slices.ContainsFunc(statuses(events, target), func(s live.Status) bool { return s == live.Failed })
@@ -226,7 +229,7 @@ func TestLive(t *testing.T) {
 // checkPush compares the pulses of a revision with what the objects, the Git host and the inbox say of it themselves.
 func checkPush(t *testing.T, d *demo, w *watching, events []live.Event, revision string) {
 	t.Helper()
-	got := pulses(events, func(p live.Pulse) bool { return p.Revision == revision })
+	got := pulses(events, func(p binding.Pulse) bool { return p.Revision == revision })
 	// The way of the app, in order.
 	way := []string{
 		"push user>git", "webhook git>webhook", "webhook webhook>" + string(liveReceiver), "trigger " + string(liveReceiver) + ">" + string(liveSource),
@@ -250,8 +253,8 @@ func checkPush(t *testing.T, d *demo, w *watching, events []live.Event, revision
 		`-o=jsonpath={range .items[?(@.status.lastAppliedRevision=="`+revision+`")]}{.metadata.name}{"\n"}{end}`))
 	notices := w.notices(revision)
 	want := map[string]int{
-		live.Push: 1, live.Webhook: 2, live.Trigger: 1, live.Fetch: 1,
-		live.Artifact: len(kustomizations), live.Apply: len(kustomizations), live.Notify: len(notices),
+		binding.Push: 1, binding.Webhook: 2, binding.Trigger: 1, binding.Fetch: 1,
+		binding.Artifact: len(kustomizations), binding.Apply: len(kustomizations), binding.Notify: len(notices),
 	}
 	if len(kustomizations) != w.kustomizations() || fmt.Sprint(count) != fmt.Sprint(want) {
 		t.Errorf("pulses: %v, want %v of %v\n%s", count, want, kustomizations, list(events))
@@ -277,7 +280,7 @@ func checkPush(t *testing.T, d *demo, w *watching, events []live.Event, revision
 		said = append(said, fmt.Sprintf("%s/%s/%s %s", o.Kind, o.Namespace, o.Name, n.Reason))
 	}
 	for _, p := range got {
-		if p.What == live.Notify {
+		if p.What == binding.Notify {
 			told = append(told, fmt.Sprintf("%s %s", p.From, strings.TrimPrefix(p.Evidence, "the inbox: ")))
 		}
 	}
@@ -293,7 +296,7 @@ func checkDrift(t *testing.T, d *demo, w *watching) {
 	}
 	only := func(events []live.Event) map[string][]string {
 		all := map[string][]string{}
-		for _, p := range pulses(events, func(p live.Pulse) bool { return p.What != live.Notify }) {
+		for _, p := range pulses(events, func(p binding.Pulse) bool { return p.What != binding.Notify }) {
 			all[p.What] = append(all[p.What], fmt.Sprintf("%s>%s %s", p.From, p.To, p.Object))
 		}
 		return all
@@ -310,15 +313,15 @@ func checkDrift(t *testing.T, d *demo, w *watching) {
 		d.sub(t, tt.name, func(t *testing.T) {
 			mark := w.mark()
 			want := map[string][]string{
-				live.Trigger:  {"user>" + string(liveApps) + " "},
-				live.Artifact: {string(liveSource) + ">" + string(liveApps) + " "},
+				binding.Trigger:  {"user>" + string(liveApps) + " "},
+				binding.Artifact: {string(liveSource) + ">" + string(liveApps) + " "},
 			}
 			if tt.hand != nil {
 				d.kubectl(t, append([]string{"-n", "app"}, tt.hand...)...)
-				want[live.Drift] = []string{string(liveApps) + ">kubernetes " + tt.object}
+				want[binding.Drift] = []string{string(liveApps) + ">kubernetes " + tt.object}
 			}
 			if tt.change {
-				want[live.Change] = []string{"user>kubernetes " + tt.object}
+				want[binding.Change] = []string{"user>kubernetes " + tt.object}
 			}
 			ask(t, d)
 			w.until(mark, "Flux has looked", func(events []live.Event) bool {
@@ -353,7 +356,7 @@ func checkDetails(t *testing.T, d *demo, w *watching) {
 		len(apps.Log) == 0 || !strings.Contains(strings.Join(apps.Log, ""), `"name":"apps"`) || apps.Problem != "" {
 		t.Errorf("the app: %+v", apps)
 	}
-	flux, err := w.watcher.Detail(ctx, live.Flux)
+	flux, err := w.watcher.Detail(ctx, binding.Flux)
 	if err != nil || len(flux.Parts) < 8 {
 		t.Errorf("Flux: %v, %+v", err, flux)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/rollout"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
@@ -97,7 +98,7 @@ func (o *options) openStage(ctx context.Context, file string, port int, fresh bo
 	}
 	p := &performance{file: o.stageFile(), record: &stage.Record{Deck: path}}
 	so := stage.Options{
-		Deck: path, Defaults: live.DemoDefaults(), Told: told,
+		Deck: path, Defaults: binding.DemoDefaults(), Told: told,
 		Planned: func(source string) map[string]string { return rollout.Planned(path, source) },
 		Walks:   &stageWalks{o: o, dir: filepath.Dir(path), fresh: fresh},
 		Keep: func(k stage.Kept) error {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/slides/browser"
 )
 
@@ -78,7 +78,7 @@ func TestPresent(t *testing.T) {
 	d.git(t, clone, "pull", "-q", "--ff-only")
 	last := recolour(t, d, clone, "teal")
 	happened := w.settled(mark, last)
-	shown := pulses(happened, func(live.Pulse) bool { return true })
+	shown := pulses(happened, func(binding.Pulse) bool { return true })
 	if _, err := chromedp.Run(page, chromedp.Poll[bool](fmt.Sprintf(`told.filter((t) => t.kind === "pulse").length >= %d`, len(shown)))); err != nil {
 		t.Errorf("not all of the %d pulses are painted: %v", len(shown), err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/services/inbox"
 )
@@ -23,7 +24,7 @@ type watching struct {
 	urls    struct{ git, inbox string }
 
 	mu      sync.Mutex
-	states  map[live.Target]live.State
+	states  map[binding.Target]live.State
 	events  []live.Event
 	delays  []time.Duration
 	changed chan struct{}
@@ -39,7 +40,7 @@ func watchLive(t *testing.T, d *demo) *watching {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &watching{t: t, states: map[live.Target]live.State{}, changed: make(chan struct{})}
+	w := &watching{t: t, states: map[binding.Target]live.State{}, changed: make(chan struct{})}
 	w.urls.git, w.urls.inbox = strings.TrimSuffix(s.URLs.Git, "/fleet.git"), s.URLs.Inbox
 	ctx := t.Context()
 	if w.watcher, err = live.Start(ctx, live.Options{Config: config, GitURL: s.URLs.Git, InboxURL: s.URLs.Inbox, Logf: func(format string, args ...any) {
@@ -109,7 +110,7 @@ func (w *watching) until(mark int, what string, holds func([]live.Event) bool) [
 }
 
 // state waits for a state of a target, also one that was there before.
-func (w *watching) state(target live.Target, what string, holds func(live.State) bool) live.State {
+func (w *watching) state(target binding.Target, what string, holds func(live.State) bool) live.State {
 	w.t.Helper()
 	var found live.State
 	w.until(w.mark(), fmt.Sprintf("%s is %s", target, what), func([]live.Event) bool {
@@ -150,13 +151,13 @@ func list(events []live.Event) string {
 	return b.String()
 }
 
-func line(p live.Pulse) string {
+func line(p binding.Pulse) string {
 	return fmt.Sprintf("%s %s>%s %s %s (%s)", p.What, p.From, p.To, p.Object, p.Revision, p.Evidence)
 }
 
 // pulses returns those that fit.
-func pulses(events []live.Event, fits func(live.Pulse) bool) []live.Pulse {
-	var all []live.Pulse
+func pulses(events []live.Event, fits func(binding.Pulse) bool) []binding.Pulse {
+	var all []binding.Pulse
 	for _, e := range events {
 		if e.Pulse != nil && fits(*e.Pulse) {
 			all = append(all, *e.Pulse)
@@ -165,12 +166,12 @@ func pulses(events []live.Event, fits func(live.Pulse) bool) []live.Pulse {
 	return all
 }
 
-func of(what string) func(live.Pulse) bool {
-	return func(p live.Pulse) bool { return p.What == what }
+func of(what string) func(binding.Pulse) bool {
+	return func(p binding.Pulse) bool { return p.What == what }
 }
 
 // statuses returns what a target was, one after the other.
-func statuses(events []live.Event, target live.Target) []live.Status {
+func statuses(events []live.Event, target binding.Target) []live.Status {
 	var all []live.Status
 	for _, e := range events {
 		if s := e.State; s != nil && s.Target == target && (len(all) == 0 || all[len(all)-1] != s.Status) {

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
-	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 )
 
 // LintOptions say what a deck is checked against.
@@ -92,7 +92,7 @@ func (l *linter) diagram(d *Diagram) {
 		l.add(at, Error, "mermaid cannot draw this: %v", err)
 		return
 	}
-	if _, err := live.Bind(chart, d.Bind, live.DemoDefaults()); err != nil {
+	if _, err := binding.Bind(chart, d.Bind, binding.DemoDefaults()); err != nil {
 		l.add(at, Error, "%v", err)
 	}
 }

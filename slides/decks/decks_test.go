@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
-	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 	"github.com/fluxdemo/fluxdemo/slides/deck"
@@ -74,19 +74,19 @@ func alive(t *testing.T, file string, g deck.Diagram) {
 		t.Errorf("%s:%d: %v", file, g.Line, err)
 		return
 	}
-	binding, err := live.Bind(chart, g.Bind, live.DemoDefaults())
+	bound, err := binding.Bind(chart, g.Bind, binding.DemoDefaults())
 	if err != nil {
 		t.Errorf("%s:%d: %v", file, g.Line, err)
 		return
 	}
 	if slices.ContainsFunc(chart.Nodes, func(n flowchart.Node) bool { return n.Label == "Base" }) {
-		if len(binding.Nodes) > 0 {
-			t.Errorf("%s:%d: a chart that is run names what is there already: %v", file, g.Line, binding.Nodes)
+		if len(bound.Nodes) > 0 {
+			t.Errorf("%s:%d: a chart that is run names what is there already: %v", file, g.Line, bound.Nodes)
 		}
 		return
 	}
 	for _, n := range chart.Nodes {
-		if binding.Nodes[n.ID] == "" && g.Bind[n.ID] != live.None {
+		if bound.Nodes[n.ID] == "" && g.Bind[n.ID] != binding.None {
 			t.Errorf("%s:%d: node %s (%s) stands for nothing", file, g.Line, n.ID, n.Label)
 		}
 	}

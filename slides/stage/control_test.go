@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 )
 
@@ -162,18 +163,18 @@ func (n *news) Subscribe(context.Context) ([]live.State, <-chan live.Event) {
 	return n.states, n.events
 }
 
-func (n *news) Detail(_ context.Context, t live.Target) (live.Detail, error) {
+func (n *news) Detail(_ context.Context, t binding.Target) (live.Detail, error) {
 	return live.Detail{State: live.State{Target: t}, YAML: "kind: GitRepository\n", Conditions: []live.Condition{{Type: "Ready", Status: "True"}}, Log: []string{"a line"}}, nil
 }
 
-const repository live.Target = "GitRepository/flux-system/flux-system"
+const repository binding.Target = "GitRepository/flux-system/flux-system"
 
 // TestManyBrowsers has 20 browsers on a stage on which a thousand things happen. All are up to date at the end, and
 // neither the server nor a page has grown.
 func TestManyBrowsers(t *testing.T) {
 	b := newBrowser(t)
 	n := &news{events: make(chan live.Event)}
-	h := show(t, write(t, talkText), func(o *Options) { o.Live = n; o.Defaults = live.DemoDefaults() })
+	h := show(t, write(t, talkText), func(o *Options) { o.Live = n; o.Defaults = binding.DemoDefaults() })
 	if err := h.GoTo("two", -1); err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +189,7 @@ func TestManyBrowsers(t *testing.T) {
 		for i := from; i < from+events; i++ {
 			now := time.Now()
 			if i%2 == 0 {
-				n.events <- live.Event{Seen: now, Pulse: &live.Pulse{From: live.Git, To: repository, What: live.Fetch}}
+				n.events <- live.Event{Seen: now, Pulse: &binding.Pulse{From: binding.Git, To: repository, What: binding.Fetch}}
 				continue
 			}
 			status := live.Working
@@ -231,7 +232,7 @@ func mb(bytes uint64) float64 { return float64(bytes) / 1e6 }
 // TestPanel opens a node by mouse and by keyboard.
 func TestPanel(t *testing.T) {
 	n := &news{states: []live.State{{Target: repository, Status: live.Failed, Message: "no such branch", Revision: "main@sha1:0123456789abcdef", Since: time.Now().Add(-time.Minute)}}, events: make(chan live.Event)}
-	h := show(t, write(t, talkText), func(o *Options) { o.Live = n; o.Defaults = live.DemoDefaults() })
+	h := show(t, write(t, talkText), func(o *Options) { o.Live = n; o.Defaults = binding.DemoDefaults() })
 	p := newTab(t, newBrowser(t))
 	if err := h.GoTo("two", -1); err != nil {
 		t.Fatal(err)

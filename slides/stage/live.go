@@ -4,28 +4,29 @@ import (
 	"context"
 	"time"
 
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 )
 
 // stateModel is how something in the cluster is.
 type stateModel struct {
-	Target   live.Target `json:"target"`
-	Status   live.Status `json:"status"`
-	Message  string      `json:"message,omitempty"`
-	Revision string      `json:"revision,omitempty"`
-	Since    int64       `json:"since"` // in milliseconds since 1970
-	At       float64     `json:"at"`    // when the watch has brought it, in milliseconds since 1970
+	Target   binding.Target `json:"target"`
+	Status   live.Status    `json:"status"`
+	Message  string         `json:"message,omitempty"`
+	Revision string         `json:"revision,omitempty"`
+	Since    int64          `json:"since"` // in milliseconds since 1970
+	At       float64        `json:"at"`    // when the watch has brought it, in milliseconds since 1970
 }
 
 // pulseModel is something that travelled.
 type pulseModel struct {
-	From     live.Target `json:"from"`
-	To       live.Target `json:"to"`
-	What     string      `json:"what"`
-	Revision string      `json:"revision,omitempty"`
-	Object   string      `json:"object,omitempty"`
-	Evidence string      `json:"evidence,omitempty"`
-	At       float64     `json:"at"` // as in stateModel
+	From     binding.Target `json:"from"`
+	To       binding.Target `json:"to"`
+	What     string         `json:"what"`
+	Revision string         `json:"revision,omitempty"`
+	Object   string         `json:"object,omitempty"`
+	Evidence string         `json:"evidence,omitempty"`
+	At       float64        `json:"at"` // as in stateModel
 	// Edges are those that it travels, by the ID of their diagram.
 	Edges map[string][]int `json:"edges"`
 }

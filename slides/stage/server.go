@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 	"github.com/fluxdemo/fluxdemo/slides/deck"
 )
@@ -151,7 +151,7 @@ func (s *Stage) getDetail(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), detailTime)
 	defer cancel()
-	d, err := s.o.Live.Detail(ctx, live.Target(r.URL.Query().Get("target")))
+	d, err := s.o.Live.Detail(ctx, binding.Target(r.URL.Query().Get("target")))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return

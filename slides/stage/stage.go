@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
@@ -34,7 +35,7 @@ type Live interface {
 	// Subscribe returns how everything is, and what happens from then on until ctx ends.
 	Subscribe(ctx context.Context) ([]live.State, <-chan live.Event)
 	// Detail looks closely at one thing.
-	Detail(ctx context.Context, t live.Target) (live.Detail, error)
+	Detail(ctx context.Context, t binding.Target) (live.Detail, error)
 }
 
 // Walks finds walks, and tells them.
@@ -52,7 +53,7 @@ type Options struct {
 	// Live tells how the cluster is; nil without one: diagrams are only drawn then.
 	Live Live
 	// Defaults names the objects that a diagram means when it names a kind only.
-	Defaults live.Defaults
+	Defaults binding.Defaults
 	// Planned returns what the nodes of a diagram, given by its text, would be in the cluster if somebody ran it, by their
 	// IDs; nil for those that cannot be run. It is asked for diagrams that name nothing in the cluster. It may be nil.
 	Planned func(source string) map[string]string
@@ -91,7 +92,7 @@ type Stage struct {
 	talk     *talk
 	place    Place
 	started  time.Time
-	states   map[live.Target]stateModel
+	states   map[binding.Target]stateModel
 	working  *Step // the step that runs, or the last that ran; nil before
 	terminal transcript
 	sessions map[string]Session
@@ -117,7 +118,7 @@ func New(o Options) (*Stage, error) {
 	}
 	s := &Stage{
 		o: o, instance: Secret(), app: app, feed: serve.NewFeed[message](remembered),
-		states: map[live.Target]stateModel{}, sessions: map[string]Session{},
+		states: map[binding.Target]stateModel{}, sessions: map[string]Session{},
 	}
 	if err := s.Reload(); err != nil {
 		return nil, err

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
-	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/slides/deck"
 )
@@ -20,8 +20,8 @@ var errInput = errors.New("bad request")
 type talk struct {
 	deck     *deck.Deck
 	slides   []slide
-	bindings map[string]live.Binding // of each diagram, by its ID
-	model    []byte                  // what browsers get to know, as JSON
+	bindings map[string]binding.Binding // of each diagram, by its ID
+	model    []byte                     // what browsers get to know, as JSON
 }
 
 type slide struct {
@@ -43,7 +43,7 @@ type step struct {
 }
 
 // edges returns the edges that a pulse travels: their indexes, by the ID of their diagram.
-func (t *talk) edges(p live.Pulse) map[string][]int {
+func (t *talk) edges(p binding.Pulse) map[string][]int {
 	all := map[string][]int{}
 	for id, b := range t.bindings {
 		for _, e := range b.Edges {
@@ -102,9 +102,9 @@ type noteModel struct {
 }
 
 type diagramModel struct {
-	ID     string        `json:"id"`
-	Source string        `json:"source"`
-	Bind   *live.Binding `json:"bind,omitempty"`
+	ID     string           `json:"id"`
+	Source string           `json:"source"`
+	Bind   *binding.Binding `json:"bind,omitempty"`
 	// Planned says that what Bind names is there only once somebody runs the diagram.
 	Planned bool   `json:"planned,omitempty"`
 	Error   string `json:"error,omitempty"` // why it cannot come alive; it may still be drawn
@@ -132,12 +132,12 @@ type problemModel struct {
 type ties struct {
 	find     func(name string) (*walk.Walk, error) // walks; nil where there are none
 	planned  func(source string) map[string]string // what a diagram without bindings would become; may be nil
-	defaults live.Defaults
+	defaults binding.Defaults
 }
 
 // newTalk makes a talk of a deck. Walks that are not found are marked as coming.
 func newTalk(d *deck.Deck, to ties) (*talk, error) {
-	t := &talk{deck: d, bindings: map[string]live.Binding{}}
+	t := &talk{deck: d, bindings: map[string]binding.Binding{}}
 	m := deckModel{
 		Title: d.Title,
 		Meta: metaModel{
@@ -258,14 +258,14 @@ func newDiagram(d *deck.Diagram, to ties) diagramModel {
 		m.Error = err.Error()
 		return m
 	}
-	b, err := live.Bind(chart, d.Bind, to.defaults)
+	b, err := binding.Bind(chart, d.Bind, to.defaults)
 	if err != nil {
 		m.Error = err.Error()
 		return m
 	}
 	if len(b.Nodes) == 0 && len(b.Subgraphs) == 0 && to.planned != nil {
 		if nodes := to.planned(d.Source); nodes != nil {
-			if planned, err := live.Bind(chart, nodes, to.defaults); err == nil {
+			if planned, err := binding.Bind(chart, nodes, to.defaults); err == nil {
 				b, m.Planned = planned, true
 			}
 		}

@@ -17,6 +17,8 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 )
 
 // fluxGroup is how the names of the groups of Flux's kinds end.
@@ -32,13 +34,13 @@ type session struct {
 	mu      sync.Mutex
 	kinds   map[schema.GroupVersionKind]bool // that are watched
 	waiting int                              // informers whose first list is not complete
-	listed  map[Target]bool                  // what the first lists have; nil once they are complete
+	listed  map[binding.Target]bool          // what the first lists have; nil once they are complete
 }
 
 // caches starts to watch everything, and returns what stops it.
 func (w *Watcher) caches(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &session{w: w, ctx: ctx, kinds: map[schema.GroupVersionKind]bool{}, listed: map[Target]bool{}}
+	s := &session{w: w, ctx: ctx, kinds: map[schema.GroupVersionKind]bool{}, listed: map[binding.Target]bool{}}
 	stop = func() {
 		cancel()
 		s.done.Wait()
@@ -114,7 +116,7 @@ func (s *session) end() {
 }
 
 // list notes that the first lists have an object.
-func (s *session) list(t Target) {
+func (s *session) list(t binding.Target) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.listed != nil {
@@ -155,7 +157,7 @@ func (s *session) watchKind(kind schema.GroupVersionKind) {
 		return
 	}
 	if strings.HasSuffix(kind.Group, fluxGroup) {
-		if _, ok := kinds()[kind.Kind]; ok {
+		if binding.Known(kind.Kind) {
 			o := &unstructured.Unstructured{}
 			o.SetGroupVersionKind(kind)
 			s.inform(o, s.objectHandler())
@@ -249,7 +251,7 @@ func (s *session) crdHandler() toolscache.ResourceEventHandler {
 			for s.ctx.Err() == nil {
 				kind, err := s.w.mapper.KindFor(schema.GroupVersionResource{Group: group, Resource: resource})
 				if err == nil {
-					if _, ok := kinds()[kind.Kind]; ok {
+					if binding.Known(kind.Kind) {
 						s.watchKind(kind)
 					}
 					return

@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"sigs.k8s.io/yaml"
+
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 )
 
 const (
@@ -24,16 +26,16 @@ const (
 
 // Detail returns what a panel shows of a target; ctx carries a deadline. What is not there has a state that says so,
 // and nothing else. While the API server is away the object is as it was seen last, and Problem says what is missing.
-func (w *Watcher) Detail(ctx context.Context, t Target) (Detail, error) {
-	if _, _, _, object := t.Object(); !object && !slices.Contains(roles(), t) || object && t.role() == "" {
+func (w *Watcher) Detail(ctx context.Context, t binding.Target) (Detail, error) {
+	if _, _, _, object := t.Object(); !object && !slices.Contains(binding.Roles(), t) || object && t.Role() == "" {
 		return Detail{}, fmt.Errorf("%q is no target", t)
 	}
 	of := t
 	if d, ok := deployments()[t]; ok {
 		of = d
 	}
-	if t == Hook {
-		of = deployments()[Git] // it is the one that sends it
+	if t == binding.Hook {
+		of = deployments()[binding.Git] // it is the one that sends it
 	}
 	var o *unstructured.Unstructured
 	answer := make(chan []State, 1)
@@ -41,9 +43,9 @@ func (w *Watcher) Detail(ctx context.Context, t Target) (Detail, error) {
 		o = m.objects[of]
 		var parts []State
 		switch t {
-		case Flux:
+		case binding.Flux:
 			parts = m.fluxParts()
-		case Kubernetes:
+		case binding.Kubernetes:
 			parts = m.workloads()
 		}
 		answer <- parts
@@ -79,7 +81,7 @@ func (w *Watcher) Detail(ctx context.Context, t Target) (Detail, error) {
 func (m *model) workloads() []State {
 	var parts []State
 	for t, o := range m.objects {
-		if s, ok := m.hub.get(t); ok && t.deployment() && owner(o) != "" {
+		if s, ok := m.hub.get(t); ok && t.IsDeployment() && owner(o) != "" {
 			parts = append(parts, s)
 		}
 	}
@@ -91,11 +93,11 @@ func controllerOf(o *unstructured.Unstructured) string {
 	if o.GetKind() == "Deployment" {
 		return o.GetNamespace() + "/" + o.GetName()
 	}
-	name := kinds()[o.GetKind()].controller
+	name := binding.ControllerOf(o.GetKind())
 	if shard := o.GetLabels()["sharding.fluxcd.io/key"]; shard != "" {
 		name += "-" + shard
 	}
-	return defaultNamespace + "/" + name
+	return binding.DefaultNamespace + "/" + name
 }
 
 // events returns the object's last events, the newest last.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 )
 
 // backlog is how many pulses wait for a slow reader before the oldest are dropped.
@@ -13,11 +15,11 @@ const backlog = 256
 type hub struct {
 	mu     sync.Mutex
 	seq    uint64
-	states map[Target]State
+	states map[binding.Target]State
 	subs   map[*subscriber]bool
 }
 
-func newHub() *hub { return &hub{states: map[Target]State{}, subs: map[*subscriber]bool{}} }
+func newHub() *hub { return &hub{states: map[binding.Target]State{}, subs: map[*subscriber]bool{}} }
 
 // subscriber is a reader with what it has not taken yet.
 type subscriber struct {
@@ -42,14 +44,14 @@ func (h *hub) state(s State, seen time.Time) {
 }
 
 // get returns the last state of a target.
-func (h *hub) get(t Target) (State, bool) {
+func (h *hub) get(t binding.Target) (State, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s, ok := h.states[t]
 	return s, ok
 }
 
-func (h *hub) pulse(p Pulse, seen time.Time) {
+func (h *hub) pulse(p binding.Pulse, seen time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.publish(Event{Pulse: &p, Seen: seen})

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 )
 
 // TestSlowReader: a reader that takes nothing costs bounded memory, and gets the last state of each target.
@@ -14,9 +16,9 @@ func TestSlowReader(t *testing.T) {
 	for i := range rounds {
 		h.state(State{Target: "git", Status: Ready, Revision: fmt.Sprint(i)}, time.Now())
 		h.state(State{Target: "flux", Status: Working, Message: fmt.Sprint(i)}, time.Now())
-		h.pulse(Pulse{What: Push, Revision: fmt.Sprint(i)}, time.Now())
+		h.pulse(binding.Pulse{What: binding.Push, Revision: fmt.Sprint(i)}, time.Now())
 	}
-	last := map[Target]State{}
+	last := map[binding.Target]State{}
 	pulses, seq := 0, uint64(0)
 	for seq < 3*rounds {
 		e := <-events

@@ -1,11 +1,13 @@
-// Package live tells how what a diagram shows is right now, and what travels along its edges: it ties nodes to objects
-// of a cluster, and follows these, the Git host and the inbox. It watches and is told; it never asks again and again.
+// Package live follows what a diagram's nodes are bound to: the state of each target in the cluster, and the pulses that
+// cross the edges between them. It watches the API server, the Git host and the inbox; it never polls.
 package live
 
 import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 )
 
 // Status is what a node can be, in one word.
@@ -23,8 +25,8 @@ const (
 
 // State is how a target is.
 type State struct {
-	Target Target `json:"target"`
-	Status Status `json:"status"`
+	Target binding.Target `json:"target"`
+	Status Status         `json:"status"`
 	// Message is one line of what it says of itself, or empty.
 	Message string `json:"message,omitempty"`
 	// Revision is what it has, such as main@sha1:<commit>, or empty.
@@ -33,42 +35,12 @@ type State struct {
 	Since time.Time `json:"since"`
 }
 
-// What travels along an edge.
-const (
-	Push     = "push"     // user to git: commits
-	Webhook  = "webhook"  // git to webhook, webhook to Receiver: the news of a push
-	Trigger  = "trigger"  // Receiver or user to an object: the request to look now
-	Fetch    = "fetch"    // git or registry to a source: what is stored as an artifact
-	Artifact = "artifact" // a source to a Kustomization or HelmRelease: an artifact that it builds from
-	Depend   = "depend"   // Kustomization to Kustomization: the first is ready, so the second, which waits for it, may go on
-	Apply    = "apply"    // Kustomization or HelmRelease to kubernetes: a revision's manifests
-	Drift    = "drift"    // the same: what was changed by hand and is put back
-	Change   = "change"   // user to kubernetes: a change by hand of what Flux manages
-	Notify   = "notify"   // an object of Flux to inbox: a notification
-)
-
-// Pulse is something that truly travelled, once.
-type Pulse struct {
-	From Target `json:"from"`
-	To   Target `json:"to"`
-	// What is one of the words above.
-	What string `json:"what"`
-	// Revision is the commit or artifact that it is about, if it is.
-	Revision string `json:"revision,omitempty"`
-	// Object is what it is about: the ref that was pushed, or Kind/namespace/name of what was applied or put back.
-	Object string `json:"object,omitempty"`
-	// Evidence says in a few words how that is known.
-	Evidence string `json:"evidence,omitempty"`
-	// At is when it happened or, where nobody says, when it was seen.
-	At time.Time `json:"at"`
-}
-
 // Event is a news: either State or Pulse is set.
 type Event struct {
 	// Seq counts up from 1 for as long as the Watcher lives. A gap means that the reader was too slow.
-	Seq   uint64 `json:"seq"`
-	State *State `json:"state,omitempty"`
-	Pulse *Pulse `json:"pulse,omitempty"`
+	Seq   uint64         `json:"seq"`
+	State *State         `json:"state,omitempty"`
+	Pulse *binding.Pulse `json:"pulse,omitempty"`
 	// Seen is when the watch or stream brought what this follows from.
 	Seen time.Time `json:"seen"`
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/fluxcd/pkg/apis/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 )
 
 // Kubernetes writes down in each object who has written which of its fields, and when, to the second. That tells what
@@ -14,13 +16,13 @@ import (
 // when there are many.
 
 // owner returns the Kustomization that manages an object, "" if none does.
-func owner(o metav1.Object) Target {
+func owner(o metav1.Object) binding.Target {
 	const group = "kustomize.toolkit.fluxcd.io/"
 	labels := o.GetLabels()
 	if labels[group+"name"] == "" {
 		return ""
 	}
-	return ObjectTarget("Kustomization", labels[group+"namespace"], labels[group+"name"])
+	return binding.ObjectTarget("Kustomization", labels[group+"namespace"], labels[group+"name"])
 }
 
 // wrote tells whether one of those who fit has written to an object between two of its versions: it has a new time or

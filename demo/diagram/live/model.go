@@ -8,14 +8,16 @@ import (
 	"github.com/fluxcd/pkg/apis/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 )
 
 // model is what is known of the cluster, and what follows from what happens next. One goroutine uses it.
 type model struct {
 	hub     *hub
-	objects map[Target]*unstructured.Unstructured
-	runs    map[Target]*run   // of Kustomizations
-	fetched map[Target]string // revisions that sources have fetched and not stored yet
+	objects map[binding.Target]*unstructured.Unstructured
+	runs    map[binding.Target]*run   // of Kustomizations
+	fetched map[binding.Target]string // revisions that sources have fetched and not stored yet
 
 	// hookPath is the path of the Receiver that the Git host tells.
 	hookPath string
@@ -25,7 +27,7 @@ type model struct {
 	// that the Git host has not told of yet.
 	hears   bool
 	held    []request
-	moments map[Target]moment
+	moments map[binding.Target]moment
 	api     State
 	git     State // of the last webhook
 }
@@ -43,12 +45,12 @@ type pushed struct {
 	revision, ref string
 	at            time.Time
 	arrived       bool
-	asked         map[Target]bool // objects that a Receiver has asked because of it
+	asked         map[binding.Target]bool // objects that a Receiver has asked because of it
 }
 
 // request is a Receiver's wish that an object reconciles.
 type request struct {
-	object Target
+	object binding.Target
 	seen   time.Time
 	until  time.Time
 }
@@ -68,9 +70,9 @@ const momentary = 2 * time.Second
 
 func newModel(h *hub) *model {
 	return &model{
-		hub: h, objects: map[Target]*unstructured.Unstructured{}, runs: map[Target]*run{}, fetched: map[Target]string{}, moments: map[Target]moment{},
-		api: State{Target: Kubernetes, Status: Missing, Message: "the API server has not answered yet"},
-		git: State{Target: Hook, Status: Idle},
+		hub: h, objects: map[binding.Target]*unstructured.Unstructured{}, runs: map[binding.Target]*run{}, fetched: map[binding.Target]string{}, moments: map[binding.Target]moment{},
+		api: State{Target: binding.Kubernetes, Status: Missing, Message: "the API server has not answered yet"},
+		git: State{Target: binding.Hook, Status: Idle},
 	}
 }
 
@@ -94,7 +96,7 @@ func (m *model) known(o *unstructured.Unstructured, initial bool, seen time.Time
 }
 
 // gone takes an object that was deleted.
-func (m *model) gone(t Target, seen time.Time) {
+func (m *model) gone(t binding.Target, seen time.Time) {
 	if m.objects[t] == nil {
 		return
 	}
@@ -106,12 +108,12 @@ func (m *model) gone(t Target, seen time.Time) {
 }
 
 // travel tells what has travelled to an object, or from it, between two of its versions. old is nil if it is new.
-func (m *model) travel(t Target, old, o *unstructured.Unstructured, seen time.Time) {
+func (m *model) travel(t binding.Target, old, o *unstructured.Unstructured, seen time.Time) {
 	if now := o.GetAnnotations()[meta.ReconcileRequestAnnotation]; old != nil && now != "" && now != old.GetAnnotations()[meta.ReconcileRequestAnnotation] {
 		m.trigger(t, o, seen)
 	}
 	switch {
-	case t.role() == source && o.GetKind() != "HelmChart":
+	case t.Role() == binding.Source && o.GetKind() != "HelmChart":
 		m.fetching(t, old, o, seen)
 	case o.GetKind() == "Kustomization":
 		m.reconciling(t, old, o, seen)
@@ -121,11 +123,11 @@ func (m *model) travel(t Target, old, o *unstructured.Unstructured, seen time.Ti
 }
 
 // trigger tells who has asked an object to reconcile.
-func (m *model) trigger(t Target, o *unstructured.Unstructured, seen time.Time) {
+func (m *model) trigger(t binding.Target, o *unstructured.Unstructured, seen time.Time) {
 	by := asker(o)
-	p := Pulse{To: t, What: Trigger, Evidence: "annotated by " + by}
+	p := binding.Pulse{To: t, What: binding.Trigger, Evidence: "annotated by " + by}
 	if !strings.Contains(by, "notification-controller") {
-		p.From = User
+		p.From = binding.User
 		m.pulse(p, seen)
 		return
 	}
@@ -137,7 +139,7 @@ func (m *model) trigger(t Target, o *unstructured.Unstructured, seen time.Time) 
 }
 
 // received tells that a Receiver has asked an object.
-func (m *model) received(t Target, o *unstructured.Unstructured, p Pulse, seen time.Time) {
+func (m *model) received(t binding.Target, o *unstructured.Unstructured, p binding.Pulse, seen time.Time) {
 	// A Receiver annotates when a webhook has come. It does so before it answers, so the Git host may not have said yet
 	// that its webhook was taken.
 	if m.push != nil && !m.push.arrived {
@@ -159,7 +161,7 @@ func (m *model) release(due func(request) bool) {
 		if !due(r) {
 			rest = append(rest, r)
 		} else if o := m.objects[r.object]; o != nil {
-			m.received(r.object, o, Pulse{To: r.object, What: Trigger, Evidence: "annotated by " + asker(o)}, r.seen)
+			m.received(r.object, o, binding.Pulse{To: r.object, What: binding.Trigger, Evidence: "annotated by " + asker(o)}, r.seen)
 		}
 	}
 	m.held = rest
@@ -167,14 +169,14 @@ func (m *model) release(due func(request) bool) {
 
 // receivers are those that may have asked the object: the one that the Git host tells, if it can be that, else all
 // that name it.
-func (m *model) receivers(o *unstructured.Unstructured) []Target {
-	var all []Target
+func (m *model) receivers(o *unstructured.Unstructured) []binding.Target {
+	var all []binding.Target
 	for t, r := range m.objects {
-		if !isKind(t, "Receiver") || !refers(r, o) {
+		if !binding.IsKind(t, "Receiver") || !refers(r, o) {
 			continue
 		}
 		if m.hookPath != "" && text(r, "status", "webhookPath") == m.hookPath {
-			return []Target{t}
+			return []binding.Target{t}
 		}
 		all = append(all, t)
 	}
@@ -207,7 +209,7 @@ const (
 )
 
 // reconciling tells what a Kustomization's status says.
-func (m *model) reconciling(t Target, old, o *unstructured.Unstructured, seen time.Time) {
+func (m *model) reconciling(t binding.Target, old, o *unstructured.Unstructured, seen time.Time) {
 	r := m.runs[t]
 	progress, before := condition(o, meta.ReconcilingCondition).Message, condition(old, meta.ReconcilingCondition).Message
 	revision, builds := strings.CutPrefix(progress, building)
@@ -221,9 +223,9 @@ func (m *model) reconciling(t Target, old, o *unstructured.Unstructured, seen ti
 	if builds {
 		r.builds++
 		r.fetched = revision
-		m.pulse(Pulse{From: sourceOf(o), To: t, What: Artifact, Revision: revision, Evidence: evidence}, seen)
+		m.pulse(binding.Pulse{From: sourceOf(o), To: t, What: binding.Artifact, Revision: revision, Evidence: evidence}, seen)
 		for _, d := range dependencies(o) {
-			m.pulse(Pulse{From: d, To: t, What: Depend, Revision: revision, Evidence: "it goes on, so what it depends on is ready"}, seen)
+			m.pulse(binding.Pulse{From: d, To: t, What: binding.Depend, Revision: revision, Evidence: "it goes on, so what it depends on is ready"}, seen)
 		}
 	}
 	if applied := revisionOfObject(o); applied != "" && applied != revisionOfObject(old) {
@@ -243,10 +245,10 @@ func fetchedRevision(progress string) string {
 }
 
 // fetching tells what the status of a source says.
-func (m *model) fetching(t Target, old, o *unstructured.Unstructured, seen time.Time) {
-	p := Pulse{From: Registry, To: t, What: Fetch}
+func (m *model) fetching(t binding.Target, old, o *unstructured.Unstructured, seen time.Time) {
+	p := binding.Pulse{From: binding.Registry, To: t, What: binding.Fetch}
 	if o.GetKind() == "GitRepository" {
-		p.From = Git
+		p.From = binding.Git
 	}
 	stored, digest := text(o, "status", "artifact", "revision"), text(o, "status", "artifact", "digest")
 	progress, before := condition(o, meta.ReconcilingCondition).Message, condition(old, meta.ReconcilingCondition).Message
@@ -274,15 +276,15 @@ func runKey(o *unstructured.Unstructured, revision string) string {
 }
 
 // apply tells that a Kustomization has applied a revision, once.
-func (m *model) apply(t Target, o *unstructured.Unstructured, revision, object, evidence string, seen time.Time) {
+func (m *model) apply(t binding.Target, o *unstructured.Unstructured, revision, object, evidence string, seen time.Time) {
 	if key := runKey(o, revision); m.runs[t].applied != key {
 		m.runs[t].applied = key
-		m.pulse(Pulse{From: t, To: Kubernetes, What: Apply, Revision: revision, Object: object, Evidence: evidence}, seen)
+		m.pulse(binding.Pulse{From: t, To: binding.Kubernetes, What: binding.Apply, Revision: revision, Object: object, Evidence: evidence}, seen)
 	}
 }
 
 // released tells what a HelmRelease's history says.
-func (m *model) released(t Target, old, o *unstructured.Unstructured, seen time.Time) {
+func (m *model) released(t binding.Target, old, o *unstructured.Unstructured, seen time.Time) {
 	latest := func(o *unstructured.Unstructured) (version int64, chart, status string) {
 		if o == nil {
 			return 0, "", ""
@@ -300,15 +302,15 @@ func (m *model) released(t Target, old, o *unstructured.Unstructured, seen time.
 	version, chart, status := latest(o)
 	before, _, statusBefore := latest(old)
 	if version != before && version != 0 {
-		m.pulse(Pulse{From: sourceOf(o), To: t, What: Artifact, Revision: chart, Evidence: "status.history has a new release"}, seen)
+		m.pulse(binding.Pulse{From: sourceOf(o), To: t, What: binding.Artifact, Revision: chart, Evidence: "status.history has a new release"}, seen)
 	}
 	if status == "deployed" && (version != before || status != statusBefore) {
-		m.pulse(Pulse{From: t, To: Kubernetes, What: Apply, Revision: chart, Evidence: "status.history: deployed"}, seen)
+		m.pulse(binding.Pulse{From: t, To: binding.Kubernetes, What: binding.Apply, Revision: chart, Evidence: "status.history: deployed"}, seen)
 	}
 }
 
 // sourceOf is where a Kustomization or HelmRelease gets its artifact from.
-func sourceOf(o *unstructured.Unstructured) Target {
+func sourceOf(o *unstructured.Unstructured) binding.Target {
 	for _, path := range [][]string{{"spec", "sourceRef"}, {"spec", "chartRef"}, {"spec", "chart", "spec", "sourceRef"}} {
 		ref, found, _ := unstructured.NestedStringMap(o.Object, path...)
 		if !found {
@@ -318,15 +320,15 @@ func sourceOf(o *unstructured.Unstructured) Target {
 		if namespace == "" {
 			namespace = o.GetNamespace()
 		}
-		return ObjectTarget(ref["kind"], namespace, ref["name"])
+		return binding.ObjectTarget(ref["kind"], namespace, ref["name"])
 	}
 	return ""
 }
 
 // dependencies are what a Kustomization waits for.
-func dependencies(o *unstructured.Unstructured) []Target {
+func dependencies(o *unstructured.Unstructured) []binding.Target {
 	list, _, _ := unstructured.NestedSlice(o.Object, "spec", "dependsOn")
-	var all []Target
+	var all []binding.Target
 	for _, each := range list {
 		d, _ := each.(map[string]any)
 		name, _ := d["name"].(string)
@@ -334,7 +336,7 @@ func dependencies(o *unstructured.Unstructured) []Target {
 		if namespace == "" {
 			namespace = o.GetNamespace()
 		}
-		all = append(all, ObjectTarget(o.GetKind(), namespace, name))
+		all = append(all, binding.ObjectTarget(o.GetKind(), namespace, name))
 	}
 	return all
 }
@@ -365,15 +367,15 @@ func (m *model) managed(kind string, before, o metav1.Object, seen time.Time) {
 			m.apply(t, k, offered, object, "kustomize-controller has written to it", seen)
 		case r.put[object] != r.builds+1: // taking over fields and applying are two writes
 			r.put[object] = r.builds + 1
-			m.pulse(Pulse{From: t, To: Kubernetes, What: Drift, Revision: applied, Object: object,
+			m.pulse(binding.Pulse{From: t, To: binding.Kubernetes, What: binding.Drift, Revision: applied, Object: object,
 				Evidence: "kustomize-controller has written to it, and the revision is the same"}, seen)
 		}
 	case before != nil && wrote(before, o, byHand):
-		m.pulse(Pulse{From: User, To: Kubernetes, What: Change, Object: object, Evidence: "kubectl has written to it"}, seen)
+		m.pulse(binding.Pulse{From: binding.User, To: binding.Kubernetes, What: binding.Change, Object: object, Evidence: "kubectl has written to it"}, seen)
 	}
 }
 
-func (m *model) pulse(p Pulse, seen time.Time) {
+func (m *model) pulse(p binding.Pulse, seen time.Time) {
 	if p.At.IsZero() {
 		p.At = seen
 	}

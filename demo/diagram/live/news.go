@@ -7,6 +7,7 @@ import (
 
 	fluxmeta "github.com/fluxcd/pkg/apis/meta"
 
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/services/git"
 	"github.com/fluxdemo/fluxdemo/demo/services/inbox"
 )
@@ -28,15 +29,15 @@ func (m *model) fromGit(ev git.Event, at time.Time, old bool, seen time.Time) {
 		if old {
 			break
 		}
-		m.push = &pushed{revision: revision, ref: ev.Ref, at: at, asked: map[Target]bool{}}
-		m.moments[User] = moment{State{Target: User, Status: Working, Message: "has pushed", Revision: revision}, seen.Add(momentary)}
+		m.push = &pushed{revision: revision, ref: ev.Ref, at: at, asked: map[binding.Target]bool{}}
+		m.moments[binding.User] = moment{State{Target: binding.User, Status: Working, Message: "has pushed", Revision: revision}, seen.Add(momentary)}
 		message := "pushed " + ev.Commit[:min(len(ev.Commit), 8)]
 		if ev.Commit == zeroCommit {
 			message = "deleted"
 		}
-		m.pulse(Pulse{From: User, To: Git, What: Push, Revision: revision, Object: ev.Ref, Evidence: "the Git host: " + message, At: at}, seen)
+		m.pulse(binding.Pulse{From: binding.User, To: binding.Git, What: binding.Push, Revision: revision, Object: ev.Ref, Evidence: "the Git host: " + message, At: at}, seen)
 		if m.hookPath != "" {
-			m.git = State{Target: Hook, Status: Working, Message: "on its way", Revision: revision, Since: at}
+			m.git = State{Target: binding.Hook, Status: Working, Message: "on its way", Revision: revision, Since: at}
 		}
 		m.release(func(request) bool { return true })
 	case ev.Kind != git.EventDelivery:
@@ -44,9 +45,9 @@ func (m *model) fromGit(ev git.Event, at time.Time, old bool, seen time.Time) {
 		if !old && m.push != nil && m.push.revision == revision && !m.push.arrived {
 			m.arrived(seen, fmt.Sprintf("the Git host: delivered, status %d", ev.Status))
 		}
-		m.git = State{Target: Hook, Status: Ready, Message: "delivered", Revision: revision, Since: at}
+		m.git = State{Target: binding.Hook, Status: Ready, Message: "delivered", Revision: revision, Since: at}
 	case ev.State == git.StateRetrying, ev.State == git.StateFailed:
-		m.git = State{Target: Hook, Status: Failed, Message: ev.Error, Revision: revision, Since: at}
+		m.git = State{Target: binding.Hook, Status: Failed, Message: ev.Error, Revision: revision, Since: at}
 	}
 	m.roles(seen)
 }
@@ -54,11 +55,11 @@ func (m *model) fromGit(ev git.Event, at time.Time, old bool, seen time.Time) {
 // arrived tells, once, that the webhook of the last push has arrived.
 func (m *model) arrived(seen time.Time, evidence string) {
 	m.push.arrived = true
-	p := Pulse{From: Git, To: Hook, What: Webhook, Revision: m.push.revision, Object: m.push.ref, Evidence: evidence}
+	p := binding.Pulse{From: binding.Git, To: binding.Hook, What: binding.Webhook, Revision: m.push.revision, Object: m.push.ref, Evidence: evidence}
 	m.pulse(p, seen)
 	for t, o := range m.objects {
-		if isKind(t, "Receiver") && m.hookPath != "" && text(o, "status", "webhookPath") == m.hookPath {
-			p.From, p.To = Hook, t
+		if binding.IsKind(t, "Receiver") && m.hookPath != "" && text(o, "status", "webhookPath") == m.hookPath {
+			p.From, p.To = binding.Hook, t
 			m.pulse(p, seen)
 		}
 	}
@@ -70,12 +71,12 @@ func (m *model) fromInbox(n inbox.Notification, old bool, seen time.Time) {
 		return
 	}
 	o := n.InvolvedObject
-	from := ObjectTarget(o.Kind, o.Namespace, o.Name)
+	from := binding.ObjectTarget(o.Kind, o.Namespace, o.Name)
 	// Flux notifies after it has written the status, but the inbox may be quicker than the watch.
 	if k, r := m.objects[from], m.runs[from]; r != nil && n.Reason == fluxmeta.ReconciliationSucceededReason && n.Revision() == r.fetched && r.fetched != "" {
 		m.apply(from, k, r.fetched, "", "the inbox: "+n.Reason, seen)
 	}
-	m.moments[Inbox] = moment{State{Target: Inbox, Status: Working, Message: n.Reason + " of " + o.Kind + " " + o.Name, Revision: n.Revision()}, seen.Add(momentary)}
-	m.pulse(Pulse{From: from, To: Inbox, What: Notify, Revision: n.Revision(), Object: string(from), Evidence: "the inbox: " + n.Reason, At: n.Received}, seen)
+	m.moments[binding.Inbox] = moment{State{Target: binding.Inbox, Status: Working, Message: n.Reason + " of " + o.Kind + " " + o.Name, Revision: n.Revision()}, seen.Add(momentary)}
+	m.pulse(binding.Pulse{From: from, To: binding.Inbox, What: binding.Notify, Revision: n.Revision(), Object: string(from), Evidence: "the inbox: " + n.Reason, At: n.Received}, seen)
 	m.roles(seen)
 }

@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
+
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 )
 
 // deployments are those that roles stand for.
-func deployments() map[Target]Target {
-	return map[Target]Target{
-		Git: "Deployment/fluxdemo/git", Inbox: "Deployment/fluxdemo/inbox", Registry: "Deployment/fluxdemo/registry", App: appObject,
+func deployments() map[binding.Target]binding.Target {
+	return map[binding.Target]binding.Target{
+		binding.Git: "Deployment/fluxdemo/git", binding.Inbox: "Deployment/fluxdemo/inbox", binding.Registry: "Deployment/fluxdemo/registry", binding.App: binding.AppObject,
 	}
 }
 
@@ -23,12 +25,12 @@ func (m *model) roles(seen time.Time) {
 			s = State{Status: Missing, Message: "there is no " + string(of)}
 		}
 		s.Target = t
-		if t == Git && s.Status == Ready && m.push != nil {
+		if t == binding.Git && s.Status == Ready && m.push != nil {
 			s.Revision = m.push.revision
 		}
 		m.role(s, seen)
 	}
-	m.role(State{Target: User, Status: Idle}, seen)
+	m.role(State{Target: binding.User, Status: Idle}, seen)
 	m.role(m.git, seen)
 	m.role(m.flux(), seen)
 	m.role(m.kubernetes(), seen)
@@ -76,7 +78,7 @@ func (m *model) flux() State {
 			first[s.Status] = s
 		}
 	}
-	s := State{Target: Flux, Status: Ready, Message: fmt.Sprintf("%d controllers and objects are ready", counts[Ready])}
+	s := State{Target: binding.Flux, Status: Ready, Message: fmt.Sprintf("%d controllers and objects are ready", counts[Ready])}
 	for _, status := range []Status{Failed, Working} {
 		if n := counts[status]; n > 0 {
 			s.Status = status
@@ -105,7 +107,7 @@ func short(s State) string {
 func (m *model) fluxParts() []State {
 	var parts []State
 	for t, o := range m.objects {
-		if t.deployment() && o.GetLabels()["app.kubernetes.io/part-of"] != "flux" {
+		if t.IsDeployment() && o.GetLabels()["app.kubernetes.io/part-of"] != "flux" {
 			continue
 		}
 		if s, ok := m.hub.get(t); ok {
@@ -124,11 +126,11 @@ func (m *model) kubernetes() State {
 	for t, o := range m.objects {
 		what := ""
 		switch {
-		case isKind(t, "Kustomization") && strings.HasPrefix(condition(o, meta.ReconcilingCondition).Message, applying):
+		case binding.IsKind(t, "Kustomization") && strings.HasPrefix(condition(o, meta.ReconcilingCondition).Message, applying):
 			what = o.GetName() + " is being applied"
-		case isKind(t, "HelmRelease") && condition(o, meta.ReconcilingCondition).Status == "True":
+		case binding.IsKind(t, "HelmRelease") && condition(o, meta.ReconcilingCondition).Status == "True":
 			what = o.GetName() + " is being released"
-		case t.deployment() && owner(o) != "":
+		case t.IsDeployment() && owner(o) != "":
 			if status, pods := deployment(o); status == Working {
 				what = o.GetName() + " is being rolled out: " + pods
 			}

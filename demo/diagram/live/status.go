@@ -7,6 +7,8 @@ import (
 
 	"github.com/fluxcd/pkg/apis/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 )
 
 // text reads a string out of an object, "" if it is not there.
@@ -51,8 +53,8 @@ func conditions(o *unstructured.Unstructured) []Condition {
 	return all
 }
 
-func targetOf(o *unstructured.Unstructured) Target {
-	return ObjectTarget(o.GetKind(), o.GetNamespace(), o.GetName())
+func targetOf(o *unstructured.Unstructured) binding.Target {
+	return binding.ObjectTarget(o.GetKind(), o.GetNamespace(), o.GetName())
 }
 
 // stateOf reads an object's own account of itself.
@@ -86,7 +88,7 @@ func fluxObject(o *unstructured.Unstructured) (Status, string) {
 	}
 	ready, reconciling := condition(o, meta.ReadyCondition), condition(o, meta.ReconcilingCondition)
 	if len(conditions(o)) == 0 {
-		if kinds()[o.GetKind()].role == alert {
+		if binding.RoleOf(o.GetKind()) == binding.Alert {
 			return Ready, "" // it has no status: it is there, and that is all
 		}
 		return Idle, "its controller has not looked at it yet"
@@ -118,8 +120,8 @@ func fluxObject(o *unstructured.Unstructured) (Status, string) {
 // reads tells whether an object's controller writes down which request it has handled. Those which have never done so
 // may be of a kind that has no such field.
 func reads(o *unstructured.Unstructured) bool {
-	role := kinds()[o.GetKind()].role
-	return role == source || role == applier
+	role := binding.RoleOf(o.GetKind())
+	return role == binding.Source || role == binding.Applier
 }
 
 // revisionOfObject is what an object has: applied, released or stored.

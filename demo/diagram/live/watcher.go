@@ -14,6 +14,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 )
 
 // Watcher follows a cluster, its Git host and its inbox, and tells who subscribes.
@@ -101,7 +103,7 @@ func (w *Watcher) Subscribe(ctx context.Context) (snapshot []State, events <-cha
 }
 
 // State returns how a target is.
-func (w *Watcher) State(t Target) State {
+func (w *Watcher) State(t binding.Target) State {
 	if s, ok := w.hub.get(t); ok {
 		return s
 	}
@@ -242,7 +244,7 @@ func (w *Watcher) unwell(why string) {
 
 // health takes how the API server is.
 func (m *model) health(s State, seen time.Time) {
-	s.Target, s.Since = Kubernetes, seen
+	s.Target, s.Since = binding.Kubernetes, seen
 	m.api = s
 	m.roles(seen)
 }

@@ -78,7 +78,7 @@ func planName(file string, number, of int) string {
 }
 
 // Planned returns what the nodes of a diagram in a file would be in the cluster if somebody ran it, by their IDs, for
-// live.Bind; nil if it cannot be run. source is the diagram's text.
+// binding.Bind; nil if it cannot be run. source is the diagram's text.
 func Planned(file, source string) map[string]string {
 	raw, err := os.ReadFile(file)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
-	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
@@ -37,8 +37,8 @@ type Node struct {
 }
 
 // Target is what the node is in the cluster.
-func (n Node) Target() live.Target {
-	return live.ObjectTarget("Kustomization", setup.FluxNamespace, n.Kustomization)
+func (n Node) Target() binding.Target {
+	return binding.ObjectTarget("Kustomization", setup.FluxNamespace, n.Kustomization)
 }
 
 // longestName is what a label of Kubernetes takes: Flux puts the name of a Kustomization into one.
@@ -69,13 +69,13 @@ func NewPlan(name string, c *flowchart.Chart) (*Plan, error) {
 
 // plain refuses a chart that is about Flux itself.
 func plain(c *flowchart.Chart) error {
-	b, err := live.Bind(c, nil, live.DemoDefaults())
+	b, err := binding.Bind(c, nil, binding.DemoDefaults())
 	if err != nil {
 		return err
 	}
 	for _, n := range c.Nodes {
 		t := b.Nodes[n.ID]
-		if _, _, _, object := t.Object(); object || t == live.Flux || t == live.Kubernetes || t == live.Git {
+		if _, _, _, object := t.Object(); object || t == binding.Flux || t == binding.Kubernetes || t == binding.Git {
 			return &flowchart.SyntaxError{Line: n.Line, Col: n.Col, Msg: fmt.Sprintf(
 				"node %s (%s) is in the cluster anyway: this diagram is for `fluxdemo present`, which shows it live", n.ID, n.Label)}
 		}
@@ -119,7 +119,7 @@ func Slug(s string) string {
 	return "x"
 }
 
-// bindings are the targets of the chart's nodes, by their IDs, for live.Bind.
+// bindings are the targets of the chart's nodes, by their IDs, for binding.Bind.
 func (p *Plan) bindings() map[string]string {
 	all := map[string]string{}
 	for _, n := range p.Nodes {

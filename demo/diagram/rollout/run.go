@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
 	"github.com/fluxdemo/fluxdemo/demo/setup"
@@ -62,7 +63,7 @@ func (r *Runner) Run(ctx context.Context, p *Plan) ([]Done, error) {
 	if err != nil {
 		return nil, fmt.Errorf("run the diagram %s: %w", p.Name, err)
 	}
-	run := &progress{plan: p, commit: commit, began: began, steps: r.Steps, last: map[live.Target]live.State{}, ends: map[string]func(error){}}
+	run := &progress{plan: p, commit: commit, began: began, steps: r.Steps, last: map[binding.Target]live.State{}, ends: map[string]func(error){}}
 	for _, s := range states {
 		run.last[s.Target] = s
 	}
@@ -126,7 +127,7 @@ type progress struct {
 	commit string
 	began  time.Time
 	steps  clusters.Steps
-	last   map[live.Target]live.State
+	last   map[binding.Target]live.State
 	ends   map[string]func(error) // of the steps that have begun and not ended, by the node's ID
 	done   []Done
 }
@@ -205,10 +206,10 @@ func (r *Runner) Clean(ctx context.Context, wanted []string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clean: %w", err)
 	}
-	left := map[live.Target]bool{}
+	left := map[binding.Target]bool{}
 	for _, k := range there.Items {
 		if slices.Contains(gone, k.GetLabels()[Label]) {
-			left[live.ObjectTarget(k.GetKind(), k.GetNamespace(), k.GetName())] = true
+			left[binding.ObjectTarget(k.GetKind(), k.GetNamespace(), k.GetName())] = true
 		}
 	}
 	end = r.Steps.Start("Flux removes what it made")

@@ -1,4 +1,4 @@
-package live
+package binding
 
 import (
 	"fmt"
@@ -16,11 +16,11 @@ type Binding struct {
 	// Subgraphs has the same of the boxes.
 	Subgraphs map[string]Target `json:"subgraphs,omitempty"`
 	// Edges are those along which something can travel.
-	Edges []EdgeBinding `json:"edges"`
+	Edges []Edge `json:"edges"`
 }
 
-// EdgeBinding says what an edge carries.
-type EdgeBinding struct {
+// Edge says what an edge carries.
+type Edge struct {
 	// Index is the edge's place in the chart, from 0.
 	Index int `json:"index"`
 	// From and To are the ends as they are drawn.
@@ -37,7 +37,7 @@ type EdgeBinding struct {
 // unbound. d names the object that a bare kind stands for. An explicit target that makes no sense, or that is for a
 // node which is not there, is an error that names it.
 func Bind(c *flowchart.Chart, explicit map[string]string, d Defaults) (Binding, error) {
-	b := Binding{Nodes: map[string]Target{}, Subgraphs: map[string]Target{}, Edges: []EdgeBinding{}}
+	b := Binding{Nodes: map[string]Target{}, Subgraphs: map[string]Target{}, Edges: []Edge{}}
 	boxes := map[string]flowchart.Subgraph{}
 	for _, s := range c.Subgraphs {
 		boxes[s.ID] = s
@@ -99,7 +99,7 @@ func (b *Binding) bindEdges(c *flowchart.Chart) {
 		if from == "" || to == "" {
 			continue
 		}
-		edge := EdgeBinding{Index: i, From: from, To: to, Carries: carries(from, to)}
+		edge := Edge{Index: i, From: from, To: to, Carries: carries(from, to)}
 		if edge.Carries == nil {
 			edge.Carries, edge.Reverse = carries(to, from), true
 		}
@@ -117,16 +117,16 @@ func carries(from, to Target) []string {
 		can  bool
 	}{
 		{Push, from == User && to == Git},
-		{Webhook, (from == Git || from == Hook) && (isKind(to, "Receiver") || to == Flux) || from == Git && to == Hook},
-		{Trigger, (from == User || isKind(from, "Receiver")) && (to.role() == source || to.role() == applier) || from == User && to == Flux},
-		{Fetch, (from == Git || from == Registry) && (to.role() == source || to == Flux)},
-		{Artifact, from.role() == source && to.role() == applier},
-		{Depend, isKind(from, "Kustomization") && isKind(to, "Kustomization")},
+		{Webhook, (from == Git || from == Hook) && (IsKind(to, "Receiver") || to == Flux) || from == Git && to == Hook},
+		{Trigger, (from == User || IsKind(from, "Receiver")) && (to.Role() == Source || to.Role() == Applier) || from == User && to == Flux},
+		{Fetch, (from == Git || from == Registry) && (to.Role() == Source || to == Flux)},
+		{Artifact, from.Role() == Source && to.Role() == Applier},
+		{Depend, IsKind(from, "Kustomization") && IsKind(to, "Kustomization")},
 		{Apply, applies(from) && workload(to)},
 		{Drift, applies(from) && from != Git && workload(to)},
 		{Change, from == User && workload(to)},
-		{Notify, (from.ofFlux() || from == Flux || from == Kubernetes) && (to.role() != alert || !isKind(from, "Provider")) &&
-			(to == Inbox || to == User || to.role() == alert)},
+		{Notify, (from.OfFlux() || from == Flux || from == Kubernetes) && (to.Role() != Alert || !IsKind(from, "Provider")) &&
+			(to == Inbox || to == User || to.Role() == Alert)},
 	} {
 		if each.can {
 			what = append(what, each.what)
@@ -135,16 +135,16 @@ func carries(from, to Target) []string {
 	return what
 }
 
-func isKind(t Target, kind string) bool { return strings.HasPrefix(string(t), kind+"/") }
+func IsKind(t Target, kind string) bool { return strings.HasPrefix(string(t), kind+"/") }
 
 // applies tells whether manifests come from a target. A diagram without Flux has them come from Git.
-func applies(t Target) bool { return t.role() == applier || t == Flux || t == Git }
+func applies(t Target) bool { return t.Role() == Applier || t == Flux || t == Git }
 
 // workload tells whether a target is where manifests go.
-func workload(t Target) bool { return t == Kubernetes || t == App || t.deployment() }
+func workload(t Target) bool { return t == Kubernetes || t == App || t.IsDeployment() }
 
 // Travels tells whether a pulse travels the edge; if so, from To to From when Reverse is set.
-func (e EdgeBinding) Travels(p Pulse) bool {
+func (e Edge) Travels(p Pulse) bool {
 	from, to := e.From, e.To
 	if e.Reverse {
 		from, to = to, from
@@ -158,12 +158,12 @@ func leaves(t Target, p Pulse) bool {
 	case t == p.From:
 		return true
 	case t == Flux:
-		return p.From.ofFlux()
+		return p.From.OfFlux()
 	case t == Git: // the webhook is the Git host's, and without Flux in the picture so is what is applied
 		return p.From == Hook || p.What == Apply
 	case t == Kubernetes:
 		return p.What == Notify
-	case t.role() == alert:
+	case t.Role() == Alert:
 		return p.What == Notify
 	}
 	return false
@@ -175,14 +175,14 @@ func arrives(t Target, p Pulse) bool {
 	case t == p.To:
 		return true
 	case t == Flux:
-		return p.To.ofFlux()
-	case t == App, t.deployment(): // one correction is of one object, a revision of all
-		return p.To == Kubernetes && (p.What == Apply || p.Object == string(t) || t == App && p.Object == appObject)
-	case t == User, t.role() == alert:
+		return p.To.OfFlux()
+	case t == App, t.IsDeployment(): // one correction is of one object, a revision of all
+		return p.To == Kubernetes && (p.What == Apply || p.Object == string(t) || t == App && p.Object == AppObject)
+	case t == User, t.Role() == Alert:
 		return p.What == Notify
 	}
 	return false
 }
 
-// appObject is the Deployment that the role App stands for.
-const appObject = "Deployment/app/app"
+// AppObject is the Deployment that the role App stands for.
+const AppObject = "Deployment/app/app"

@@ -1,4 +1,4 @@
-package live
+package binding
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package live
+package binding
 
 import (
 	"fmt"
@@ -25,7 +25,7 @@ const (
 // None is the explicit target of a node that shall stay plain.
 const None = "none"
 
-func roles() []Target {
+func Roles() []Target {
 	return []Target{User, Git, Hook, Flux, Kubernetes, App, Inbox, Registry}
 }
 
@@ -45,15 +45,15 @@ func DemoDefaults() Defaults {
 	}
 }
 
-// defaultNamespace is that of an object which is given without.
-const defaultNamespace = "flux-system"
+// DefaultNamespace is that of an object which is given without.
+const DefaultNamespace = "flux-system"
 
 // What a kind is for.
 const (
-	source  = "source"  // has an artifact
-	applier = "applier" // applies what is in an artifact
-	alert   = "alert"   // passes on events
-	other   = "other"
+	Source  = "source"  // has an artifact
+	Applier = "applier" // applies what is in an artifact
+	Alert   = "alert"   // passes on events
+	Other   = "other"
 )
 
 // class says what a kind is for, and which controller works on it. A kind that is not here has no node.
@@ -62,24 +62,36 @@ type class struct{ role, controller string }
 // kinds are those that nodes can stand for.
 func kinds() map[string]class {
 	return map[string]class{
-		"GitRepository":         {source, "source-controller"},
-		"OCIRepository":         {source, "source-controller"},
-		"HelmRepository":        {source, "source-controller"},
-		"HelmChart":             {source, "source-controller"},
-		"Bucket":                {source, "source-controller"},
-		"ExternalArtifact":      {source, "source-watcher"},
-		"ArtifactGenerator":     {other, "source-watcher"},
-		"Kustomization":         {applier, "kustomize-controller"},
-		"HelmRelease":           {applier, "helm-controller"},
-		"Receiver":              {other, "notification-controller"},
-		"Provider":              {alert, "notification-controller"},
-		"Alert":                 {alert, "notification-controller"},
-		"ImageRepository":       {other, "image-reflector-controller"},
-		"ImagePolicy":           {other, "image-reflector-controller"},
-		"ImageUpdateAutomation": {other, "image-automation-controller"},
-		"Deployment":            {other, ""},
+		"GitRepository":         {Source, "source-controller"},
+		"OCIRepository":         {Source, "source-controller"},
+		"HelmRepository":        {Source, "source-controller"},
+		"HelmChart":             {Source, "source-controller"},
+		"Bucket":                {Source, "source-controller"},
+		"ExternalArtifact":      {Source, "source-watcher"},
+		"ArtifactGenerator":     {Other, "source-watcher"},
+		"Kustomization":         {Applier, "kustomize-controller"},
+		"HelmRelease":           {Applier, "helm-controller"},
+		"Receiver":              {Other, "notification-controller"},
+		"Provider":              {Alert, "notification-controller"},
+		"Alert":                 {Alert, "notification-controller"},
+		"ImageRepository":       {Other, "image-reflector-controller"},
+		"ImagePolicy":           {Other, "image-reflector-controller"},
+		"ImageUpdateAutomation": {Other, "image-automation-controller"},
+		"Deployment":            {Other, ""},
 	}
 }
+
+// Known tells whether nodes can stand for objects of a kind, for example GitRepository.
+func Known(kind string) bool {
+	_, ok := kinds()[kind]
+	return ok
+}
+
+// RoleOf says what a kind is for: Source, Applier, Alert or Other; "" if it is not Known.
+func RoleOf(kind string) string { return kinds()[kind].role }
+
+// ControllerOf names the controller that works on a kind, for example source-controller; "" if none of Flux's does.
+func ControllerOf(kind string) string { return kinds()[kind].controller }
 
 // ObjectTarget is the target of an object.
 func ObjectTarget(kind, namespace, name string) Target {
@@ -95,29 +107,29 @@ func (t Target) Object() (kind, namespace, name string, ok bool) {
 	return parts[0], parts[1], parts[2], true
 }
 
-// role says what a target's kind is for, "" if it is none.
-func (t Target) role() string {
+// Role says what a target's kind is for, "" if it is none.
+func (t Target) Role() string {
 	kind, _, _, ok := t.Object()
 	if !ok {
 		return ""
 	}
-	return kinds()[kind].role
+	return RoleOf(kind)
 }
 
-// deployment tells whether the target is a Deployment.
-func (t Target) deployment() bool { return strings.HasPrefix(string(t), "Deployment/") }
+// IsDeployment tells whether the target is a Deployment.
+func (t Target) IsDeployment() bool { return strings.HasPrefix(string(t), "Deployment/") }
 
-// ofFlux tells whether the target is one of Flux's own objects.
-func (t Target) ofFlux() bool { return t.role() != "" && !t.deployment() }
+// OfFlux tells whether the target is one of Flux's own objects.
+func (t Target) OfFlux() bool { return t.Role() != "" && !t.IsDeployment() }
 
 // ParseTarget reads what somebody wrote as a node's target: a role, Kind, Kind/name or Kind/namespace/name.
 func ParseTarget(s string, d Defaults) (Target, error) {
-	if slices.Contains(roles(), Target(s)) {
+	if slices.Contains(Roles(), Target(s)) {
 		return Target(s), nil
 	}
 	parts := strings.Split(s, "/")
 	if _, ok := kinds()[parts[0]]; !ok {
-		return "", fmt.Errorf("%q is no target: write one of %s, or Kind/namespace/name with a kind such as GitRepository", s, join(roles()))
+		return "", fmt.Errorf("%q is no target: write one of %s, or Kind/namespace/name with a kind such as GitRepository", s, join(Roles()))
 	}
 	for _, part := range parts[1:] {
 		if !objectName(part) {
@@ -128,7 +140,7 @@ func ParseTarget(s string, d Defaults) (Target, error) {
 	case 1:
 		return d.object(parts[0]), nil
 	case 2:
-		return ObjectTarget(parts[0], defaultNamespace, parts[1]), nil
+		return ObjectTarget(parts[0], DefaultNamespace, parts[1]), nil
 	case 3:
 		return Target(s), nil
 	}
@@ -139,7 +151,7 @@ func ParseTarget(s string, d Defaults) (Target, error) {
 func (d Defaults) object(kind string) Target {
 	namespace, name, ok := strings.Cut(d[kind], "/")
 	if !ok {
-		namespace, name = defaultNamespace, defaultNamespace
+		namespace, name = DefaultNamespace, DefaultNamespace
 	}
 	return ObjectTarget(kind, namespace, name)
 }

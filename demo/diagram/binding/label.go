@@ -1,4 +1,4 @@
-package live
+package binding
 
 import (
 	"regexp"
@@ -133,7 +133,7 @@ func kindOf(word string) string {
 func controller(words string) Target {
 	words = strings.NewReplacer(" ", "-", ":", "", "/", "-").Replace(words)
 	if shard := regexp.MustCompile(`^shard-?([a-z0-9]+)$`).FindStringSubmatch(words); shard != nil {
-		return ObjectTarget("Deployment", defaultNamespace, "kustomize-controller-shard"+shard[1])
+		return ObjectTarget("Deployment", DefaultNamespace, "kustomize-controller-shard"+shard[1])
 	}
 	for _, of := range kinds() {
 		if of.controller == "" || !strings.HasPrefix(words, of.controller) {
@@ -141,7 +141,7 @@ func controller(words string) Target {
 		}
 		rest := words[len(of.controller):]
 		if rest == "" || rest[0] == '-' && objectName(rest[1:]) {
-			return ObjectTarget("Deployment", defaultNamespace, words)
+			return ObjectTarget("Deployment", DefaultNamespace, words)
 		}
 	}
 	return ""
