@@ -12,7 +12,7 @@ import (
 )
 
 // attendee runs git as somebody whom the demo does not know.
-func attendee(t *testing.T, d *demo, dir string, args ...string) string {
+func attendee(t *testing.T, d *testDemo, dir string, args ...string) string {
 	t.Helper()
 	return d.git(t, dir, append([]string{"-c", "user.name=Attendee", "-c", "user.email=a@example.org"}, args...)...)
 }

@@ -187,7 +187,7 @@ spec:
 `
 
 // apply applies manifests on a cluster.
-func (d *demo) apply(t *testing.T, manifests string) {
+func (d *testDemo) apply(t *testing.T, manifests string) {
 	t.Helper()
 	file := filepath.Join(d.work(), fmt.Sprintf("apply-%d.yaml", time.Now().UnixNano()))
 	if err := os.WriteFile(file, []byte(manifests), 0o600); err != nil {
@@ -198,7 +198,7 @@ func (d *demo) apply(t *testing.T, manifests string) {
 
 // furnish fills a cluster with what belongs to others: a Flux with lockdown
 // flags and a shard, a repository that it follows, and tenants.
-func furnish(t *testing.T, host *demo) {
+func furnish(t *testing.T, host *testDemo) {
 	t.Helper()
 	host.kubectl(t, "apply", "--server-side", "-f", host.bundle.Path("flux.yaml"))
 	for controller, flags := range map[string][]string{
@@ -262,7 +262,7 @@ func furnish(t *testing.T, host *demo) {
 
 // bystanders reads everything that is on a cluster, by UID, in a form in
 // which two moments can be compared: as its owners have written it.
-func bystanders(t *testing.T, host *demo) map[string]string {
+func bystanders(t *testing.T, host *testDemo) map[string]string {
 	t.Helper()
 	kinds := strings.Fields(host.kubectl(t, "api-resources", "--verbs=list,delete", "-o", "name"))
 	kinds = without(kinds, "events", "events.events.k8s.io", "leases.coordination.k8s.io", "endpoints", "endpointslices.discovery.k8s.io")
@@ -286,7 +286,7 @@ func bystanders(t *testing.T, host *demo) map[string]string {
 }
 
 // unharmed checks that all bystanders are as they were.
-func unharmed(t *testing.T, host *demo, before map[string]string) {
+func unharmed(t *testing.T, host *testDemo, before map[string]string) {
 	t.Helper()
 	after := bystanders(t, host)
 	for _, uid := range slices.Sorted(maps.Keys(before)) {
@@ -443,7 +443,7 @@ func TestBystanders(t *testing.T) {
 // crashWalk tells a walk with a crash in each of its steps: each process
 // finishes the step that the one before it was killed in, and the last one
 // ends the walk.
-func crashWalk(t *testing.T, d *demo, name string) {
+func crashWalk(t *testing.T, d *testDemo, name string) {
 	t.Helper()
 	story, err := loadStory(name)
 	if err != nil {
@@ -502,7 +502,7 @@ func killIn(t *testing.T, cmd *exec.Cmd, heading string) string {
 }
 
 // killWhenGone kills down when an object on the host has gone.
-func killWhenGone(t *testing.T, host, d *demo, namespace, name string) {
+func killWhenGone(t *testing.T, host, d *testDemo, namespace, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 	defer cancel()

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
 
@@ -31,11 +31,11 @@ of the clone is written.`,
 			if err != nil {
 				return err
 			}
-			c, err := setup.Connect(cluster.Kubeconfig())
+			c, err := demo.Connect(cluster.Kubeconfig())
 			if err != nil {
 				return err
 			}
-			urls, err := setup.FindURLs(cmd.Context(), c, cluster)
+			urls, err := demo.FindURLs(cmd.Context(), c, cluster)
 			if err != nil {
 				return err
 			}

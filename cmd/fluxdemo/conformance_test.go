@@ -17,7 +17,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/embedded"
 	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/clusters/kind"
-	"github.com/fluxdemo/fluxdemo/demo/status"
+	"github.com/fluxdemo/fluxdemo/demo/health"
 )
 
 // nodeImageVar names the environment variable that makes the suite run on
@@ -33,13 +33,13 @@ func TestConformance(t *testing.T) {
 
 // kindDemo returns a home for a kind cluster, which is not up. Where there is
 // no node image for it, the test is skipped, and says so.
-func kindDemo(t *testing.T) *demo {
+func kindDemo(t *testing.T) *testDemo {
 	t.Helper()
 	nodeImage := os.Getenv(nodeImageVar)
 	if nodeImage == "" {
 		t.Skipf("NOT TESTED ON KIND: %s names no node image; `make test-kind` makes one", nodeImageVar)
 	}
-	return ownDemo(t, func(d *demo) {
+	return ownDemo(t, func(d *testDemo) {
 		d.kind, d.upArgs = kind.Kind, []string{"--node-image=" + nodeImage}
 		// Its containers are seen by everybody who uses the engine.
 		d.name = fmt.Sprintf("test-%d-%d", os.Getpid(), time.Now().UnixMilli()%100000)
@@ -47,7 +47,7 @@ func kindDemo(t *testing.T) *demo {
 }
 
 // instance is the demo's cluster as the program has it.
-func (d *demo) instance(t *testing.T) clusters.Cluster {
+func (d *testDemo) instance(t *testing.T) clusters.Cluster {
 	t.Helper()
 	state := filepath.Dir(d.cluster())
 	var c clusters.Cluster
@@ -64,7 +64,7 @@ func (d *demo) instance(t *testing.T) clusters.Cluster {
 }
 
 // conform is the suite.
-func conform(t *testing.T, d *demo) {
+func conform(t *testing.T, d *testDemo) {
 	if r := d.fluxdemo("status"); r.code != exitFailure || !strings.Contains(r.stderr, "there is no cluster") {
 		t.Fatalf("status before there is a cluster: %v", r)
 	}
@@ -89,7 +89,7 @@ func conform(t *testing.T, d *demo) {
 	d.sub(t, "down", func(t *testing.T) { conformDown(t, d, before) })
 }
 
-func conformStatus(t *testing.T, d *demo, now status.Demo) {
+func conformStatus(t *testing.T, d *testDemo, now health.Status) {
 	if s := now.Cluster; !s.Running || s.Kind != d.kind || s.Name != d.name || s.Kubeconfig != d.kubeconfig() || !strings.HasPrefix(s.Server, "https://127.0.0.1:") {
 		t.Errorf("the cluster: %+v", s)
 	}
@@ -136,13 +136,13 @@ func conformStatus(t *testing.T, d *demo, now status.Demo) {
 
 // containers tells which pods there are, and how often their containers
 // were started.
-func containers(t *testing.T, d *demo) string {
+func containers(t *testing.T, d *testDemo) string {
 	t.Helper()
 	return d.kubectl(t, "get", "pods", "-A", "--sort-by=.metadata.uid", "-o",
 		`jsonpath={range .items[*]}{.metadata.name} {.metadata.uid} {.status.containerStatuses[*].restartCount}{"\n"}{end}`)
 }
 
-func conformIdempotent(t *testing.T, d *demo, before status.Demo) {
+func conformIdempotent(t *testing.T, d *testDemo, before health.Status) {
 	pods := containers(t, d)
 	out := d.must(t, "up")
 	if after := containers(t, d); after != pods {
@@ -162,7 +162,7 @@ func conformIdempotent(t *testing.T, d *demo, before status.Demo) {
 	}
 }
 
-func conformKubectl(t *testing.T, d *demo) {
+func conformKubectl(t *testing.T, d *testDemo) {
 	d.sub(t, "logs", func(t *testing.T) {
 		out := d.kubectl(t, "-n", "flux-system", "logs", "deployment/source-controller")
 		if !strings.Contains(out, "stored artifact") {
@@ -258,7 +258,7 @@ spec:
 `
 
 // apply writes a manifest and applies it.
-func apply(t *testing.T, d *demo, manifest string) {
+func apply(t *testing.T, d *testDemo, manifest string) {
 	t.Helper()
 	file := filepath.Join(d.work(), "manifest.yaml")
 	if err := os.WriteFile(file, []byte(manifest), 0o644); err != nil {
@@ -267,7 +267,7 @@ func apply(t *testing.T, d *demo, manifest string) {
 	d.kubectl(t, "apply", "-f", file)
 }
 
-func conformWorkload(t *testing.T, d *demo) {
+func conformWorkload(t *testing.T, d *testDemo) {
 	const namespace = "conformance"
 	d.kubectl(t, "create", "namespace", namespace)
 	t.Cleanup(func() { d.kubectl(t, "delete", "namespace", namespace, "--timeout=60s") })
@@ -309,7 +309,7 @@ func conformWorkload(t *testing.T, d *demo) {
 
 // conformServiceNames has a pod of Flux use the name of a Service that is
 // new.
-func conformServiceNames(t *testing.T, d *demo) {
+func conformServiceNames(t *testing.T, d *testDemo) {
 	apply(t, d, `apiVersion: v1
 kind: Service
 metadata: {name: alias, namespace: fluxdemo}
@@ -330,7 +330,7 @@ spec: {interval: 1h, url: "http://alias.fluxdemo.svc.cluster.local/fleet.git", r
 }
 
 // conformWalks does all walks without a second try, in an order that nobody has thought of.
-func conformWalks(t *testing.T, d *demo) {
+func conformWalks(t *testing.T, d *testDemo) {
 	before := tree(t, d)
 	names := walkNames()
 	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
@@ -358,7 +358,7 @@ func conformWalks(t *testing.T, d *demo) {
 	await(t, healTime, "all is well", d.healthy)
 }
 
-func conformReset(t *testing.T, d *demo) {
+func conformReset(t *testing.T, d *testDemo) {
 	s, err := d.status()
 	if err != nil {
 		t.Fatal(err)
@@ -377,7 +377,7 @@ func conformReset(t *testing.T, d *demo) {
 	await(t, healTime, "all is well", d.healthy)
 }
 
-func conformKeepsData(t *testing.T, d *demo, before status.Demo) {
+func conformKeepsData(t *testing.T, d *testDemo, before health.Status) {
 	d.kubectl(t, "create", "configmap", "mine", "--from-literal=key=value")
 	uid := d.kubectl(t, "get", "configmap", "mine", "-o", "jsonpath={.metadata.uid}")
 	dir := clone(t, d, "fleet")
@@ -411,7 +411,7 @@ func conformKeepsData(t *testing.T, d *demo, before status.Demo) {
 	pageHas(t, d, after.URLs.App, "Still here")
 }
 
-func conformDown(t *testing.T, d *demo, before status.Demo) {
+func conformDown(t *testing.T, d *testDemo, before health.Status) {
 	d.must(t, "down")
 	if _, err := os.Stat(d.cluster()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%s is left: %v", d.cluster(), err)

@@ -18,7 +18,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded"
 	"github.com/fluxdemo/fluxdemo/clusters/existing"
-	"github.com/fluxdemo/fluxdemo/demo/status"
+	"github.com/fluxdemo/fluxdemo/demo/health"
 )
 
 // usersKubeconfig is what a user had before; nothing may write to it.
@@ -33,8 +33,8 @@ const (
 	lastGasp = 2 * time.Second
 )
 
-// demo is one user's machine: a home, state, cache, and the cluster in it.
-type demo struct {
+// testDemo is one user's machine: a home, state, cache, and the cluster in it.
+type testDemo struct {
 	dir    string
 	name   string // of the cluster
 	kind   string // of the cluster
@@ -44,8 +44,8 @@ type demo struct {
 	told   bool                // the logs were printed for a subtest that failed
 }
 
-func (s *suite) newDemo(name string, b *bundle.Bundle, options ...func(*demo)) (*demo, error) {
-	d := &demo{dir: filepath.Join(s.root, name), name: "fluxdemo", kind: embedded.Kind, bundle: b}
+func (s *suite) newDemo(name string, b *bundle.Bundle, options ...func(*testDemo)) (*testDemo, error) {
+	d := &testDemo{dir: filepath.Join(s.root, name), name: "fluxdemo", kind: embedded.Kind, bundle: b}
 	for _, option := range options {
 		option(d)
 	}
@@ -67,16 +67,16 @@ func (s *suite) newDemo(name string, b *bundle.Bundle, options ...func(*demo)) (
 }
 
 // in gives the demo's folder a name of its own.
-func in(name string) func(*demo) {
-	return func(d *demo) { d.dir = filepath.Join(filepath.Dir(d.dir), name) }
+func in(name string) func(*testDemo) {
+	return func(d *testDemo) { d.dir = filepath.Join(filepath.Dir(d.dir), name) }
 }
 
 // as makes another user of the machine own everything and run the commands.
-func as(id uint32) func(*demo) {
-	return func(d *demo) { d.user = &syscall.Credential{Uid: id, Gid: id} }
+func as(id uint32) func(*testDemo) {
+	return func(d *testDemo) { d.user = &syscall.Credential{Uid: id, Gid: id} }
 }
 
-func (d *demo) own() error {
+func (d *testDemo) own() error {
 	if d.user == nil {
 		return nil
 	}
@@ -85,17 +85,17 @@ func (d *demo) own() error {
 	})
 }
 
-func (d *demo) home() string            { return filepath.Join(d.dir, "home") }
-func (d *demo) state() string           { return filepath.Join(d.dir, "state") }
-func (d *demo) cache() string           { return filepath.Join(d.dir, "cache") }
-func (d *demo) work() string            { return filepath.Join(d.dir, "work") }
-func (d *demo) usersKubeconfig() string { return filepath.Join(d.home(), ".kube", "config") }
-func (d *demo) cluster() string         { return filepath.Join(d.state(), "fluxdemo", d.name) }
-func (d *demo) kubeconfig() string      { return filepath.Join(d.cluster(), "kubeconfig") }
+func (d *testDemo) home() string            { return filepath.Join(d.dir, "home") }
+func (d *testDemo) state() string           { return filepath.Join(d.dir, "state") }
+func (d *testDemo) cache() string           { return filepath.Join(d.dir, "cache") }
+func (d *testDemo) work() string            { return filepath.Join(d.dir, "work") }
+func (d *testDemo) usersKubeconfig() string { return filepath.Join(d.home(), ".kube", "config") }
+func (d *testDemo) cluster() string         { return filepath.Join(d.state(), "fluxdemo", d.name) }
+func (d *testDemo) kubeconfig() string      { return filepath.Join(d.cluster(), "kubeconfig") }
 
 // env is the whole environment of a command: nothing of the tester's own,
 // but where the container engine is.
-func (d *demo) env() []string {
+func (d *testDemo) env() []string {
 	env := []string{
 		"PATH=" + filepath.Dir(all.program) + ":" + os.Getenv("PATH"),
 		"HOME=" + d.home(), "TMPDIR=" + d.work(), "LANG=C.UTF-8",
@@ -132,7 +132,7 @@ func (r result) err() error {
 
 // command prepares a program to run in the demo's work folder. Its context
 // ends it, since nothing may wait forever.
-func (d *demo) command(ctx context.Context, env []string, program string, args ...string) *exec.Cmd {
+func (d *testDemo) command(ctx context.Context, env []string, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(d.env(), env...)
 	cmd.Dir = d.work()
@@ -141,12 +141,12 @@ func (d *demo) command(ctx context.Context, env []string, program string, args .
 	return cmd
 }
 
-func (d *demo) run(env []string, program string, args ...string) result {
+func (d *testDemo) run(env []string, program string, args ...string) result {
 	return d.runIn(append(d.env(), env...), program, args...)
 }
 
 // runIn runs a program with an environment that is given completely.
-func (d *demo) runIn(env []string, program string, args ...string) result {
+func (d *testDemo) runIn(env []string, program string, args ...string) result {
 	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 	defer cancel()
 	cmd := d.command(ctx, nil, program, args...)
@@ -162,12 +162,12 @@ func (d *demo) runIn(env []string, program string, args ...string) result {
 }
 
 // fluxdemo runs a verb on the demo's cluster, whatever comes of it.
-func (d *demo) fluxdemo(args ...string) result {
+func (d *testDemo) fluxdemo(args ...string) result {
 	return d.run(nil, all.program, d.named(args)...)
 }
 
 // named adds which cluster is meant. Only up needs to hear its kind.
-func (d *demo) named(args []string) []string {
+func (d *testDemo) named(args []string) []string {
 	if d.name != "fluxdemo" {
 		args = append(args, "--name="+d.name)
 	}
@@ -182,7 +182,7 @@ func (d *demo) named(args []string) []string {
 }
 
 // must runs a verb that has to work and returns its output.
-func (d *demo) must(t *testing.T, args ...string) string {
+func (d *testDemo) must(t *testing.T, args ...string) string {
 	t.Helper()
 	r := d.fluxdemo(args...)
 	if r.code != 0 {
@@ -192,10 +192,10 @@ func (d *demo) must(t *testing.T, args ...string) string {
 }
 
 // start brings the cluster up.
-func (d *demo) start() error { return d.fluxdemo("up").err() }
+func (d *testDemo) start() error { return d.fluxdemo("up").err() }
 
 // kube runs kubectl, whatever comes of it.
-func (d *demo) kube(args ...string) result {
+func (d *testDemo) kube(args ...string) result {
 	// The bundle's binary is what its name says, as with busybox.
 	link := filepath.Join(d.work(), "kubectl")
 	if err := os.Symlink(d.bundle.Path("kube"), link); err != nil && !errors.Is(err, os.ErrExist) {
@@ -205,7 +205,7 @@ func (d *demo) kube(args ...string) result {
 }
 
 // kubectl runs kubectl, which has to work, and returns its output.
-func (d *demo) kubectl(t *testing.T, args ...string) string {
+func (d *testDemo) kubectl(t *testing.T, args ...string) string {
 	t.Helper()
 	r := d.kube(args...)
 	if r.code != 0 {
@@ -215,7 +215,7 @@ func (d *demo) kubectl(t *testing.T, args ...string) string {
 }
 
 // git runs git in a working copy; it has to work.
-func (d *demo) git(t *testing.T, dir string, args ...string) string {
+func (d *testDemo) git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	r := d.run(nil, all.git, append([]string{"-C", dir}, args...)...)
 	if r.code != 0 {
@@ -225,8 +225,8 @@ func (d *demo) git(t *testing.T, dir string, args ...string) string {
 }
 
 // status asks for the demo's status; the exit code has to agree with it.
-func (d *demo) status() (status.Demo, error) {
-	var s status.Demo
+func (d *testDemo) status() (health.Status, error) {
+	var s health.Status
 	r := d.fluxdemo("status", "-o", "json")
 	if err := json.Unmarshal([]byte(r.stdout), &s); err != nil {
 		return s, fmt.Errorf("%v: %w", r, err)
@@ -238,7 +238,7 @@ func (d *demo) status() (status.Demo, error) {
 }
 
 // healthy returns an error unless all is well.
-func (d *demo) healthy() error {
+func (d *testDemo) healthy() error {
 	s, err := d.status()
 	if err == nil && !s.Healthy() {
 		err = fmt.Errorf("%+v", s)
@@ -247,7 +247,7 @@ func (d *demo) healthy() error {
 }
 
 // component finds a part by its name or the start of it.
-func component(s status.Demo, name string) (clusters.Component, error) {
+func component(s health.Status, name string) (clusters.Component, error) {
 	for _, part := range s.Cluster.Components {
 		if part.Name == name || part.Namespace != "" && strings.HasPrefix(part.Name, name+"-") {
 			return part, nil
@@ -257,7 +257,7 @@ func component(s status.Demo, name string) (clusters.Component, error) {
 }
 
 // pid is the process of a component.
-func (d *demo) pid(t *testing.T, name string) int {
+func (d *testDemo) pid(t *testing.T, name string) int {
 	t.Helper()
 	s, err := d.status()
 	if err != nil {
@@ -274,7 +274,7 @@ func (d *demo) pid(t *testing.T, name string) int {
 }
 
 // kill ends a component's process as a crash would.
-func (d *demo) kill(t *testing.T, name string) (pid int) {
+func (d *testDemo) kill(t *testing.T, name string) (pid int) {
 	t.Helper()
 	pid = d.pid(t, name)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -285,7 +285,7 @@ func (d *demo) kill(t *testing.T, name string) (pid int) {
 
 // remove takes down the cluster, and by force what that leaves: a failed
 // test must not trouble the next one.
-func (d *demo) remove() error {
+func (d *testDemo) remove() error {
 	if _, err := os.Stat(d.cluster()); err == nil {
 		if err := d.fluxdemo("down").err(); err != nil {
 			for _, p := range processesIn(d.dir) {
@@ -302,7 +302,7 @@ func (d *demo) remove() error {
 
 // logsOnFailure prints the ends of all logs if the test fails, unless one of
 // its subtests has.
-func (d *demo) logsOnFailure(t *testing.T) {
+func (d *testDemo) logsOnFailure(t *testing.T) {
 	d.told = false
 	t.Cleanup(func() {
 		if !t.Failed() || d.told {
@@ -322,7 +322,7 @@ func (d *demo) logsOnFailure(t *testing.T) {
 }
 
 // sub runs a subtest on the demo that prints the logs if it fails.
-func (d *demo) sub(t *testing.T, name string, test func(t *testing.T)) bool {
+func (d *testDemo) sub(t *testing.T, name string, test func(t *testing.T)) bool {
 	t.Helper()
 	told := d.told
 	ok := t.Run(name, func(t *testing.T) {

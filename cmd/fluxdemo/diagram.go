@@ -14,10 +14,10 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/rollout"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
 func newDiagram(o *options) *cobra.Command {
@@ -109,18 +109,18 @@ func (o *options) withRunner(cmd *cobra.Command, timeout time.Duration, work fun
 	if err != nil {
 		return err
 	}
-	c, err := setup.Connect(cluster.Kubeconfig())
+	c, err := demo.Connect(cluster.Kubeconfig())
 	if err != nil {
 		return err
 	}
-	urls, err := setup.FindURLs(ctx, c, cluster)
+	urls, err := demo.FindURLs(ctx, c, cluster)
 	if err != nil {
 		return err
 	}
 	if urls.Git == "" {
 		return errors.New("the Git host is not there; `fluxdemo up` repairs it")
 	}
-	password, err := setup.GitPassword(ctx, c)
+	password, err := demo.GitPassword(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (o *options) withRunner(cmd *cobra.Command, timeout time.Duration, work fun
 	defer steps.close()
 	return work(ctx, &rollout.Runner{
 		Fleet: &fleet.Repository{
-			URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), fleetFolder),
+			URL: urls.Git, User: demo.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), fleetFolder),
 		},
 		Client: c, Live: watcher, Steps: steps,
 	})

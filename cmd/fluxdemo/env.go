@@ -10,7 +10,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
 
@@ -60,7 +60,7 @@ func (o *options) runningCluster(ctx context.Context) (clusters.Cluster, error) 
 
 // prepareShell returns what commands need to work with the demo.
 func (o *options) prepareShell(ctx context.Context, cluster clusters.Cluster) (*shell.Demo, error) {
-	c, err := setup.Connect(cluster.Kubeconfig())
+	c, err := demo.Connect(cluster.Kubeconfig())
 	if err != nil {
 		return nil, err
 	}

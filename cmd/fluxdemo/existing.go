@@ -24,8 +24,9 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
+	"github.com/fluxdemo/fluxdemo/demo"
+	"github.com/fluxdemo/fluxdemo/demo/install"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
 	"github.com/fluxdemo/fluxdemo/demo/uninstall"
 )
 
@@ -66,7 +67,7 @@ func (o *options) existingKind() clusters.Kind {
 			}
 			return existing.New(name, existing.Options{
 				StateDir: stateDir(), Program: exe, Kubeconfig: o.guest.kubeconfig, Context: o.guest.context,
-				AdoptFlux: o.guest.adoptFlux, Namespaces: setup.Namespaces(), Flux: setup.FluxNamespace,
+				AdoptFlux: o.guest.adoptFlux, Namespaces: demo.Namespaces(), Flux: demo.FluxNamespace,
 				Fits: func(ctx context.Context, config *rest.Config, adopted bool) error {
 					rendered, err := o.render()
 					if err != nil {
@@ -98,7 +99,7 @@ func (o *options) confirmEnter(cmd *cobra.Command, cluster clusters.Cluster) err
 	}
 	out := cmd.ErrOrStderr()
 	fmt.Fprintf(out, "This cluster is not fluxdemo's own:\n\n  context  %s\n  server   %s\n  user     %s\n\n", target.Context, target.Server, target.User)
-	fmt.Fprintf(out, "It gets Flux with its CRDs and cluster roles, and the namespaces\n%s.\n`fluxdemo down` takes them away again.\n\n", strings.Join(setup.Namespaces(), ", "))
+	fmt.Fprintf(out, "It gets Flux with its CRDs and cluster roles, and the namespaces\n%s.\n`fluxdemo down` takes them away again.\n\n", strings.Join(demo.Namespaces(), ", "))
 	return o.confirm(cmd, "Put the demo there?")
 }
 
@@ -172,7 +173,7 @@ func (o *options) confirm(cmd *cobra.Command, question string) error {
 }
 
 // fit makes what is rendered fit a cluster that is not the demo's own.
-func (o *options) fit(ctx context.Context, cluster clusters.Cluster, rendered setup.Rendered, steps clusters.Steps) (setup.Rendered, error) {
+func (o *options) fit(ctx context.Context, cluster clusters.Cluster, rendered install.Rendered, steps clusters.Steps) (install.Rendered, error) {
 	guest, ok := cluster.(*existing.Cluster)
 	if !ok {
 		return rendered, nil
@@ -219,7 +220,7 @@ func pushTo(ctx context.Context, registry string, images []image.Image) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(3) // an upload is as wide as the line is
 	for _, each := range images {
-		to := setup.InRegistry(registry, each.Name)
+		to := install.InRegistry(registry, each.Name)
 		reference, err := name.ParseReference(to)
 		if err != nil {
 			return usageError{fmt.Errorf("--image-registry=%s: %w", registry, err)}

@@ -24,15 +24,15 @@ func (noSteps) Start(string) func(error) { return func(error) {} }
 
 // newHost brings up a cluster with nothing on it, which belongs to somebody
 // else as far as fluxdemo knows.
-func newHost(t *testing.T) *demo {
+func newHost(t *testing.T) *testDemo {
 	t.Helper()
-	host := ownDemo(t, func(d *demo) { d.dir, d.name = d.dir+"-host", "host" })
+	host := ownDemo(t, func(d *testDemo) { d.dir, d.name = d.dir+"-host", "host" })
 	startHost(t, host)
 	return host
 }
 
 // startHost starts a cluster that newHost has made.
-func startHost(t *testing.T, host *demo) {
+func startHost(t *testing.T, host *testDemo) {
 	t.Helper()
 	cluster, err := embedded.New(host.name, embedded.Options{
 		StateDir: filepath.Dir(host.cluster()), Stamp: filepath.Join(host.cache(), "verified"), Program: all.program, BundleDir: host.bundle.Dir,
@@ -48,16 +48,16 @@ func startHost(t *testing.T, host *demo) {
 }
 
 // guestOf returns a demo that is to be a guest on another cluster.
-func guestOf(t *testing.T, host *demo) *demo {
+func guestOf(t *testing.T, host *testDemo) *testDemo {
 	t.Helper()
-	return ownDemo(t, func(d *demo) {
+	return ownDemo(t, func(d *testDemo) {
 		d.kind, d.name = existing.Kind, "guest"
 		d.upArgs = []string{"--kubeconfig=" + host.kubeconfig(), "--context=" + controlplane.ContextName, "--yes"}
 	})
 }
 
 // objects lists everything on a cluster that somebody has put there.
-func objects(t *testing.T, d *demo) string {
+func objects(t *testing.T, d *testDemo) string {
 	t.Helper()
 	kinds := strings.Fields(d.kubectl(t, "api-resources", "--verbs=list,delete", "-o", "name"))
 	kinds = without(kinds, "events", "events.events.k8s.io", "leases.coordination.k8s.io", "endpoints", "endpointslices.discovery.k8s.io")
@@ -130,7 +130,7 @@ func TestExisting(t *testing.T) {
 }
 
 // refuses tries what must not be done to somebody's cluster.
-func refuses(t *testing.T, d, host *demo) {
+func refuses(t *testing.T, d, host *testDemo) {
 	named := "--kubeconfig=" + host.kubeconfig()
 	context := "--context=" + controlplane.ContextName
 	for _, test := range []struct {
@@ -162,7 +162,7 @@ func refuses(t *testing.T, d, host *demo) {
 
 // labelled checks that whatever is new on the cluster says whose it is: the
 // demo's, Flux's, or something that Kubernetes has made for those.
-func labelled(t *testing.T, d *demo, before string) {
+func labelled(t *testing.T, d *testDemo, before string) {
 	out := d.kubectl(t, "get", "crd,clusterrole,clusterrolebinding,ns,deploy,svc,netpol,secret,quota,gitrepository,kustomization,receiver,alert,provider", "-A", "-o",
 		`jsonpath={range .items[*]}{.kind} {.metadata.namespace} {.metadata.name} {.metadata.uid} [{.metadata.labels}]{"\n"}{end}`)
 	seen := 0
@@ -183,7 +183,7 @@ func labelled(t *testing.T, d *demo, before string) {
 }
 
 // forwards has the forwarder lose the pod, and the process be killed.
-func forwards(t *testing.T, d *demo) {
+func forwards(t *testing.T, d *testDemo) {
 	s, err := d.status()
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 )
 
 // clone makes a working copy with `fluxdemo clone`.
-func clone(t *testing.T, d *demo, name string) (dir string) {
+func clone(t *testing.T, d *testDemo, name string) (dir string) {
 	t.Helper()
 	dir = filepath.Join(d.work(), fmt.Sprintf("%s-%d", name, time.Now().UnixNano()))
 	d.must(t, "clone", dir)
@@ -44,7 +44,7 @@ func edit(t *testing.T, file, old, new string) {
 
 // head is the commit that main has on the Git host, without asking git's
 // configuration.
-func head(t *testing.T, d *demo) string {
+func head(t *testing.T, d *testDemo) string {
 	t.Helper()
 	s, err := d.status()
 	if err != nil {
@@ -59,20 +59,20 @@ func head(t *testing.T, d *demo) string {
 }
 
 // tree is what main holds on the Git host, whatever way it came there.
-func tree(t *testing.T, d *demo) string {
+func tree(t *testing.T, d *testDemo) string {
 	t.Helper()
 	return d.git(t, clone(t, d, "look"), "rev-parse", "HEAD^{tree}")
 }
 
 // applied waits until Flux has applied a commit.
-func applied(t *testing.T, d *demo, kustomization, commit string) {
+func applied(t *testing.T, d *testDemo, kustomization, commit string) {
 	t.Helper()
 	d.kubectl(t, "-n", "flux-system", "wait", "kustomization/"+kustomization, "--timeout=60s",
 		"--for=jsonpath={.status.lastAppliedRevision}=main@sha1:"+commit)
 }
 
 // pageHas waits until the app's page has a text.
-func pageHas(t *testing.T, d *demo, app, text string) {
+func pageHas(t *testing.T, d *testDemo, app, text string) {
 	t.Helper()
 	d.must(t, "wait", "page", app, "--contains="+text, "--timeout="+healTime.String())
 }
@@ -162,7 +162,7 @@ func TestPush(t *testing.T) {
 }
 
 // podsProxy is the way into the cluster's network that its pods have.
-func podsProxy(t *testing.T, d *demo) *url.URL {
+func podsProxy(t *testing.T, d *testDemo) *url.URL {
 	t.Helper()
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", d.pid(t, "source-controller")))
 	if err != nil {
@@ -182,7 +182,7 @@ func podsProxy(t *testing.T, d *demo) *url.URL {
 }
 
 // outside asks for a page of the world beyond this machine, as a pod would.
-func outside(t *testing.T, d *demo) (code int, body string) {
+func outside(t *testing.T, d *testDemo) (code int, body string) {
 	t.Helper()
 	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{Proxy: http.ProxyURL(podsProxy(t, d))}}
 	response, err := client.Get("http://fluxdemo.invalid/") // there is none; what counts is who says so

@@ -81,7 +81,7 @@ func TestHealDuringWalk(t *testing.T) {
 
 // watched runs fluxdemo and calls act once it says something that has text
 // in it, which it has to.
-func watched(t *testing.T, d *demo, args []string, text string, act func(*os.Process) error) result {
+func watched(t *testing.T, d *testDemo, args []string, text string, act func(*os.Process) error) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 	defer cancel()
@@ -252,7 +252,7 @@ func TestOrdinaryUser(t *testing.T) {
 
 // readable returns a bundle that the demo's user can run: the one that there
 // is, or a copy if that is in a folder that is closed to others.
-func readable(t *testing.T, d *demo) (b *bundle.Bundle) {
+func readable(t *testing.T, d *testDemo) (b *bundle.Bundle) {
 	t.Helper()
 	if d.run(nil, "/bin/sh", "-c", `for f in "$0"/*; do test -r "$f" || exit 1; done`, d.bundle.Dir).code == 0 {
 		return d.bundle

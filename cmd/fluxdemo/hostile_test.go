@@ -173,7 +173,7 @@ func fingerprint(t *testing.T, dirs ...string) map[string]string {
 
 // laptop is a user's home and repository, and how their commands are run.
 type laptop struct {
-	d          *demo
+	d          *testDemo
 	home, repo string
 	origin     string // of the repository
 	scratch    string // for what the commands make
@@ -182,7 +182,7 @@ type laptop struct {
 }
 
 // newLaptop makes one below the demo's folder. Its folders have blanks, quotes and letters that are not ASCII.
-func newLaptop(t *testing.T, d *demo, name string) *laptop {
+func newLaptop(t *testing.T, d *testDemo, name string) *laptop {
 	t.Helper()
 	dir := filepath.Join(d.dir, "laptops", `it's "`+name+`" für Jürgen`)
 	l := &laptop{

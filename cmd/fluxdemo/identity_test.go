@@ -87,7 +87,7 @@ func TestIdentity(t *testing.T) {
 // deleted and made again as it was, with its labels. It returns what of the
 // demo's in the namespace default has to go, and how many objects were made
 // again.
-func takeNames(t *testing.T, host, d *demo) (gone []string, kept int) {
+func takeNames(t *testing.T, host, d *testDemo) (gone []string, kept int) {
 	t.Helper()
 	inventory := filepath.Join(d.cluster(), "inventory.jsonl")
 	raw, err := os.ReadFile(inventory)

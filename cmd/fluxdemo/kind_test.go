@@ -50,7 +50,7 @@ func kindHeals(t *testing.T) {
 	if os.Getuid() == 0 {
 		d.sub(t, "an engine that one may not use", func(t *testing.T) {
 			const nobody = 65534
-			other := ownDemo(t, as(nobody), func(o *demo) { o.kind, o.name, o.upArgs = d.kind, d.name, d.upArgs })
+			other := ownDemo(t, as(nobody), func(o *testDemo) { o.kind, o.name, o.upArgs = d.kind, d.name, d.upArgs })
 			other.bundle = readable(t, other)
 			oneLine(t, other.fluxdemo("up"), "group docker")
 		})

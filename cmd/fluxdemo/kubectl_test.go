@@ -49,7 +49,7 @@ func TestKubectl(t *testing.T) {
 }
 
 // simulated runs images that nobody has.
-func simulated(t *testing.T, d *demo) {
+func simulated(t *testing.T, d *testDemo) {
 	const namespace = "simulated"
 	d.kubectl(t, "create", "namespace", namespace)
 	t.Cleanup(func() { d.kubectl(t, "delete", "namespace", namespace, "--timeout=60s") })
@@ -102,7 +102,7 @@ func simulated(t *testing.T, d *demo) {
 
 // follow starts kubectl and returns the lines that it writes; it is ended
 // with the test.
-func follow(t *testing.T, d *demo, args ...string) <-chan string {
+func follow(t *testing.T, d *testDemo, args ...string) <-chan string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 	cmd := d.command(ctx, []string{"KUBECONFIG=" + d.kubeconfig()}, filepath.Join(d.work(), "kubectl"), args...)

@@ -39,7 +39,7 @@ func (w *watching) settled(mark int, revision string) []live.Event {
 }
 
 // recolour pushes another colour of the app and returns the revision.
-func recolour(t *testing.T, d *demo, clone, colour string) string {
+func recolour(t *testing.T, d *testDemo, clone, colour string) string {
 	t.Helper()
 	file := filepath.Join(clone, "apps", "demo", "app", "app.env")
 	raw, err := os.ReadFile(file)
@@ -59,7 +59,7 @@ func recolour(t *testing.T, d *demo, clone, colour string) string {
 }
 
 // pushAll commits and pushes what is in a clone, and returns Flux's name for the commit.
-func pushAll(t *testing.T, d *demo, clone, message string) (revision string) {
+func pushAll(t *testing.T, d *testDemo, clone, message string) (revision string) {
 	t.Helper()
 	d.git(t, clone, "add", "-A")
 	d.git(t, clone, "commit", "-q", "--allow-empty", "-m", message)
@@ -68,7 +68,7 @@ func pushAll(t *testing.T, d *demo, clone, message string) (revision string) {
 }
 
 // liveClone clones the fleet, and brings it back to how it was at the end.
-func liveClone(t *testing.T, d *demo) string {
+func liveClone(t *testing.T, d *testDemo) string {
 	t.Helper()
 	clone := filepath.Join(d.work(), strings.ToLower(t.Name()))
 	d.must(t, "clone", clone)
@@ -88,7 +88,7 @@ func liveClone(t *testing.T, d *demo) string {
 }
 
 // ask has Flux look at the app now.
-func ask(t *testing.T, d *demo) {
+func ask(t *testing.T, d *testDemo) {
 	t.Helper()
 	d.kubectl(t, "-n", "flux-system", "annotate", "--overwrite", "kustomization", "apps",
 		"reconcile.fluxcd.io/requestedAt="+time.Now().Format(time.RFC3339Nano))
@@ -227,7 +227,7 @@ func TestLive(t *testing.T) {
 }
 
 // checkPush compares the pulses of a revision with what the objects, the Git host and the inbox say of it themselves.
-func checkPush(t *testing.T, d *demo, w *watching, events []live.Event, revision string) {
+func checkPush(t *testing.T, d *testDemo, w *watching, events []live.Event, revision string) {
 	t.Helper()
 	got := pulses(events, func(p binding.Pulse) bool { return p.Revision == revision })
 	// The way of the app, in order.
@@ -290,7 +290,7 @@ func checkPush(t *testing.T, d *demo, w *watching, events []live.Event, revision
 }
 
 // checkDrift changes by hand what Flux has applied, and has Flux put it back.
-func checkDrift(t *testing.T, d *demo, w *watching) {
+func checkDrift(t *testing.T, d *testDemo, w *watching) {
 	isDone := func(events []live.Event) bool {
 		return slices.Equal(tail(statuses(events, liveApps), 2), []live.Status{live.Working, live.Ready})
 	}
@@ -344,7 +344,7 @@ func checkDrift(t *testing.T, d *demo, w *watching) {
 func tail[T any](all []T, n int) []T { return all[max(0, len(all)-n):] }
 
 // checkDetails looks into the panels of everything that is known, and for secrets in them.
-func checkDetails(t *testing.T, d *demo, w *watching) {
+func checkDetails(t *testing.T, d *testDemo, w *watching) {
 	ctx, cancel := context.WithTimeout(t.Context(), healTime)
 	defer cancel()
 	apps, err := w.watcher.Detail(ctx, liveApps)

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/demo/logs"
+	"github.com/fluxdemo/fluxdemo/demo/health"
 )
 
 func newLogs(o *options) *cobra.Command {
@@ -46,7 +46,7 @@ func newLogs(o *options) *cobra.Command {
 					return cluster.Logs(cmd.Context(), args[0], follow, cmd.OutOrStdout())
 				}
 			}
-			return logs.Write(cmd.Context(), cluster.Kubeconfig(), args[0], follow, cmd.OutOrStdout())
+			return health.WriteLogs(cmd.Context(), cluster.Kubeconfig(), args[0], follow, cmd.OutOrStdout())
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on as the log grows")

@@ -26,9 +26,9 @@ type suite struct {
 	git     string
 
 	mu    sync.Mutex
-	demos []*demo
+	demos []*testDemo
 	first sync.Once
-	one   *demo
+	one   *testDemo
 	oneUp error
 }
 
@@ -135,7 +135,7 @@ func needsBundle(t *testing.T) *bundle.Bundle {
 
 // sharedDemo returns the cluster for the tests that leave it as they found
 // it. The first one to ask brings it up.
-func sharedDemo(t *testing.T) *demo {
+func sharedDemo(t *testing.T) *testDemo {
 	t.Helper()
 	b := needsBundle(t)
 	all.first.Do(func() {
@@ -152,7 +152,7 @@ func sharedDemo(t *testing.T) *demo {
 }
 
 // ownDemo returns a home for a cluster of the test's own, which is not up.
-func ownDemo(t *testing.T, options ...func(*demo)) *demo {
+func ownDemo(t *testing.T, options ...func(*testDemo)) *testDemo {
 	t.Helper()
 	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
 	d, err := all.newDemo(name, needsBundle(t), options...)

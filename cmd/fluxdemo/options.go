@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo/install"
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
 
@@ -49,17 +49,17 @@ type options struct {
 	guest       guestOptions
 	gitToken    string // for the repository on a forge
 
-	render func() (setup.Rendered, error) // once
+	render func() (install.Rendered, error) // once
 }
 
 func newOptions() *options {
 	o := &options{gitToken: takeSecret(gitTokenVar)}
-	o.render = sync.OnceValues(func() (setup.Rendered, error) {
-		install, err := o.installManifests()
+	o.render = sync.OnceValues(func() (install.Rendered, error) {
+		manifests, err := o.installManifests()
 		if err != nil {
-			return setup.Rendered{}, err
+			return install.Rendered{}, err
 		}
-		return setup.Render(install)
+		return install.Render(manifests)
 	})
 	return o
 }

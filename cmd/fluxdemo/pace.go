@@ -17,8 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/load/pace"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
 // paces follows Kustomizations, each from when it is first asked for until
@@ -37,7 +37,7 @@ func newPaces(ctx context.Context, cluster clusters.Cluster) (*paces, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
-	c, err := setup.Connect(cluster.Kubeconfig())
+	c, err := demo.Connect(cluster.Kubeconfig())
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ turn, against what was promised (--slo).
 			return showPace(cmd.Context(), cmd.OutOrStdout(), name, p, slo, once)
 		},
 	}
-	cmd.Flags().StringVarP(&namespace, "namespace", "n", setup.FluxNamespace, "namespace of the Kustomization")
+	cmd.Flags().StringVarP(&namespace, "namespace", "n", demo.FluxNamespace, "namespace of the Kustomization")
 	cmd.Flags().DurationVar(&slo, "slo", 5*time.Second, "how long it shall wait at most")
 	cmd.Flags().BoolVar(&once, "once", false, "end when it has waited once")
 	return cmd

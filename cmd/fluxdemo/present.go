@@ -14,10 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/rollout"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/slides/stage"
 )
@@ -154,7 +154,7 @@ func (o *options) watch(ctx context.Context) (*live.Watcher, *paces, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	urls, err := setup.FindURLs(ctx, followed.client, cluster)
+	urls, err := demo.FindURLs(ctx, followed.client, cluster)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -222,7 +222,7 @@ func compareAll(t *testing.T, what string, painted, happened map[string][]string
 }
 
 // present puts a deck on stage until the test ends, and returns the audience's address.
-func present(ctx context.Context, t *testing.T, d *demo, deck string) (address string) {
+func present(ctx context.Context, t *testing.T, d *testDemo, deck string) (address string) {
 	t.Helper()
 	cmd := d.command(context.WithoutCancel(ctx), nil, all.program, d.named([]string{"present", deck})...)
 	out, err := cmd.StdoutPipe()

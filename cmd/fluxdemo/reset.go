@@ -10,9 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/load/benchmark"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo/reset"
 )
 
 func newReset(o *options) *cobra.Command {
@@ -51,7 +52,7 @@ provably the demo's, and names what it leaves.`,
 			steps := newStepPrinter(cmd.ErrOrStderr())
 			var left []ownership.Left
 			if err = benchmark.Clean(cmd.Context(), cluster, install, steps); err == nil {
-				left, err = setup.Reset(cmd.Context(), cluster, steps)
+				left, err = reset.Run(cmd.Context(), cluster, steps)
 			}
 			steps.close()
 			if err != nil {
@@ -72,6 +73,6 @@ func (o *options) confirmReset(cmd *cobra.Command, cluster clusters.Cluster) err
 		return nil
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "This cluster is not fluxdemo's own. In the namespaces %s,\nwhat the demo has made is set back. What others have made stays.\n\n",
-		strings.Join(setup.Namespaces(), ", "))
+		strings.Join(demo.Namespaces(), ", "))
 	return o.confirm(cmd, "Reset the demo there?")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/demo/services/app"
+	"github.com/fluxdemo/fluxdemo/demo/services/forge"
 	"github.com/fluxdemo/fluxdemo/demo/services/git"
 	"github.com/fluxdemo/fluxdemo/demo/services/inbox"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
@@ -47,9 +48,9 @@ func newServe() *cobra.Command {
 				}
 			}()
 			return run(cmd, func(log *slog.Logger) (_ http.Handler, err error) {
-				var upstream *git.Upstream
+				var upstream *forge.Repository
 				if address := os.Getenv("GIT_UPSTREAM_URL"); address != "" {
-					upstream = &git.Upstream{
+					upstream = &forge.Repository{
 						URL: address, Username: os.Getenv("GIT_UPSTREAM_USERNAME"), Password: os.Getenv("GIT_UPSTREAM_PASSWORD"),
 					}
 				}

@@ -13,7 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo"
+	"github.com/fluxdemo/fluxdemo/demo/shard"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
@@ -22,7 +23,7 @@ func newShard(o *options) *cobra.Command {
 		Use:   "shard",
 		Short: "Divide Flux's work: controllers of their own for some objects",
 		Long: `A shard is source-, kustomize- and helm-controller once more. They look after
-the objects with their key, the label ` + setup.ShardKey + `, and
+the objects with their key, the label ` + shard.Key + `, and
 the main ones after those without.
 
   fluxdemo shard add shard1
@@ -46,7 +47,7 @@ func newShardAdd(o *options) *cobra.Command {
   fluxdemo shard add shard1 --export | kubectl apply -f -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := setup.CheckShardName(args[0]); err != nil {
+			if err := shard.CheckName(args[0]); err != nil {
 				return usageError{err}
 			}
 			install, err := o.installManifests()
@@ -66,7 +67,7 @@ func newShardAdd(o *options) *cobra.Command {
 				return err
 			}
 			return o.withShards(cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
-				return setup.AddShard(ctx, cluster, install, args[0], manifests.ForDemo, steps)
+				return shard.Add(ctx, cluster, install, args[0], manifests.ForDemo, steps)
 			})
 		},
 	}
@@ -80,11 +81,11 @@ func newShardRemove(o *options) *cobra.Command {
 		Short: "Take the controllers of a shard away, once it has no objects",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := setup.CheckShardName(args[0]); err != nil {
+			if err := shard.CheckName(args[0]); err != nil {
 				return usageError{err}
 			}
 			return o.withShards(cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
-				return setup.RemoveShard(ctx, cluster, args[0], steps)
+				return shard.Remove(ctx, cluster, args[0], steps)
 			})
 		},
 	}
@@ -101,7 +102,7 @@ func newShardList(o *options) *cobra.Command {
 				return err
 			}
 			return o.withShards(cmd, func(ctx context.Context, _ clusters.Cluster, c client.WithWatch, _ clusters.Steps) error {
-				all, err := setup.Shards(ctx, c)
+				all, err := shard.List(ctx, c)
 				if err != nil {
 					return err
 				}
@@ -122,8 +123,8 @@ func newShardMove(o *options) *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
 		Use:   "move KIND/NAME SHARD",
-		Short: "Give an object to a shard, or back to " + setup.MainShard,
-		Long: `Labels an object with the key of a shard, or takes the label away for ` + setup.MainShard + `, and
+		Short: "Give an object to a shard, or back to " + shard.Main,
+		Long: `Labels an object with the key of a shard, or takes the label away for ` + shard.Main + `, and
 waits until the controllers there have reconciled it.
 
 A source leaves its old artifact behind, where it is served until that pod is
@@ -135,17 +136,17 @@ restarted; what uses the source gets the new address with its next artifact.`,
 				return usageError{fmt.Errorf("%q names no object; write KIND/NAME, such as kustomization/apps", args[0])}
 			}
 			return o.withShards(cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
-				if err := setup.MayChangeFlux(cluster); err != nil {
+				if err := demo.MayChangeFlux(cluster); err != nil {
 					return err
 				}
 				end := steps.Start(fmt.Sprintf("%s to %s", args[0], args[1]))
-				err := setup.MoveToShard(ctx, cluster, kind, namespace, name, args[1])
+				err := shard.Move(ctx, cluster, kind, namespace, name, args[1])
 				end(err)
 				return err
 			})
 		},
 	}
-	cmd.Flags().StringVarP(&namespace, "namespace", "n", setup.FluxNamespace, "namespace of the object")
+	cmd.Flags().StringVarP(&namespace, "namespace", "n", demo.FluxNamespace, "namespace of the object")
 	return cmd
 }
 
@@ -155,7 +156,7 @@ func (o *options) withShards(cmd *cobra.Command, work func(context.Context, clus
 	if err != nil {
 		return err
 	}
-	c, err := setup.Connect(cluster.Kubeconfig())
+	c, err := demo.Connect(cluster.Kubeconfig())
 	if err != nil {
 		return err
 	}
@@ -164,7 +165,7 @@ func (o *options) withShards(cmd *cobra.Command, work func(context.Context, clus
 	return work(cmd.Context(), cluster, c, steps)
 }
 
-func printShards(out io.Writer, all []setup.Shard, wide bool) error {
+func printShards(out io.Writer, all []shard.Shard, wide bool) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SHARD\tREADY\tCONTROLLERS\tOBJECTS")
 	for _, s := range all {

@@ -6,20 +6,20 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo/shard"
 )
 
 // TestShard moves what the app comes from to controllers of its own, and back.
 func TestShard(t *testing.T) {
 	d := sharedDemo(t)
 	t.Cleanup(func() { d.must(t, "reset") })
-	shards := func() map[string]setup.Shard {
+	shards := func() map[string]shard.Shard {
 		t.Helper()
-		var out struct{ Shards []setup.Shard }
+		var out struct{ Shards []shard.Shard }
 		if err := json.Unmarshal([]byte(d.must(t, "shard", "list", "-o", "json")), &out); err != nil {
 			t.Fatal(err)
 		}
-		all := map[string]setup.Shard{}
+		all := map[string]shard.Shard{}
 		for _, s := range out.Shards {
 			all[s.Name] = s
 		}
@@ -52,7 +52,7 @@ func TestShard(t *testing.T) {
 	if s := all["shard1"]; len(s.Controllers) != 3 || !s.Ready() || len(s.Objects) != 0 {
 		t.Errorf("shard1: %+v", s)
 	}
-	if s := all[setup.MainShard]; len(s.Controllers) != 4 || !s.Ready() || !slices.Contains(s.Objects, "Kustomization/flux-system/apps") {
+	if s := all[shard.Main]; len(s.Controllers) != 4 || !s.Ready() || !slices.Contains(s.Objects, "Kustomization/flux-system/apps") {
 		t.Errorf("the main ones: %+v", s)
 	}
 
@@ -72,8 +72,8 @@ func TestShard(t *testing.T) {
 		t.Errorf("%v", r)
 	}
 
-	d.must(t, "shard", "move", "gitrepository/flux-system", setup.MainShard)
-	d.must(t, "shard", "move", "kustomization/apps", setup.MainShard)
+	d.must(t, "shard", "move", "gitrepository/flux-system", shard.Main)
+	d.must(t, "shard", "move", "kustomization/apps", shard.Main)
 	if url := artifact(); !strings.HasPrefix(url, "http://source-controller.flux-system.svc.cluster.local./") {
 		t.Errorf("back, the artifact is at %s", url)
 	}

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/demo/status"
+	"github.com/fluxdemo/fluxdemo/demo/health"
 )
 
 func newStatus(o *options) *cobra.Command {
@@ -33,7 +33,7 @@ Flux reconciles, and the URLs. Ends with code 1 if something is not well.`,
 			if err != nil {
 				return err
 			}
-			demo, err := status.Collect(cmd.Context(), cluster)
+			demo, err := health.Collect(cmd.Context(), cluster)
 			if errors.Is(err, clusters.ErrNotFound) {
 				return unknownCluster(o.name)
 			}
@@ -76,7 +76,7 @@ func ownVersions(parts []clusters.Component) {
 	}
 }
 
-func printStatus(out io.Writer, demo status.Demo, wide bool) error {
+func printStatus(out io.Writer, demo health.Status, wide bool) error {
 	cluster := demo.Cluster
 	if !cluster.Running {
 		fmt.Fprintf(out, "%s (%s) is stopped; `fluxdemo up --name %s` starts it.\n", cluster.Name, cluster.Kind, cluster.Name)
@@ -124,7 +124,7 @@ func printStatus(out io.Writer, demo status.Demo, wide bool) error {
 	return nil
 }
 
-func objectName(o status.Object) string {
+func objectName(o health.Object) string {
 	name := strings.ToLower(o.Kind) + "/" + o.Name
 	if o.Namespace != "flux-system" {
 		name = o.Namespace + "/" + name

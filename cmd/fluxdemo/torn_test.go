@@ -22,7 +22,7 @@ func damages() map[string]func(whole []byte) []byte {
 }
 
 // damage damages a file of the cluster's folder.
-func (d *demo) damage(t *testing.T, name, how string) {
+func (d *testDemo) damage(t *testing.T, name, how string) {
 	t.Helper()
 	path := filepath.Join(d.cluster(), name)
 	whole, err := os.ReadFile(path)
@@ -35,7 +35,7 @@ func (d *demo) damage(t *testing.T, name, how string) {
 }
 
 // put writes a file below the cluster's folder.
-func (d *demo) put(t *testing.T, name, content string) {
+func (d *testDemo) put(t *testing.T, name, content string) {
 	t.Helper()
 	path := filepath.Join(d.cluster(), name)
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
@@ -49,7 +49,7 @@ func (d *demo) put(t *testing.T, name, content string) {
 
 // says runs a verb that has to fail with one line that says something of each
 // of want.
-func (d *demo) says(t *testing.T, code int, args []string, want ...string) {
+func (d *testDemo) says(t *testing.T, code int, args []string, want ...string) {
 	t.Helper()
 	r := d.fluxdemo(args...)
 	missing := func(part string) bool { return !strings.Contains(r.stderr, part) }

@@ -14,8 +14,10 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
-	"github.com/fluxdemo/fluxdemo/demo/services/git"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo"
+	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/demo/install"
+	"github.com/fluxdemo/fluxdemo/demo/services/forge"
 )
 
 func newUp(o *options) *cobra.Command {
@@ -82,35 +84,35 @@ const (
 
 // upstream returns the repository that --git-url names, or nil. Whether that is the one that the cluster was made with,
 // setup finds out before it pushes.
-func (o *options) upstream(ctx context.Context, cluster clusters.Cluster) (*git.Upstream, error) {
+func (o *options) upstream(ctx context.Context, cluster clusters.Cluster) (*forge.Repository, error) {
 	if o.gitURL == "" {
 		return nil, nil //nolint:nilnil // there is none, which is no error
 	}
-	u := &git.Upstream{URL: o.gitURL, Password: o.gitToken}
+	u := &forge.Repository{URL: o.gitURL, Password: o.gitToken}
 	if u.Password != "" {
 		u.Username = cmp.Or(os.Getenv(gitUsernameVar), "git") // forges look at the token alone
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("no answer within 30 s"))
 	defer cancel()
-	if err := setup.CheckUpstream(ctx, u, exists(setup.BeginningFile(cluster))); err != nil {
+	if err := fleet.CheckUpstream(ctx, u, exists(demo.BeginningFile(cluster))); err != nil {
 		return nil, usageError{fmt.Errorf("--git-url: %w", err)}
 	}
 	return u, nil
 }
 
 // up brings up the cluster and the demo on it.
-func (o *options) up(ctx context.Context, cluster clusters.Cluster, upstream *git.Upstream, steps clusters.Steps) (setup.URLs, error) {
+func (o *options) up(ctx context.Context, cluster clusters.Cluster, upstream *forge.Repository, steps clusters.Steps) (demo.URLs, error) {
 	unlock, err := lockCluster(cluster)
 	if err != nil {
-		return setup.URLs{}, err
+		return demo.URLs{}, err
 	}
 	defer unlock()
 	if _, err := bundle.Find(o.bundleDir); err != nil {
-		return setup.URLs{}, err
+		return demo.URLs{}, err
 	}
 	// Three things at a time: the cluster comes up, the manifests are
 	// rendered, and what is applied is applied as soon as the API answers.
-	var urls setup.URLs
+	var urls demo.URLs
 	answers := make(chan struct{})
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return cluster.Up(ctx, steps, func() { close(answers) }) })
@@ -127,13 +129,13 @@ func (o *options) up(ctx context.Context, cluster clusters.Cluster, upstream *gi
 		if rendered, err = o.fit(ctx, cluster, rendered, steps); err != nil {
 			return err
 		}
-		urls, err = setup.Run(ctx, cluster, rendered, upstream, steps)
+		urls, err = install.Run(ctx, cluster, rendered, upstream, steps)
 		return err
 	})
 	return urls, group.Wait()
 }
 
-func printURLs(out io.Writer, urls setup.URLs) {
+func printURLs(out io.Writer, urls demo.URLs) {
 	for _, line := range []struct{ name, url string }{
 		{"App", urls.App}, {"Git", urls.Git}, {"Forge", urls.Upstream}, {"Inbox", urls.Inbox},
 	} {

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fluxdemo/fluxdemo/demo/status"
+	"github.com/fluxdemo/fluxdemo/demo/health"
 )
 
 // parts are the components of a demo, by the start of their names.
@@ -42,7 +42,7 @@ func fetch(url string) (body string, err error) {
 	return string(raw), err
 }
 
-func pids(s status.Demo) map[string]int {
+func pids(s health.Status) map[string]int {
 	all := map[string]int{}
 	for _, part := range s.Cluster.Components {
 		all[part.Name] = part.PID
@@ -195,7 +195,7 @@ func TestUp(t *testing.T) {
 }
 
 // checkModes looks at what other users of the machine could read.
-func checkModes(t *testing.T, d *demo) {
+func checkModes(t *testing.T, d *testDemo) {
 	for _, dir := range []string{filepath.Dir(d.cluster()), d.cluster()} {
 		if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 			t.Errorf("%s: %v, %v", dir, info.Mode(), err)
@@ -249,7 +249,7 @@ func checkModes(t *testing.T, d *demo) {
 func TestTwoClusters(t *testing.T) {
 	one := sharedDemo(t)
 	// The same user: the same folders, another name.
-	two := &demo{dir: one.dir, name: "second", kind: one.kind, bundle: one.bundle}
+	two := &testDemo{dir: one.dir, name: "second", kind: one.kind, bundle: one.bundle}
 	t.Cleanup(func() {
 		if _, err := os.Stat(two.cluster()); err == nil {
 			if err := two.fluxdemo("down").err(); err != nil {
@@ -313,7 +313,7 @@ func TestTwoClusters(t *testing.T) {
 		if len(ports) != 8 {
 			t.Errorf("some of them share a port: %v", ports)
 		}
-		for _, d := range []*demo{one, two} {
+		for _, d := range []*testDemo{one, two} {
 			await(t, healTime, "all is well", d.healthy)
 		}
 		two.kubectl(t, "create", "configmap", "only-in-the-second")
@@ -339,7 +339,7 @@ func TestTwoClusters(t *testing.T) {
 }
 
 // checkDown removes a cluster and looks for what is left of it.
-func checkDown(t *testing.T, d *demo) {
+func checkDown(t *testing.T, d *testDemo) {
 	t.Helper()
 	var addrs []string
 	for _, p := range processesIn(d.cluster()) {

@@ -10,8 +10,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/services/git"
 )
 
-// forge serves a Git host of somebody else's, with an empty repository.
-func forge(t *testing.T, password string) (url string) {
+// serveForge serves a Git host of somebody else's, with an empty repository.
+func serveForge(t *testing.T, password string) (url string) {
 	t.Helper()
 	host, err := git.New(git.Config{Root: t.TempDir(), Username: "git", Password: password})
 	if err != nil {
@@ -25,14 +25,14 @@ func forge(t *testing.T, password string) (url string) {
 // TestUpstream has Flux follow a repository on a forge.
 func TestUpstream(t *testing.T) {
 	const token = "a-token-that-nobody-may-see"
-	url := forge(t, token)
+	url := serveForge(t, token)
 	d := ownDemo(t)
 	up := func(token string, args ...string) result {
 		return d.run([]string{gitTokenVar + "=" + token}, all.program, d.named(append([]string{"up"}, args...))...)
 	}
 
 	// What cannot work is said before anything is made.
-	full := forge(t, token)
+	full := serveForge(t, token)
 	theirs := t.TempDir()
 	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"commit", "-q", "--allow-empty", "-m", "Theirs"}} {
 		d.git(t, theirs, append([]string{"-c", "user.name=a", "-c", "user.email=a@example.com"}, args...)...)
@@ -107,7 +107,7 @@ func TestUpstream(t *testing.T) {
 	if r := up("another"); r.code != 0 {
 		t.Errorf("a second up, which needs no token: %v", r)
 	}
-	if r := up(token, "--git-url="+forge(t, token)); r.code != exitFailure || !strings.Contains(r.stderr, "with another --git-url") {
+	if r := up(token, "--git-url="+serveForge(t, token)); r.code != exitFailure || !strings.Contains(r.stderr, "with another --git-url") {
 		t.Errorf("another repository: %v", r)
 	}
 	for _, name := range []string{"git", "source-controller", "supervisor"} {

@@ -19,10 +19,10 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
 	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/clusters/kind"
-	"github.com/fluxdemo/fluxdemo/demo/diagnose"
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/demo/health"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
@@ -152,19 +152,19 @@ func (o *options) place(ctx context.Context) (*place, error) {
 		return nil, err
 	}
 	p := &place{o: o, cluster: cluster}
-	if p.client, err = setup.Connect(cluster.Kubeconfig()); err != nil {
+	if p.client, err = demo.Connect(cluster.Kubeconfig()); err != nil {
 		return nil, err
 	}
-	demo, err := o.prepareShell(ctx, cluster)
+	prepared, err := o.prepareShell(ctx, cluster)
 	if err != nil {
 		return nil, err
 	}
-	p.env = o.commandEnviron(demo)
-	urls, err := setup.FindURLs(ctx, p.client, cluster)
+	p.env = o.commandEnviron(prepared)
+	urls, err := demo.FindURLs(ctx, p.client, cluster)
 	if err != nil || urls.Git == "" {
 		return p, err
 	}
-	password, err := setup.GitPassword(ctx, p.client)
+	password, err := demo.GitPassword(ctx, p.client)
 	if err != nil {
 		return nil, err
 	}
@@ -173,15 +173,15 @@ func (o *options) place(ctx context.Context) (*place, error) {
 		return nil, err
 	}
 	repository := &fleet.Repository{
-		URL: urls.Git, User: setup.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), fleetFolder),
+		URL: urls.Git, User: demo.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), fleetFolder),
 		Followers: &fleet.Followers{
-			Client: p.client, Namespace: setup.FluxNamespace, Name: setup.SyncName,
+			Client: p.client, Namespace: demo.FluxNamespace, Name: demo.SyncName,
 			Ours: func(o *unstructured.Unstructured) bool { return owner.Check(ctx, o) == nil },
 		},
 	}
 	p.git = repository
 	// Walks start from it, and a cluster of an earlier version has not kept it.
-	_, err = repository.Beginning(ctx, setup.BeginningFile(cluster))
+	_, err = repository.Beginning(ctx, demo.BeginningFile(cluster))
 	return p, err
 }
 
@@ -241,7 +241,7 @@ func (p *place) open(ctx context.Context, s *story, how walk.SessionOptions) (*w
 	}
 	_, how.Guest = p.cluster.(clusters.Guest)
 	how.Runner, how.File, how.Git = runner, p.dir(s.walk.Name)+".json", p.git
-	how.Diagnose = func(ctx context.Context) string { return diagnose.Objects(ctx, p.client) }
+	how.Diagnose = func(ctx context.Context) string { return health.Diagnose(ctx, p.client) }
 	for _, w := range s.needs {
 		ro, err := options(w)
 		if err != nil {

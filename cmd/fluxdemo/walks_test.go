@@ -17,7 +17,7 @@ const stateKinds = "gitrepositories.source.toolkit.fluxcd.io,kustomizations.kust
 
 // state is what a walk can change, in a form that two moments can be compared by: each object as somebody wrote it, and
 // the commit of the fleet.
-func state(t *testing.T, d *demo) map[string]string {
+func state(t *testing.T, d *testDemo) map[string]string {
 	t.Helper()
 	state := map[string]string{"main": head(t, d)}
 	for _, namespace := range []string{"flux-system", "app", "playground"} {
@@ -70,7 +70,7 @@ func or(s, other string) string {
 }
 
 // attempted is the revision that each Kustomization has tried last.
-func attempted(t *testing.T, d *demo) map[string]string {
+func attempted(t *testing.T, d *testDemo) map[string]string {
 	t.Helper()
 	tried := map[string]string{}
 	for line := range strings.Lines(d.kubectl(t, "-n", "flux-system", "get", "kustomizations",
@@ -82,7 +82,7 @@ func attempted(t *testing.T, d *demo) map[string]string {
 }
 
 // press runs a walk in plain lines with some keys typed, and goes on where the run before has left off.
-func press(t *testing.T, d *demo, keys, walk string) string {
+func press(t *testing.T, d *testDemo, keys, walk string) string {
 	t.Helper()
 	r := d.run(nil, "/bin/sh", "-c", fmt.Sprintf("printf '%s' | fluxdemo walk %s", keys, walk))
 	if r.code != 0 || strings.Contains(r.stdout, "✗") {

@@ -30,7 +30,7 @@ type watching struct {
 	changed chan struct{}
 }
 
-func watchLive(t *testing.T, d *demo) *watching {
+func watchLive(t *testing.T, d *testDemo) *watching {
 	t.Helper()
 	s, err := d.status()
 	if err != nil {

@@ -23,7 +23,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo"
+	"github.com/fluxdemo/fluxdemo/demo/shard"
 )
 
 //go:embed content
@@ -77,8 +78,8 @@ func (p Plan) Check() error {
 	if p.Quiet < 0 || p.Heavy < 0 || p.PerTenant < 0 || p.Quiet+p.Heavy > most {
 		return fmt.Errorf("%d quiet and %d heavy Kustomizations: use up to %d", p.Quiet, p.Heavy, most)
 	}
-	for _, shard := range p.Shards {
-		if err := setup.CheckShardName(shard); err != nil {
+	for _, name := range p.Shards {
+		if err := shard.CheckName(name); err != nil {
 			return err
 		}
 	}
@@ -185,10 +186,10 @@ func (p Plan) shard(kind string, number int) string {
 
 func tenant(kind string, number int) string { return fmt.Sprintf("load-%s-%04d", kind, number) }
 
-func object(namespace, name, kind, shard string) metav1.ObjectMeta {
+func object(namespace, name, kind, shardName string) metav1.ObjectMeta {
 	labels := map[string]string{Label: kind}
-	if shard != "" {
-		labels[setup.ShardKey] = shard
+	if shardName != "" {
+		labels[shard.Key] = shardName
 	}
 	return metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels}
 }
@@ -197,7 +198,7 @@ func source(namespace, kind, shard string) client.Object {
 	return &sourcev1.GitRepository{
 		ObjectMeta: object(namespace, kind, kind, shard),
 		Spec: sourcev1.GitRepositorySpec{
-			URL:            "http://git.fluxdemo.svc.cluster.local" + setup.Repository,
+			URL:            "http://git.fluxdemo.svc.cluster.local" + demo.Repository,
 			Interval:       metav1.Duration{Duration: time.Hour},
 			Reference:      &sourcev1.GitRepositoryRef{Branch: Branch},
 			SparseCheckout: []string{kind}, // each artifact has what is its own

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo/shard"
 )
 
 func TestPlan(t *testing.T) {
@@ -68,7 +68,7 @@ func TestPlan(t *testing.T) {
 				got, names := map[string]int{}, map[client.ObjectKey]bool{}
 				for _, o := range test.plan.Kustomizations(kind) {
 					k := o.(*kustomizev1.Kustomization)
-					got[k.Labels[setup.ShardKey]]++
+					got[k.Labels[shard.Key]]++
 					names[client.ObjectKeyFromObject(k)] = true
 					if !namespaces[k.Namespace] || k.Spec.TargetNamespace != k.Namespace {
 						t.Errorf("%s/%s is in no tenant's namespace, or applies to another", k.Namespace, k.Name)

@@ -10,11 +10,10 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo"
 )
 
 // Controller is what one controller says of its work.
@@ -41,7 +40,7 @@ const ControllerSelector = "app.kubernetes.io/component=kustomize-controller"
 // Controllers asks the kustomize-controllers for their metrics, by way of the
 // API server.
 func Controllers(ctx context.Context, c kubernetes.Interface) ([]Controller, error) {
-	list, err := c.CoreV1().Pods(setup.FluxNamespace).List(ctx, metav1.ListOptions{LabelSelector: ControllerSelector})
+	list, err := c.CoreV1().Pods(demo.FluxNamespace).List(ctx, metav1.ListOptions{LabelSelector: ControllerSelector})
 	if err != nil {
 		return nil, fmt.Errorf("listing kustomize-controllers: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo"
 )
 
 // The author of commits whose author does not matter.
@@ -89,12 +89,12 @@ func gitAlone() environ.Environ {
 // git read them (gitcredentials(7)). The helper answers, and stores nothing;
 // it is for the host's URL only, see GitSettings.
 func CredentialHelper(ctx context.Context, cluster clusters.Cluster, c client.Reader) (string, error) {
-	password, err := setup.GitPassword(ctx, c)
+	password, err := demo.GitPassword(ctx, c)
 	if err != nil {
 		return "", err
 	}
 	file := filepath.Join(cluster.Dir(), loginFile)
-	if err := statefile.Write(file, fmt.Appendf(nil, "username=%s\npassword=%s\n", setup.GitUser, password), 0o600); err != nil {
+	if err := statefile.Write(file, fmt.Appendf(nil, "username=%s\npassword=%s\n", demo.GitUser, password), 0o600); err != nil {
 		return "", fmt.Errorf("writing git's credentials: %w", err)
 	}
 	return helperFor(file), nil

@@ -17,7 +17,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo"
 )
 
 // What this package keeps in a cluster's folder.
@@ -40,7 +40,7 @@ type Demo struct {
 	kubeconfig string
 	bundle     string
 	beginning  string
-	urls       setup.URLs
+	urls       demo.URLs
 	git        []Setting
 }
 
@@ -49,7 +49,7 @@ type Demo struct {
 func Prepare(ctx context.Context, cluster clusters.Cluster, c client.Reader, b *bundle.Bundle, program string) (*Demo, error) {
 	d := &Demo{
 		bin: filepath.Join(cluster.Dir(), binFolder), home: filepath.Join(cluster.Dir(), homeDir),
-		kubeconfig: cluster.Kubeconfig(), bundle: b.Dir, beginning: setup.BeginningFile(cluster),
+		kubeconfig: cluster.Kubeconfig(), bundle: b.Dir, beginning: demo.BeginningFile(cluster),
 	}
 	if err := link(d.bin, map[string]string{"kubectl": b.Path("kube"), "flux": b.Path("flux"), "fluxdemo": program}); err != nil {
 		return nil, fmt.Errorf("putting kubectl and flux into %s: %w", d.bin, err)
@@ -58,7 +58,7 @@ func Prepare(ctx context.Context, cluster clusters.Cluster, c client.Reader, b *
 		return nil, fmt.Errorf("making a home for commands: %w", err)
 	}
 	var err error
-	if d.urls, err = setup.FindURLs(ctx, c, cluster); err != nil {
+	if d.urls, err = demo.FindURLs(ctx, c, cluster); err != nil {
 		return nil, err
 	}
 	if d.urls.Git == "" {

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo"
 )
 
 // demoIn is a demo whose files are below dir.
@@ -21,7 +21,7 @@ func demoIn(t *testing.T, dir string) *Demo {
 	}
 	return &Demo{
 		bin: filepath.Join(dir, "bin"), home: filepath.Join(dir, homeDir), kubeconfig: filepath.Join(dir, "kubeconfig"), bundle: "/bundle",
-		urls: setup.URLs{Git: address, App: "http://127.0.0.1:30001", Inbox: "http://127.0.0.1:30002"}, git: settings,
+		urls: demo.URLs{Git: address, App: "http://127.0.0.1:30001", Inbox: "http://127.0.0.1:30002"}, git: settings,
 	}
 }
 

@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
 const (
@@ -56,7 +56,7 @@ type Removal struct {
 
 // Look finds what the demo has on the cluster, and changes nothing.
 func Look(ctx context.Context, cluster clusters.Cluster) (*Removal, error) {
-	c, err := setup.Connect(cluster.Kubeconfig())
+	c, err := demo.Connect(cluster.Kubeconfig())
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ const answerTime = 5 * time.Second
 // maxBody is how much of an answer is read, in bytes.
 const maxBody = 4 << 20
 
-// Page waits until the page at url answers 200 and contains text. A page cannot be watched, so it is asked for ten
+// Page waits until the page at url answers 200 and contains text, "" for any. A page cannot be watched, so it is asked for ten
 // times a second, each time over a new connection: an old one would stay with the pod that goes away.
 // ctx carries the deadline; the error says what the page answered last.
 func Page(ctx context.Context, url, text string) error {
@@ -45,6 +45,9 @@ func Page(ctx context.Context, url, text string) error {
 		}
 		return false
 	})
+	if !found && text == "" {
+		return fmt.Errorf("wait for the page %s: %w: %w", url, ctx.Err(), last)
+	}
 	if !found {
 		return fmt.Errorf("wait for %q on the page %s: %w: %w", text, url, ctx.Err(), last)
 	}

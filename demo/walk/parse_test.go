@@ -171,7 +171,7 @@ func TestParseName(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, file := range []string{filepath.Join("testdata", "complete.md"), filepath.Join("..", "walks", "gitops.md")} {
+	for _, file := range []string{filepath.Join("testdata", "complete.md"), filepath.Join("builtin", "gitops.md")} {
 		src, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)

@@ -11,16 +11,15 @@ import (
 	"strings"
 	"time"
 
+	notificationv1 "github.com/fluxcd/notification-controller/api/v1"
+	"github.com/fluxcd/pkg/ssa/utils"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	notificationv1 "github.com/fluxcd/notification-controller/api/v1"
-	"github.com/fluxcd/pkg/ssa/utils"
-
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
@@ -80,14 +79,14 @@ func (b *bare) start(ctx context.Context) (workingCopy, error) {
 	if err := b.controlPlane(d.api); err != nil {
 		return work, err
 	}
-	c, err := setup.Connect(b.kubeconfig)
+	c, err := demo.Connect(b.kubeconfig)
 	if err != nil {
 		return work, err
 	}
 	if err := b.install(ctx, c); err != nil {
 		return work, err
 	}
-	receiver := &notificationv1.Receiver{ObjectMeta: metav1.ObjectMeta{Namespace: setup.FluxNamespace, Name: setup.SyncName}}
+	receiver := &notificationv1.Receiver{ObjectMeta: metav1.ObjectMeta{Namespace: demo.FluxNamespace, Name: demo.SyncName}}
 	if err := b.services(ctx, d, local(d.receiver)+receiver.GetWebhookPath(bareToken)); err != nil {
 		return work, err
 	}
@@ -95,7 +94,7 @@ func (b *bare) start(ctx context.Context) (workingCopy, error) {
 		return work, err
 	}
 	credentials := filepath.Join(b.dir, "git-credentials")
-	line := fmt.Sprintf("http://%s:%s@127.0.0.1:%d\n", setup.GitUser, barePassword, d.git)
+	line := fmt.Sprintf("http://%s:%s@127.0.0.1:%d\n", demo.GitUser, barePassword, d.git)
 	if err := os.WriteFile(credentials, []byte(line), 0o600); err != nil {
 		return work, err
 	}
@@ -103,7 +102,7 @@ func (b *bare) start(ctx context.Context) (workingCopy, error) {
 	if err != nil {
 		return work, err
 	}
-	if err := work.create(ctx, fleet, d.replacer(), local(d.git)+setup.Repository, "store --file="+credentials); err != nil {
+	if err := work.create(ctx, fleet, d.replacer(), local(d.git)+demo.Repository, "store --file="+credentials); err != nil {
 		return work, err
 	}
 	return work, b.sync(ctx, c, d)
@@ -129,7 +128,7 @@ func (b *bare) install(ctx context.Context, c client.Client) error {
 		}
 	}
 	return create(ctx, c, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: setup.FluxNamespace, Name: "webhook-token"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: demo.FluxNamespace, Name: "webhook-token"},
 		StringData: map[string]string{"token": bareToken},
 	})
 }

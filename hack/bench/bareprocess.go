@@ -13,7 +13,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo"
 )
 
 // bare is Flux with an API server, as processes of this program.
@@ -95,7 +95,7 @@ func (b *bare) services(ctx context.Context, d direct, webhook string) error {
 		env  []string
 	}{
 		{"git", d.git, []string{"--root=" + filepath.Join(b.dir, "git")}, []string{
-			"GIT_USERNAME=" + setup.GitUser, "GIT_PASSWORD=" + barePassword,
+			"GIT_USERNAME=" + demo.GitUser, "GIT_PASSWORD=" + barePassword,
 			"WEBHOOK_URL=" + webhook, "WEBHOOK_TOKEN=" + bareToken,
 		}},
 		{"inbox", d.inbox, nil, nil},
@@ -147,7 +147,7 @@ func (b *bare) controllers(ctx context.Context, d direct) error {
 				"--watch-all-namespaces=true", "--log-level=info", "--log-encoding=json", "--enable-leader-election=false",
 				fmt.Sprintf("--metrics-addr=127.0.0.1:%d", ports[0]), fmt.Sprintf("--health-addr=127.0.0.1:%d", ports[1]),
 			}, controller.args...),
-			Env: []string{"KUBECONFIG=" + b.kubeconfig, "RUNTIME_NAMESPACE=" + setup.FluxNamespace, "GOMEMLIMIT=1GiB"},
+			Env: []string{"KUBECONFIG=" + b.kubeconfig, "RUNTIME_NAMESPACE=" + demo.FluxNamespace, "GOMEMLIMIT=1GiB"},
 			Dir: b.dir,
 		})
 		if err != nil {

@@ -135,6 +135,7 @@ func carries(from, to Target) []string {
 	return what
 }
 
+// IsKind tells whether a target is an object of the kind, for example GitRepository.
 func IsKind(t Target, kind string) bool { return strings.HasPrefix(string(t), kind+"/") }
 
 // applies tells whether manifests come from a target. A diagram without Flux has them come from Git.

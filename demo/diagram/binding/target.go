@@ -25,6 +25,7 @@ const (
 // None is the explicit target of a node that shall stay plain.
 const None = "none"
 
+// Roles lists the targets that are no objects.
 func Roles() []Target {
 	return []Target{User, Git, Hook, Flux, Kubernetes, App, Inbox, Registry}
 }

@@ -19,8 +19,8 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
 // Label is on everything that a diagram becomes; its value is the plan's name.
@@ -64,14 +64,14 @@ func (p *Plan) write(files billy.Filesystem) error {
 		k := kustomizev1.Kustomization{
 			TypeMeta: metav1.TypeMeta{APIVersion: kustomizev1.GroupVersion.String(), Kind: kustomizev1.KustomizationKind},
 			ObjectMeta: metav1.ObjectMeta{
-				Name: n.Kustomization, Namespace: setup.FluxNamespace,
+				Name: n.Kustomization, Namespace: demo.FluxNamespace,
 				Labels:      map[string]string{Label: p.Name},
 				Annotations: map[string]string{Label + "-node": n.ID, fileAnnotation: p.File},
 			},
 			Spec: kustomizev1.KustomizationSpec{
 				Interval: metav1.Duration{Duration: interval}, RetryInterval: &metav1.Duration{Duration: again}, Timeout: &metav1.Duration{Duration: limit},
 				Path: "./" + dir, Prune: true, ServiceAccountName: p.account,
-				SourceRef: kustomizev1.CrossNamespaceSourceReference{Kind: sourcev1.GitRepositoryKind, Name: setup.SyncName},
+				SourceRef: kustomizev1.CrossNamespaceSourceReference{Kind: sourcev1.GitRepositoryKind, Name: demo.SyncName},
 			},
 		}
 		for _, id := range n.After {
@@ -138,7 +138,7 @@ func (p *Plan) clash(files billy.Filesystem) error {
 			case made:
 			case name == own:
 				return fmt.Errorf("%s in the fleet has what is not of a diagram; rename the diagram's file", name)
-			case d.meta.Kind == kustomizev1.KustomizationKind && d.meta.Namespace == setup.FluxNamespace && mine[d.meta.Name]:
+			case d.meta.Kind == kustomizev1.KustomizationKind && d.meta.Namespace == demo.FluxNamespace && mine[d.meta.Name]:
 				return fmt.Errorf("the fleet has a Kustomization %s already, in %s; rename the diagram's file", d.meta.Name, name)
 			}
 		}

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
 // Plan is what becomes of a chart.
@@ -38,7 +38,7 @@ type Node struct {
 
 // Target is what the node is in the cluster.
 func (n Node) Target() binding.Target {
-	return binding.ObjectTarget("Kustomization", setup.FluxNamespace, n.Kustomization)
+	return binding.ObjectTarget("Kustomization", demo.FluxNamespace, n.Kustomization)
 }
 
 // longestName is what a label of Kubernetes takes: Flux puts the name of a Kustomization into one.

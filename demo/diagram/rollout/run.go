@@ -16,10 +16,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
 // Runner runs diagrams on a cluster.
@@ -92,7 +92,7 @@ func (r *Runner) clash(ctx context.Context, p *Plan) error {
 		kind      schema.GroupVersionKind
 		namespace string
 	}{
-		{kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind), setup.FluxNamespace},
+		{kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind), demo.FluxNamespace},
 		{corev1.SchemeGroupVersion.WithKind("ConfigMap"), namespace},
 	} {
 		there := &metav1.PartialObjectMetadataList{}
@@ -114,7 +114,7 @@ func (r *Runner) clash(ctx context.Context, p *Plan) error {
 // down gives no rights to those that name no service account.
 func (r *Runner) applyAs(ctx context.Context, p *Plan) error {
 	root := &kustomizev1.Kustomization{}
-	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: setup.FluxNamespace, Name: setup.SyncName}, root); err != nil {
+	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: demo.FluxNamespace, Name: demo.SyncName}, root); err != nil {
 		return fmt.Errorf("look at how Flux follows the fleet: %w; `fluxdemo up` repairs it", err)
 	}
 	p.account = root.Spec.ServiceAccountName
@@ -178,7 +178,7 @@ func (r *Runner) Clean(ctx context.Context, wanted []string) ([]string, error) {
 	_, events := r.Live.Subscribe(ctx)
 	there := &unstructured.UnstructuredList{}
 	there.SetGroupVersionKind(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind))
-	if err := r.Client.List(ctx, there, client.InNamespace(setup.FluxNamespace), client.HasLabels{Label}); err != nil {
+	if err := r.Client.List(ctx, there, client.InNamespace(demo.FluxNamespace), client.HasLabels{Label}); err != nil {
 		return nil, fmt.Errorf("clean: list the Kustomizations: %w", err)
 	}
 	var gone []string

@@ -16,9 +16,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo"
+	"github.com/fluxdemo/fluxdemo/demo/fleet"
 	"github.com/fluxdemo/fluxdemo/demo/load"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo/shard"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
@@ -53,7 +55,7 @@ type bench struct {
 	client  client.WithWatch
 	owner   *ownership.Owner
 	kube    kubernetes.Interface
-	urls    setup.URLs
+	urls    demo.URLs
 	steps   Steps
 }
 
@@ -62,7 +64,7 @@ type bench struct {
 // a demo's. A phase that misses its deadline ends its run, not the benchmark.
 // When ctx ends, the report has what there is until then.
 func Run(ctx context.Context, cluster clusters.Cluster, o Options, steps Steps) (*Report, error) {
-	if err := setup.MayChangeFlux(cluster); err != nil {
+	if err := demo.MayChangeFlux(cluster); err != nil {
 		return nil, err
 	}
 	report, err := &Report{}, error(nil)
@@ -103,7 +105,7 @@ func Clean(ctx context.Context, cluster clusters.Cluster, install []byte, steps 
 }
 
 func (b *bench) connect(ctx context.Context) (err error) {
-	if b.client, err = setup.Connect(b.cluster.Kubeconfig()); err != nil {
+	if b.client, err = demo.Connect(b.cluster.Kubeconfig()); err != nil {
 		return err
 	}
 	if b.owner, err = ownership.New(b.client, b.cluster); err != nil {
@@ -116,7 +118,7 @@ func (b *bench) connect(ctx context.Context) (err error) {
 	if b.kube, err = kubernetes.NewForConfig(config); err != nil {
 		return err
 	}
-	if b.urls, err = setup.FindURLs(ctx, b.client, b.cluster); err != nil {
+	if b.urls, err = demo.FindURLs(ctx, b.client, b.cluster); err != nil {
 		return err
 	}
 	if b.urls.Git == "" {
@@ -134,7 +136,7 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err := b.remove(ctx); err != nil {
 		return err
 	}
-	if err := setup.Resize(ctx, b.cluster, b.Install, manifests.ForScale, b.steps); err != nil {
+	if err := shard.Resize(ctx, b.cluster, b.Install, manifests.ForScale, b.steps); err != nil {
 		return err
 	}
 	return b.push(ctx, "1")
@@ -146,11 +148,11 @@ func (b *bench) push(ctx context.Context, edition string) error {
 	if err != nil {
 		return err
 	}
-	password, err := setup.GitPassword(ctx, b.client)
+	password, err := demo.GitPassword(ctx, b.client)
 	if err != nil {
 		return err
 	}
-	_, err = setup.PushBranch(ctx, b.urls.Git, setup.GitUser, password, load.Branch, files, "Edition "+edition)
+	_, err = fleet.PushBranch(ctx, b.urls.Git, demo.GitUser, password, load.Branch, files, "Edition "+edition)
 	return err
 }
 
@@ -158,25 +160,25 @@ func (b *bench) push(ctx context.Context, edition string) error {
 // branch, and Flux with the settings of a demo.
 func (b *bench) restore(ctx context.Context) error {
 	errs := []error{b.remove(ctx)}
-	own := setup.MayChangeFlux(b.cluster) == nil
+	own := demo.MayChangeFlux(b.cluster) == nil
 	if own {
-		all, err := setup.Shards(ctx, b.client)
+		all, err := shard.List(ctx, b.client)
 		errs = append(errs, err)
 		for _, s := range all {
 			if strings.HasPrefix(s.Name, shardPrefix) {
-				errs = append(errs, setup.RemoveShard(ctx, b.cluster, s.Name, b.steps))
+				errs = append(errs, shard.Remove(ctx, b.cluster, s.Name, b.steps))
 			}
 		}
 	}
 	if b.urls.Upstream == "" { // on a forge there never was a load
-		password, err := setup.GitPassword(ctx, b.client)
+		password, err := demo.GitPassword(ctx, b.client)
 		if err == nil {
-			err = setup.DeleteBranch(ctx, b.urls.Git, setup.GitUser, password, load.Branch)
+			err = fleet.DeleteBranch(ctx, b.urls.Git, demo.GitUser, password, load.Branch)
 		}
 		errs = append(errs, err)
 	}
 	if own {
-		errs = append(errs, setup.Resize(ctx, b.cluster, b.Install, manifests.ForDemo, b.steps))
+		errs = append(errs, shard.Resize(ctx, b.cluster, b.Install, manifests.ForDemo, b.steps))
 	}
 	return errors.Join(errs...)
 }
@@ -212,8 +214,8 @@ func (b *bench) all(ctx context.Context, report *Report) error {
 
 // unshard takes a shard away, if it is there.
 func (b *bench) unshard(ctx context.Context, name string) error {
-	err := setup.RemoveShard(ctx, b.cluster, name, b.steps)
-	if errors.Is(err, setup.ErrNoShard) {
+	err := shard.Remove(ctx, b.cluster, name, b.steps)
+	if errors.Is(err, shard.ErrNotFound) {
 		return nil
 	}
 	return err

@@ -18,8 +18,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/load"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
 // Profile is where a component spent its processor time while Kustomizations
@@ -52,7 +52,7 @@ const (
 
 // profiles takes the profiles of the API server and of the kustomize-controllers.
 func (b *bench) profiles(ctx context.Context, r *Trial) ([]Profile, error) {
-	pods, err := b.kube.CoreV1().Pods(setup.FluxNamespace).List(ctx, metav1.ListOptions{LabelSelector: load.ControllerSelector})
+	pods, err := b.kube.CoreV1().Pods(demo.FluxNamespace).List(ctx, metav1.ListOptions{LabelSelector: load.ControllerSelector})
 	if err != nil {
 		return nil, fmt.Errorf("listing kustomize-controllers: %w", err)
 	}

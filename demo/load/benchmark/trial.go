@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/demo/load"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo/shard"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
@@ -132,7 +132,7 @@ func (b *bench) shard(ctx context.Context, shards int) error {
 			if n >= shards {
 				return b.unshard(groupCtx, shardName(n))
 			}
-			return setup.AddShard(groupCtx, b.cluster, b.Install, shardName(n), manifests.ForScale, b.steps)
+			return shard.Add(groupCtx, b.cluster, b.Install, shardName(n), manifests.ForScale, b.steps)
 		})
 	}
 	return group.Wait()
@@ -190,7 +190,7 @@ func (b *bench) ready(ctx context.Context, r *Trial, observer *load.Observer, st
 // tenants come.
 func (b *bench) probes(ctx context.Context, r *Trial, observer *load.Observer) error {
 	neighbours := names(slices.DeleteFunc(r.Plan.Kustomizations(load.Quiet), func(o client.Object) bool {
-		return o.GetLabels()[setup.ShardKey] != "" // a shard's
+		return o.GetLabels()[shard.Key] != "" // a shard's
 	}), b.Probes)
 	calm := load.NewLatency()
 	if err := b.step(ctx, "Neighbours, calm", func(ctx context.Context, progress func(string)) error {

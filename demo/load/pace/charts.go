@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/fluxdemo/fluxdemo/demo/load/chart"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo/shard"
 )
 
 // window is how much of the past is shown.
@@ -76,7 +76,7 @@ func shardOf(app string) string {
 	if _, shard, ok := strings.Cut(app, "kustomize-controller-"); ok {
 		return shard
 	}
-	return setup.MainShard
+	return shard.Main
 }
 
 // Line returns the last seconds as blocks, one for each second, as high as the

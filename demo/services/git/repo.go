@@ -16,6 +16,8 @@ import (
 	"github.com/go-git/go-git/v6/plumbing/object"
 	"github.com/go-git/go-git/v6/plumbing/storer"
 	"github.com/go-git/go-git/v6/storage/filesystem"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/forge"
 )
 
 // cacheSize bounds the unpacked objects that one repository keeps in memory.
@@ -29,7 +31,7 @@ type repo struct {
 	// refs is held while references are compared and written: of two pushes that start from the same commit, one wins.
 	refs sync.Mutex
 	// upstream is where its branches truly are; nil if that is here.
-	upstream *Upstream
+	upstream *forge.Repository
 	// journal is held while the file of delivered webhooks is read and written.
 	journal sync.Mutex
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/go-git/go-git/v6/plumbing/transport"
 
+	"github.com/fluxdemo/fluxdemo/demo/services/forge"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 )
 
@@ -42,7 +43,7 @@ type Config struct {
 	// empty means http://git.fluxdemo.svc.cluster.local.
 	URL string
 	// Upstream is the repository that the first one here is a front of; nil means that it stands for itself.
-	Upstream *Upstream
+	Upstream *forge.Repository
 	// WebhookURL receives each push; empty means that nothing is sent. HTTP_PROXY and its like are honoured.
 	WebhookURL string
 	// WebhookToken is the key of the signature in X-Hub-Signature-256; needed with WebhookURL.
@@ -76,7 +77,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("no key to sign webhooks with: set WEBHOOK_TOKEN")
 	}
 	if cfg.Upstream != nil {
-		if err := CheckUpstreamURL(cfg.Upstream.URL); err != nil {
+		if err := forge.CheckURL(cfg.Upstream.URL); err != nil {
 			return nil, fmt.Errorf("the upstream: %w; set GIT_UPSTREAM_URL", err)
 		}
 	}

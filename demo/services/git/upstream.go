@@ -5,60 +5,29 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"strings"
 	"time"
 
 	gogit "github.com/go-git/go-git/v6"
 	"github.com/go-git/go-git/v6/config"
 	"github.com/go-git/go-git/v6/plumbing"
-	gitclient "github.com/go-git/go-git/v6/plumbing/client"
 	"github.com/go-git/go-git/v6/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v6/plumbing/transport"
-	githttp "github.com/go-git/go-git/v6/plumbing/transport/http"
 	"github.com/go-git/go-git/v6/storage/filesystem"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/forge"
 )
 
 // upstreamTimeout is how long the upstream may take for one fetch or push.
 const upstreamTimeout = 30 * time.Second
 
-// Upstream is a repository on another Git host, such as a forge, that the first repository here is a front of: what
-// is pushed here goes there first, and what is read here was fetched from there. So the commits are on the forge for
-// everybody to see, and the webhook still comes from here, where a forge could not reach the cluster.
-type Upstream struct {
-	// URL is the repository's, over HTTP or HTTPS. Needed.
-	URL string
-	// Username and Password, or token, are what a push must bring there; without them, none are sent.
-	Username, Password string
-}
-
-// CheckUpstreamURL tells what is wrong with the URL of an upstream.
-func CheckUpstreamURL(address string) error {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return errors.New("it is no URL of a repository, such as https://git.example.org/me/fleet.git")
-	case u.User != nil:
-		return errors.New("a token does not belong into the URL, where everybody sees it")
-	}
-	return nil
-}
-
-func (u *Upstream) remote(st *filesystem.Storage) *gogit.Remote {
+func remote(u *forge.Repository, st *filesystem.Storage) *gogit.Remote {
 	return gogit.NewRemote(st, &config.RemoteConfig{Name: gogit.DefaultRemoteName, URLs: []string{u.URL}})
 }
 
-// Options are what a client of the upstream needs.
-func (u *Upstream) Options() []gitclient.Option {
-	if u.Username == "" && u.Password == "" {
-		return nil
-	}
-	return []gitclient.Option{gitclient.WithHTTPAuth(&githttp.BasicAuth{Username: u.Username, Password: u.Password})}
-}
-
 // branches returns those of the upstream.
-func (u *Upstream) branches(ctx context.Context, st *filesystem.Storage) (map[plumbing.ReferenceName]plumbing.Hash, error) {
-	refs, err := u.remote(st).ListContext(ctx, &gogit.ListOptions{ClientOptions: u.Options()})
+func branches(ctx context.Context, u *forge.Repository, st *filesystem.Storage) (map[plumbing.ReferenceName]plumbing.Hash, error) {
+	refs, err := remote(u, st).ListContext(ctx, &gogit.ListOptions{ClientOptions: u.Options()})
 	if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
 		return nil, err
 	}
@@ -84,14 +53,14 @@ func (r *repo) fetch(ctx context.Context) (changes []refUpdate, err error) {
 		return nil, err
 	}
 	maps.DeleteFunc(before, func(name plumbing.ReferenceName, _ plumbing.Hash) bool { return !name.IsBranch() })
-	there, err := r.upstream.branches(ctx, st)
+	there, err := branches(ctx, r.upstream, st)
 	if err != nil {
 		return nil, fmt.Errorf("look into %s: %w", r.upstream.URL, err)
 	}
 	if maps.EqualFunc(before, there, plumbing.Hash.Equal) {
 		return nil, nil
 	}
-	err = r.upstream.remote(st).FetchContext(ctx, &gogit.FetchOptions{
+	err = remote(r.upstream, st).FetchContext(ctx, &gogit.FetchOptions{
 		RefSpecs: []config.RefSpec{"+refs/heads/*:refs/upstream/*"}, ClientOptions: r.upstream.Options(), Tags: plumbing.NoTags, Force: true,
 	})
 	if err != nil && !errors.Is(err, gogit.NoErrAlreadyUpToDate) && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
@@ -151,7 +120,7 @@ func (r *repo) forward(ctx context.Context, st *filesystem.Storage, cmd *packp.C
 		// Also by force: what somebody has pushed there a moment ago is not lost.
 		o.RequireRemoteRefs = []config.RefSpec{config.RefSpec(cmd.Old.String() + ":" + cmd.Name.String())}
 	}
-	err := r.upstream.remote(st).PushContext(ctx, &o)
+	err := remote(r.upstream, st).PushContext(ctx, &o)
 	if err != nil && !errors.Is(err, gogit.NoErrAlreadyUpToDate) {
 		return fmt.Errorf("not taken by %s: %w", r.upstream.URL, err)
 	}

@@ -8,18 +8,20 @@ import (
 
 	"github.com/go-git/go-git/v6/plumbing"
 	"github.com/go-git/go-git/v6/plumbing/protocol/packp"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/forge"
 )
 
 // TestUpstream puts a Git host in front of another one, as before a forge.
 func TestUpstream(t *testing.T) {
-	forge := start(t, Config{})
+	upstream := start(t, Config{})
 	hookURL, accepted := receiver(t, nil)
 	front := start(t, Config{
-		Upstream:   &Upstream{URL: forge.url + "/fleet.git", Username: "demo", Password: "secret"},
+		Upstream:   &forge.Repository{URL: upstream.url + "/fleet.git", Username: "demo", Password: "secret"},
 		WebhookURL: hookURL, WebhookToken: token,
 	})
 	there := func(ref string) string {
-		hash, _, _ := strings.Cut(git(t, t.TempDir(), "ls-remote", forge.url+"/fleet.git", ref), "\t")
+		hash, _, _ := strings.Cut(git(t, t.TempDir(), "ls-remote", upstream.url+"/fleet.git", ref), "\t")
 		return hash
 	}
 	here := func(ref string) string {
@@ -38,7 +40,7 @@ func TestUpstream(t *testing.T) {
 		t.Errorf("told of %+v", got.event)
 	}
 	// A commit that was made there is fetched here, and told of like a push.
-	direct := work(t, forge, "fleet")
+	direct := work(t, upstream, "fleet")
 	git(t, direct, "pull", "-q", "origin", "main")
 	second := commit(t, direct, "Second", "a", "2")
 	git(t, direct, "push", "-q", "origin", "main")
@@ -73,9 +75,9 @@ func TestUpstream(t *testing.T) {
 
 // TestUpstreamMoved pushes by force what was right when the client looked: a commit that came to the upstream since is kept.
 func TestUpstreamMoved(t *testing.T) {
-	forge := start(t, Config{})
-	front := start(t, Config{Upstream: &Upstream{URL: forge.url + "/fleet.git", Username: "demo", Password: "secret"}})
-	w, direct := work(t, front, "fleet"), work(t, forge, "fleet")
+	upstream := start(t, Config{})
+	front := start(t, Config{Upstream: &forge.Repository{URL: upstream.url + "/fleet.git", Username: "demo", Password: "secret"}})
+	w, direct := work(t, front, "fleet"), work(t, upstream, "fleet")
 	first := commit(t, w, "First", "a", "1")
 	git(t, w, "push", "-q", "origin", "main")
 	git(t, direct, "pull", "-q", "origin", "main")
@@ -94,19 +96,19 @@ func TestUpstreamMoved(t *testing.T) {
 	if _, err := rp.update(t.Context(), st, &packp.Command{Name: "refs/heads/main", Old: plumbing.NewHash(first), New: other}); err == nil {
 		t.Error("pushed over a commit that nobody here has seen")
 	}
-	if got, _, _ := strings.Cut(git(t, w, "ls-remote", forge.url+"/fleet.git", "refs/heads/main"), "\t"); got != second {
+	if got, _, _ := strings.Cut(git(t, w, "ls-remote", upstream.url+"/fleet.git", "refs/heads/main"), "\t"); got != second {
 		t.Errorf("the upstream has %s, want %s", got, second)
 	}
 }
 
 // TestUpstreamRefuses pushes what the upstream does not take: it is not here either, and the client hears why.
 func TestUpstreamRefuses(t *testing.T) {
-	forge := start(t, Config{})
+	upstream := start(t, Config{})
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
-	for name, upstream := range map[string]*Upstream{
-		"wrong password": {URL: forge.url + "/fleet.git", Username: "demo", Password: "wrong"},
-		"no repository":  {URL: forge.url + "/other.git", Username: "demo", Password: "secret"},
+	for name, upstream := range map[string]*forge.Repository{
+		"wrong password": {URL: upstream.url + "/fleet.git", Username: "demo", Password: "wrong"},
+		"no repository":  {URL: upstream.url + "/other.git", Username: "demo", Password: "secret"},
 		"not there":      {URL: gone.URL + "/fleet.git"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,17 +126,5 @@ func TestUpstreamRefuses(t *testing.T) {
 				t.Errorf("here is %s", got)
 			}
 		})
-	}
-}
-
-func TestCheckUpstreamURL(t *testing.T) {
-	for address, ok := range map[string]bool{
-		"https://git.example.org/me/fleet.git": true, "http://127.0.0.1:3000/me/fleet": true,
-		"": false, "fleet.git": false, "git@git.example.org:me/fleet.git": false, "ssh://git@git.example.org/me/fleet": false,
-		"https://me:token@git.example.org/me/fleet": false, "https://": false,
-	} {
-		if err := CheckUpstreamURL(address); (err == nil) != ok {
-			t.Errorf("%q: %v", address, err)
-		}
 	}
 }

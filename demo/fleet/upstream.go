@@ -1,4 +1,4 @@
-package setup
+package fleet
 
 import (
 	"context"
@@ -12,39 +12,17 @@ import (
 	"github.com/go-git/go-git/v6/plumbing/transport"
 	"github.com/go-git/go-git/v6/storage/memory"
 
-	"github.com/fluxdemo/fluxdemo/demo/fleet"
-	githost "github.com/fluxdemo/fluxdemo/demo/services/git"
-	"github.com/fluxdemo/fluxdemo/manifests"
+	"github.com/fluxdemo/fluxdemo/demo/services/forge"
 )
-
-// Keys of the Git host's Secret.
-const (
-	upstreamURL      = "upstream-url"
-	upstreamUsername = "upstream-username"
-	upstreamPassword = "upstream-password"
-	serviceAccount   = "service-account" // whose rights Kustomizations apply with
-)
-
-// upstreamSecret is what Flux reads the password from.
-const upstreamSecret = "git-upstream"
-
-// sourceIn is what Flux follows, as the Git host's Secret says.
-func sourceIn(host map[string]string) manifests.Source {
-	source := manifests.Source{URL: host[upstreamURL], ServiceAccount: host[serviceAccount]}
-	if host[upstreamPassword] != "" {
-		source.Secret = upstreamSecret
-	}
-	return source
-}
 
 // CheckUpstream returns an error if the repository on a forge cannot be read, or has a branch main of which not all was
 // begun by a demo: the demo moves that branch by force. Whether a demo did, its first commits say: their author, their
 // message and their files. known means that this cluster follows the repository already, whatever has become of it.
-func CheckUpstream(ctx context.Context, u *githost.Upstream, known bool) error {
+func CheckUpstream(ctx context.Context, u *forge.Repository, known bool) error {
 	fail := func(err error) error {
 		return fmt.Errorf("%s cannot be used: %s", u.URL, strings.Join(strings.Fields(err.Error()), " ")) // answers may have many lines
 	}
-	if err := githost.CheckUpstreamURL(u.URL); err != nil {
+	if err := forge.CheckURL(u.URL); err != nil {
 		return fail(err)
 	}
 	store := memory.NewStorage()
@@ -66,8 +44,8 @@ func CheckUpstream(ctx context.Context, u *githost.Upstream, known bool) error {
 	if err != nil {
 		return fail(err)
 	}
-	switch _, others, err := fleet.FindBeginning(store, ref.Hash()); {
-	case errors.Is(err, fleet.ErrNoBeginning), err == nil && others > 0:
+	switch _, others, err := FindBeginning(store, ref.Hash()); {
+	case errors.Is(err, ErrNoBeginning), err == nil && others > 0:
 		return fail(errors.New("its branch main was not begun by a demo, which would move it by force; make an empty repository"))
 	case err != nil:
 		return fail(err)

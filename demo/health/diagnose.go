@@ -1,6 +1,4 @@
-// Package diagnose finds the objects that are at fault when something in a demo does not come true. It names those
-// of Flux and the Deployments that are not ready, each with what it says of itself and its last events.
-package diagnose
+package health
 
 import (
 	"cmp"
@@ -26,8 +24,8 @@ const lastEvents = 3
 // maxObjects is how many objects are told: the first ones in the story's order are the cause of the others.
 const maxObjects = 5
 
-// kinds are looked at in the order in which a change passes them.
-func kinds() []schema.GroupVersionKind {
+// suspects are looked at in the order in which a change passes them.
+func suspects() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{
 		notificationv1.GroupVersion.WithKind(notificationv1.ReceiverKind),
 		sourcev1.GroupVersion.WithKind(sourcev1.GitRepositoryKind),
@@ -36,12 +34,12 @@ func kinds() []schema.GroupVersionKind {
 	}
 }
 
-// Objects returns what is not ready, some lines for each object: kind, namespace/name and message, then its last
+// Diagnose returns what is not ready, some lines for each object: kind, namespace/name and message, then its last
 // events. It is "" when all is ready, and says why when it cannot be told. ctx carries a deadline.
-func Objects(ctx context.Context, c client.Reader) string {
+func Diagnose(ctx context.Context, c client.Reader) string {
 	var b strings.Builder
 	told := 0
-	for _, kind := range kinds() {
+	for _, kind := range suspects() {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(kind)
 		if err := c.List(ctx, list); err != nil {

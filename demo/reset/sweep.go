@@ -1,8 +1,7 @@
-package setup
+package reset
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/fluxcd/pkg/ssa"
@@ -16,10 +15,11 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-)
 
-// playground is the namespace of the fleet in which everybody may try things.
-const playground = "playground"
+	"github.com/fluxdemo/fluxdemo/demo"
+	"github.com/fluxdemo/fluxdemo/demo/apply"
+	"github.com/fluxdemo/fluxdemo/demo/object"
+)
 
 // fluxGroup is the group of the labels and annotations with which Flux and its users mark objects.
 const fluxGroup = "kustomize.toolkit.fluxcd.io/"
@@ -51,10 +51,10 @@ func sweptKinds() []schema.GroupVersionKind {
 // left on it. What of that Git says otherwise, Flux puts back.
 func (r *resetter) leftovers(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallel)
+	group.SetLimit(apply.Parallel)
 	for _, kind := range sweptKinds() {
 		group.Go(func() error {
-			return each(ctx, r.client, kind, []string{AppNamespace, playground}, func(o *unstructured.Unstructured) error {
+			return object.Each(ctx, r.client, kind, []string{demo.AppNamespace, demo.Playground}, func(o *unstructured.Unstructured) error {
 				switch {
 				case r.managed(o):
 					return r.owner.Leave(r.handBack(ctx, o))
@@ -70,49 +70,7 @@ func (r *resetter) leftovers(ctx context.Context) error {
 
 // managed tells whether a Kustomization of Flux has applied the object. Its label alone is no proof: copies have it too.
 func (r *resetter) managed(o *unstructured.Unstructured) bool {
-	return o.GetLabels()[fluxGroup+"name"] != "" && r.applied[key(o)]
-}
-
-func key(o *unstructured.Unstructured) string {
-	return o.GroupVersionKind().GroupKind().String() + " " + o.GetNamespace() + "/" + o.GetName()
-}
-
-// each calls do for every object of the kind in the namespaces. A kind that is not served has none.
-func each(ctx context.Context, c client.Client, kind schema.GroupVersionKind, namespaces []string, do func(*unstructured.Unstructured) error) error {
-	for _, namespace := range namespaces {
-		list := &unstructured.UnstructuredList{}
-		list.SetGroupVersionKind(kind)
-		if err := c.List(ctx, list, client.InNamespace(namespace)); err != nil {
-			return fmt.Errorf("listing each %s in the namespace %s: %w", kind.Kind, namespace, err)
-		}
-		for i := range list.Items {
-			if err := do(&list.Items[i]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// fluxKinds returns the kinds of Flux's own objects.
-func fluxKinds(ctx context.Context, c client.Client) ([]schema.GroupVersionKind, error) {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
-	if err := c.List(ctx, list, client.MatchingLabels{"app.kubernetes.io/part-of": "flux"}); err != nil {
-		return nil, fmt.Errorf("listing Flux's CRDs: %w", err)
-	}
-	var kinds []schema.GroupVersionKind
-	for _, crd := range list.Items {
-		group, _, _ := unstructured.NestedString(crd.Object, "spec", "group")
-		kind, _, _ := unstructured.NestedString(crd.Object, "spec", "names", "kind")
-		versions, _, _ := unstructured.NestedSlice(crd.Object, "spec", "versions")
-		for _, v := range versions {
-			if version, ok := v.(map[string]any); ok && version["storage"] == true {
-				kinds = append(kinds, schema.GroupVersionKind{Group: group, Version: fmt.Sprint(version["name"]), Kind: kind})
-			}
-		}
-	}
-	return kinds, nil
+	return o.GetLabels()[fluxGroup+"name"] != "" && r.applied[object.Key(o)]
 }
 
 // handBack takes annotations with which somebody tells Flux to keep off from an object, and gives the fields that
@@ -127,7 +85,7 @@ func (r *resetter) handBack(ctx context.Context, o *unstructured.Unstructured) e
 	}
 	patches, err := ssa.PatchReplaceFieldsManagers(o, managers, "kustomize-controller")
 	if err != nil {
-		return wrap(o, err)
+		return object.Applying(o, err)
 	}
 	for name := range o.GetAnnotations() {
 		if strings.HasPrefix(name, fluxGroup) {
@@ -139,5 +97,5 @@ func (r *resetter) handBack(ctx context.Context, o *unstructured.Unstructured) e
 		return nil
 	}
 	// What Flux has removed meanwhile is as well.
-	return wrap(o, client.IgnoreNotFound(r.owner.PatchJSON(ctx, o, patches)))
+	return object.Applying(o, client.IgnoreNotFound(r.owner.PatchJSON(ctx, o, patches)))
 }

@@ -1,7 +1,6 @@
-// Package status tells how a demo is: the parts of its cluster, the objects
-// that Flux reconciles, and where its pages answer. It collects; printing is
-// the command's business.
-package status
+// Package health tells how a demo is: the state of its cluster and of the objects that Flux reconciles, what is at fault
+// when something fails, and what its pods log. It collects; the command prints.
+package health
 
 import (
 	"context"
@@ -17,15 +16,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
-	"github.com/fluxdemo/fluxdemo/demo/setup"
 )
 
-// Demo is how a demo is.
-type Demo struct {
+// Status is how a demo is.
+type Status struct {
 	Cluster clusters.Status `json:"cluster"`
 	Objects []Object        `json:"objects"`
-	URLs    setup.URLs      `json:"urls"`
+	URLs    demo.URLs       `json:"urls"`
 	// Problem says why Objects and URLs are missing, if they are.
 	Problem string `json:"problem,omitempty"`
 }
@@ -42,16 +41,16 @@ type Object struct {
 }
 
 // Healthy tells whether everything runs and every object is ready.
-func (d Demo) Healthy() bool {
-	if !d.Cluster.Running || d.Problem != "" || len(d.Objects) == 0 {
+func (s Status) Healthy() bool {
+	if !s.Cluster.Running || s.Problem != "" || len(s.Objects) == 0 {
 		return false
 	}
-	for _, part := range d.Cluster.Components {
+	for _, part := range s.Cluster.Components {
 		if part.State != "Running" && part.State != "Simulated" {
 			return false
 		}
 	}
-	for _, object := range d.Objects {
+	for _, object := range s.Objects {
 		if object.Ready != "True" && !object.Suspended {
 			return false
 		}
@@ -61,28 +60,28 @@ func (d Demo) Healthy() bool {
 
 // Collect asks the cluster and its API. Only a cluster that does not exist
 // is an error: a sick one has a Problem.
-func Collect(ctx context.Context, cluster clusters.Cluster) (Demo, error) {
+func Collect(ctx context.Context, cluster clusters.Cluster) (Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	var demo Demo
+	var s Status
 	var err error
-	if demo.Cluster, err = cluster.Status(ctx); err != nil || !demo.Cluster.Running {
-		return demo, err
+	if s.Cluster, err = cluster.Status(ctx); err != nil || !s.Cluster.Running {
+		return s, err
 	}
-	c, err := setup.Connect(cluster.Kubeconfig())
+	c, err := demo.Connect(cluster.Kubeconfig())
 	if err == nil {
-		if demo.URLs, err = setup.FindURLs(ctx, c, cluster); err == nil {
-			demo.Objects, err = objects(ctx, c, cluster)
+		if s.URLs, err = demo.FindURLs(ctx, c, cluster); err == nil {
+			s.Objects, err = objects(ctx, c, cluster)
 		}
 	}
 	if err != nil {
-		demo.Problem = err.Error()
+		s.Problem = err.Error()
 	}
-	return demo, nil
+	return s, nil
 }
 
-// kinds are the objects that the demo is about, in the order of its story.
-func kinds() []schema.GroupVersionKind {
+// shownKinds are the objects that the demo is about, in the order of its story.
+func shownKinds() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{
 		notificationv1.GroupVersion.WithKind(notificationv1.ReceiverKind),
 		sourcev1.GroupVersion.WithKind(sourcev1.GitRepositoryKind),
@@ -98,7 +97,7 @@ func objects(ctx context.Context, c client.WithWatch, cluster clusters.Cluster) 
 		return nil, err
 	}
 	var all []Object
-	for _, kind := range kinds() {
+	for _, kind := range shownKinds() {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(kind)
 		err := c.List(ctx, list)

@@ -1,4 +1,4 @@
-package setup
+package fleet
 
 import (
 	"net/http/httptest"
@@ -10,20 +10,20 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/demo/services/forge"
 	"github.com/fluxdemo/fluxdemo/demo/services/git"
 )
 
 // serveGit serves an empty repository, and returns where it is.
-func serveGit(t *testing.T) gitHost {
+func serveGit(t *testing.T) Host {
 	t.Helper()
-	host, err := git.New(git.Config{Root: t.TempDir(), Username: GitUser, Password: "secret"})
+	host, err := git.New(git.Config{Root: t.TempDir(), Username: "demo", Password: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(host)
 	t.Cleanup(func() { server.Close(); host.Close() })
-	return gitHost{url: server.URL + Repository, username: GitUser, password: "secret"}
+	return Host{URL: server.URL + "/fleet.git", Username: "demo", Password: "secret"}
 }
 
 // content is what a demo begins with, as far as it matters here.
@@ -37,13 +37,13 @@ func content() fstest.MapFS {
 
 func TestSeed(t *testing.T) {
 	host, files := serveGit(t), content()
-	file := filepath.Join(t.TempDir(), "a b", fleet.BeginningFile) // git takes blanks, too
+	file := filepath.Join(t.TempDir(), "a b", BeginningFile) // git takes blanks, too
 	if err := os.Mkdir(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	wrong := host
-	wrong.password = "wrong"
-	if _, err := seed(t.Context(), wrong, files, file); err == nil {
+	wrong.Password = "wrong"
+	if _, err := Seed(t.Context(), wrong, files, file); err == nil {
 		t.Error("a wrong password was taken")
 	}
 	// The first one has kept the commit and could not push it. It is pushed now, whatever this version has; and the
@@ -51,14 +51,14 @@ func TestSeed(t *testing.T) {
 	files["README.md"] = &fstest.MapFile{Data: []byte("changed\n")}
 	var commits []string
 	for range 2 {
-		b, err := seed(t.Context(), host, files, file)
+		b, err := Seed(t.Context(), host, files, file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		commits = append(commits, b.Commit)
 	}
 	clone := filepath.Join(t.TempDir(), "clone")
-	run(t, "", "clone", "--quiet", "--branch=main", host.url, clone)
+	run(t, "", "clone", "--quiet", "--branch=main", host.URL, clone)
 	commits = append(commits, run(t, clone, "rev-parse", "HEAD"))
 	run(t, clone, "fetch", "--quiet", file, "main")
 	commits = append(commits, run(t, clone, "rev-parse", "FETCH_HEAD"))
@@ -76,10 +76,10 @@ func TestSeed(t *testing.T) {
 	}
 	// The branch is not there any more, as on a forge where somebody has deleted it.
 	empty := serveGit(t)
-	if _, err := seed(t.Context(), empty, files, file); err != nil {
+	if _, err := Seed(t.Context(), empty, files, file); err != nil {
 		t.Fatal(err)
 	}
-	if out := run(t, clone, "ls-remote", empty.url, "refs/heads/main"); !strings.HasPrefix(out, commits[0]) {
+	if out := run(t, clone, "ls-remote", empty.URL, "refs/heads/main"); !strings.HasPrefix(out, commits[0]) {
 		t.Errorf("main is %s, want %s", out, commits[0])
 	}
 	// A file that is cut off anywhere is named, and nothing is pushed.
@@ -91,27 +91,27 @@ func TestSeed(t *testing.T) {
 		if err := os.WriteFile(file, whole[:size], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := fleet.ReadBeginning(file); err == nil || !strings.Contains(err.Error(), file+" is damaged") || strings.Contains(err.Error(), "\n") {
+		if _, err := ReadBeginning(file); err == nil || !strings.Contains(err.Error(), file+" is damaged") || strings.Contains(err.Error(), "\n") {
 			t.Fatalf("cut at %d of %d: %v", size, len(whole), err)
 		}
 	}
-	if _, err := seed(t.Context(), host, files, file); err == nil || !strings.Contains(err.Error(), "remove it") {
+	if _, err := Seed(t.Context(), host, files, file); err == nil || !strings.Contains(err.Error(), "remove it") {
 		t.Errorf("a damaged file: %v", err)
 	}
 }
 
 // TestSeedOnHistory finds the beginning in what earlier versions have left.
 func TestSeedOnHistory(t *testing.T) {
-	push := func(t *testing.T, host gitHost, rewrite func(t *testing.T, dir string)) (begun string) {
+	push := func(t *testing.T, host Host, rewrite func(t *testing.T, dir string)) (begun string) {
 		t.Helper()
-		b, err := seed(t.Context(), host, content(), filepath.Join(t.TempDir(), fleet.BeginningFile))
+		b, err := Seed(t.Context(), host, content(), filepath.Join(t.TempDir(), BeginningFile))
 		if err != nil {
 			t.Fatal(err)
 		}
 		dir := filepath.Join(t.TempDir(), "clone")
-		run(t, "", "clone", "--quiet", host.url, dir)
+		run(t, "", "clone", "--quiet", host.URL, dir)
 		rewrite(t, dir)
-		run(t, dir, "push", "--quiet", "--force", strings.Replace(host.url, "//", "//demo:secret@", 1), "HEAD:main")
+		run(t, dir, "push", "--quiet", "--force", strings.Replace(host.URL, "//", "//demo:secret@", 1), "HEAD:main")
 		return b.Commit
 	}
 	note := func(t *testing.T, dir string) {
@@ -145,16 +145,16 @@ func TestSeedOnHistory(t *testing.T) {
 			begun := push(t, host, tt.rewrite)
 			now := content() // not the same: two equal commits within one second are one
 			now["README.md"] = &fstest.MapFile{Data: []byte("a later version\n")}
-			b, err := seed(t.Context(), host, now, filepath.Join(t.TempDir(), fleet.BeginningFile))
+			b, err := Seed(t.Context(), host, now, filepath.Join(t.TempDir(), BeginningFile))
 			if err != nil || (b.Commit == begun) != tt.found {
 				t.Errorf("the demo's own host: %+v, %v; begun with %s", b, err, begun)
 			}
-			host.forge = true
-			b, err = seed(t.Context(), host, now, filepath.Join(t.TempDir(), fleet.BeginningFile))
+			host.Forge = true
+			b, err = Seed(t.Context(), host, now, filepath.Join(t.TempDir(), BeginningFile))
 			if tt.found != (err == nil) || err != nil && !strings.Contains(err.Error(), "no demo has begun") {
 				t.Errorf("a forge: %+v, %v", b, err)
 			}
-			u := &git.Upstream{URL: host.url, Username: host.username, Password: host.password}
+			u := &forge.Repository{URL: host.URL, Username: host.Username, Password: host.Password}
 			if err := CheckUpstream(t.Context(), u, false); tt.ours != (err == nil) || err != nil && !strings.Contains(err.Error(), "make an empty repository") {
 				t.Errorf("--git-url: %v", err)
 			}
@@ -181,13 +181,3 @@ func run(t *testing.T, dir string, args ...string) string {
 
 // TestWebhookURL looks at the shape; that it is the Receiver's own path, every
 // push of the end-to-end tests proves.
-func TestWebhookURL(t *testing.T) {
-	const want = "http://webhook-receiver.flux-system.svc.cluster.local/hook/"
-	got := webhookURL("token")
-	if len(got) != len(want)+64 || got[:len(want)] != want {
-		t.Errorf("got %s", got)
-	}
-	if got == webhookURL("other") {
-		t.Error("another token has the same path")
-	}
-}

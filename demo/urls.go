@@ -1,14 +1,16 @@
-package setup
+package demo
 
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/demo/wait"
 )
 
 // URLs is where the demo's parts answer on this machine.
@@ -18,9 +20,6 @@ type URLs struct {
 	Inbox    string `json:"inbox,omitempty"`
 	App      string `json:"app,omitempty"`
 }
-
-// Repository is the path of the demo's repository on the Git host.
-const Repository = "/fleet.git"
 
 // FindURLs returns where the demo's parts answer on this machine; a part
 // that is not there yet has no URL.
@@ -51,11 +50,21 @@ func FindURLs(ctx context.Context, c client.Reader, cluster clusters.Cluster) (u
 		*part.url = base + part.path
 	}
 	if urls.Git != "" {
-		host, err := readSecret(ctx, c, DemoNamespace, "git")
+		host, err := ReadSecret(ctx, c, DemoNamespace, "git")
 		if client.IgnoreNotFound(err) != nil {
 			return urls, err
 		}
-		urls.Upstream = sourceIn(host).URL
+		urls.Upstream = SourceIn(host).URL
 	}
 	return urls, nil
+}
+
+// pageTime is how long the network of a cluster may take to lead to a pod that is ready.
+const pageTime = 30 * time.Second
+
+// AwaitPage returns when url answers 200.
+func AwaitPage(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, pageTime)
+	defer cancel()
+	return wait.Page(ctx, url, "")
 }

@@ -1,4 +1,4 @@
-package status
+package health
 
 import (
 	"testing"
@@ -54,15 +54,15 @@ func TestHealthy(t *testing.T) {
 	running := clusters.Status{Running: true, Components: []clusters.Component{{State: "Running"}, {State: "Simulated"}}}
 	ready := []Object{{Ready: "True"}, {Ready: "False", Suspended: true}}
 	tests := map[string]struct {
-		demo Demo
+		demo Status
 		want bool
 	}{
-		"all is well":             {Demo{Cluster: running, Objects: ready}, true},
-		"stopped":                 {Demo{Objects: ready}, false},
-		"a component restarts":    {Demo{Cluster: clusters.Status{Running: true, Components: []clusters.Component{{State: "Restarting"}}}, Objects: ready}, false},
-		"an object is not ready":  {Demo{Cluster: running, Objects: []Object{{Ready: "Unknown"}}}, false},
-		"no Flux":                 {Demo{Cluster: running}, false},
-		"the API does not answer": {Demo{Cluster: running, Objects: ready, Problem: "connection refused"}, false},
+		"all is well":             {Status{Cluster: running, Objects: ready}, true},
+		"stopped":                 {Status{Objects: ready}, false},
+		"a component restarts":    {Status{Cluster: clusters.Status{Running: true, Components: []clusters.Component{{State: "Restarting"}}}, Objects: ready}, false},
+		"an object is not ready":  {Status{Cluster: running, Objects: []Object{{Ready: "Unknown"}}}, false},
+		"no Flux":                 {Status{Cluster: running}, false},
+		"the API does not answer": {Status{Cluster: running, Objects: ready, Problem: "connection refused"}, false},
 	}
 	for name, test := range tests {
 		if got := test.demo.Healthy(); got != test.want {

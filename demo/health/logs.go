@@ -1,7 +1,4 @@
-// Package logs reads the logs of the demo's pods through the Kubernetes API,
-// by the short names that people use: source-controller, git, app. It works
-// the same on every kind of cluster.
-package logs
+package health
 
 import (
 	"context"
@@ -16,13 +13,13 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/fluxdemo/fluxdemo/demo/setup"
+	"github.com/fluxdemo/fluxdemo/demo"
 )
 
-// Write writes the logs of the pods of component to out; with follow until
+// WriteLogs writes the logs of the pods of component to out; with follow until
 // ctx ends. component is the name of a Deployment, or namespace/pod. It is an
 // error if there is no such pod.
-func Write(ctx context.Context, kubeconfig, component string, follow bool, out io.Writer) error {
+func WriteLogs(ctx context.Context, kubeconfig, component string, follow bool, out io.Writer) error {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return fmt.Errorf("reading the cluster's kubeconfig: %w", err)
@@ -31,7 +28,7 @@ func Write(ctx context.Context, kubeconfig, component string, follow bool, out i
 	if err != nil {
 		return err
 	}
-	pods, err := find(ctx, client, component)
+	pods, err := findPods(ctx, client, component)
 	if err != nil {
 		return err
 	}
@@ -56,9 +53,9 @@ func Write(ctx context.Context, kubeconfig, component string, follow bool, out i
 	return group.Wait()
 }
 
-// find returns the pods of component in the demo's namespaces.
-func find(ctx context.Context, client kubernetes.Interface, component string) ([]corev1.Pod, error) {
-	namespaces := []string{setup.FluxNamespace, setup.DemoNamespace, setup.AppNamespace}
+// findPods returns the pods of component in the demo's namespaces.
+func findPods(ctx context.Context, client kubernetes.Interface, component string) ([]corev1.Pod, error) {
+	namespaces := []string{demo.FluxNamespace, demo.DemoNamespace, demo.AppNamespace}
 	namespace, name, exact := strings.Cut(component, "/")
 	if exact {
 		namespaces = []string{namespace}

@@ -1,0 +1,226 @@
+package reset
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
+	"github.com/fluxcd/pkg/apis/meta"
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/demo"
+	"github.com/fluxdemo/fluxdemo/demo/apply"
+	"github.com/fluxdemo/fluxdemo/demo/object"
+)
+
+// token gives the Receiver the token that the Git host has.
+func (r *resetter) token(ctx context.Context) error {
+	host, err := demo.ReadSecret(ctx, r.client, demo.DemoNamespace, "git")
+	if err != nil {
+		return err
+	}
+	data := map[string]string{"token": host["webhook-token"]}
+	now, err := apply.New(r.client, r.owner).Secret(ctx, demo.FluxNamespace, "webhook-token", data)
+	if err != nil || now["token"] == data["token"] {
+		return err
+	}
+	secret := &corev1.Secret{}
+	if err = r.client.Get(ctx, client.ObjectKey{Namespace: demo.FluxNamespace, Name: "webhook-token"}, secret); err == nil {
+		err = r.owner.Patch(ctx, secret, map[string]any{"stringData": map[string]any{"token": data["token"]}})
+	}
+	if err != nil {
+		return fmt.Errorf("giving the Receiver its token back: %w", err)
+	}
+	return nil
+}
+
+// strangers has those of Flux's own objects go that Git does not know.
+func (r *resetter) strangers(ctx context.Context) error {
+	ours := map[string]bool{}
+	for _, o := range r.sync {
+		ours[object.Key(o)] = true
+	}
+	kinds, err := object.FluxKinds(ctx, r.client)
+	if err != nil {
+		return err
+	}
+	namespaces := []string{demo.FluxNamespace, demo.AppNamespace, demo.Playground}
+	if demo.AdoptedFlux(r.cluster) {
+		namespaces = namespaces[1:] // that one holds what others have Flux do
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(apply.Parallel)
+	for _, kind := range kinds {
+		group.Go(func() error {
+			return object.Each(ctx, r.client, kind, namespaces, func(o *unstructured.Unstructured) error {
+				if ours[object.Key(o)] || r.managed(o) {
+					return nil
+				}
+				return r.owner.Leave(r.owner.Remove(ctx, o))
+			})
+		})
+	}
+	return group.Wait()
+}
+
+// apply makes those objects that Flux follows, and which fit, what Git says, and has them go on if they are
+// suspended.
+func (r *resetter) apply(ctx context.Context, fits func(*unstructured.Unstructured) bool) error {
+	applier := apply.New(r.client, r.owner)
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(apply.Parallel)
+	for _, o := range r.sync {
+		if !fits(o) {
+			continue
+		}
+		group.Go(func() error {
+			there, err := applier.There(ctx, o)
+			if err != nil {
+				return object.Applying(o, err)
+			}
+			if there == nil {
+				return object.Applying(o, applier.Seed(ctx, o))
+			}
+			o := o.DeepCopy()
+			o.SetLabels(there.GetLabels()) // by which Flux knows its own
+			// As kustomize-controller will, so that nothing is left for it to change.
+			if err := r.owner.Apply(ctx, o, there, "kustomize-controller"); err != nil {
+				return object.Applying(o, err)
+			}
+			return r.resume(ctx, there)
+		})
+	}
+	return group.Wait()
+}
+
+// resume has a suspended object go on. Git says nothing about that.
+func (r *resetter) resume(ctx context.Context, o *unstructured.Unstructured) error {
+	if suspended, _, _ := unstructured.NestedBool(o.Object, "spec", "suspend"); !suspended {
+		return nil
+	}
+	return object.Applying(o, r.owner.Patch(ctx, o, map[string]any{"spec": map[string]any{"suspend": nil}}))
+}
+
+// resumeAll has all Kustomizations go on before the branch moves: one that is suspended leaves what it has applied
+// behind when it is removed.
+func (r *resetter) resumeAll(ctx context.Context) error {
+	all, err := r.kustomizations(ctx)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		if r.owner.Check(ctx, o) != nil {
+			continue // it is suspended for a reason of others
+		}
+		if err := r.resume(ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask has Flux look at an object now.
+func (r *resetter) ask(ctx context.Context, o *unstructured.Unstructured, token string) error {
+	there := object.Named(o.GroupVersionKind(), o.GetNamespace(), o.GetName())
+	if err := r.client.Get(ctx, client.ObjectKeyFromObject(o), there); err != nil {
+		return object.Applying(o, err)
+	}
+	return object.Applying(o, r.owner.Patch(ctx, there, map[string]any{"metadata": map[string]any{"annotations": map[string]any{meta.ReconcileRequestAnnotation: token}}}))
+}
+
+// removalTime is how long what Flux has pruned may take to go.
+const removalTime = time.Minute
+
+// reconcile waits until Flux has applied the beginning, after everything that was tidied up, and has removed what was
+// in Git beside it.
+func (r *resetter) reconcile(ctx context.Context) error {
+	if err := r.apply(ctx, isKustomization); err != nil {
+		return err
+	}
+	token := time.Now().Format(time.RFC3339Nano)
+	group, groupCtx := errgroup.WithContext(ctx)
+	for _, name := range r.names {
+		o := object.Named(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind), demo.FluxNamespace, name)
+		group.Go(func() error {
+			// The new artifact wakes it. One that stood at the beginning all the time has to be asked.
+			stood := r.stood[name]
+			if stood {
+				if err := r.ask(groupCtx, o, token); err != nil {
+					return err
+				}
+			}
+			return object.Await(groupCtx, r.client, o, func(o *unstructured.Unstructured) bool {
+				handled, _, _ := unstructured.NestedString(o.Object, "status", "lastHandledReconcileAt")
+				return r.at(o) && (!stood || handled >= token)
+			})
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if err := r.pruned(ctx); err != nil {
+		return err
+	}
+	// What was applied last may have changed other Kustomizations, which take note of that now.
+	return object.AwaitReady(ctx, r.client, demo.Sync(r.names)...)
+}
+
+// pruned waits until the Kustomizations are gone that Flux removes because the beginning does not have them. One that
+// goes may take others along.
+func (r *resetter) pruned(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, removalTime, fmt.Errorf("not gone after %s", removalTime))
+	defer cancel()
+	for {
+		all, err := r.kustomizations(ctx)
+		if err != nil {
+			return err
+		}
+		all = slices.DeleteFunc(all, func(o *unstructured.Unstructured) bool {
+			ours := o.GetLabels()[fluxGroup+"name"] == demo.SyncName && o.GetLabels()[fluxGroup+"namespace"] == demo.FluxNamespace && r.managed(o)
+			return slices.Contains(r.names, o.GetName()) || !ours && o.GetDeletionTimestamp() == nil
+		})
+		if len(all) == 0 {
+			return nil
+		}
+		for _, o := range all {
+			if err := object.AwaitGone(ctx, r.client, o); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// kustomizations returns the Kustomizations in Flux's namespace.
+func (r *resetter) kustomizations(ctx context.Context) ([]*unstructured.Unstructured, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind))
+	if err := r.client.List(ctx, list, client.InNamespace(demo.FluxNamespace)); err != nil {
+		return nil, fmt.Errorf("listing Kustomizations: %w", err)
+	}
+	var all []*unstructured.Unstructured
+	for i := range list.Items {
+		all = append(all, &list.Items[i])
+	}
+	return all, nil
+}
+
+// at tells whether a Kustomization has tried and applied the beginning.
+func (r *resetter) at(o *unstructured.Unstructured) bool {
+	for _, field := range []string{"lastAttemptedRevision", "lastAppliedRevision"} {
+		revision, _, _ := unstructured.NestedString(o.Object, "status", field)
+		if !strings.HasSuffix(revision, ":"+r.root) {
+			return false
+		}
+	}
+	return true
+}
+
+func isKustomization(o *unstructured.Unstructured) bool {
+	return o.GetKind() == kustomizev1.KustomizationKind
+}
