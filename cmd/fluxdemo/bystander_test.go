@@ -415,8 +415,8 @@ func TestBystanders(t *testing.T) {
 		compare(t)
 	})
 	d.sub(t, "down, with crashes", func(t *testing.T) {
-		killWhenGone(t, host, d, "flux-system", "kustomization/apps")
-		killWhenGone(t, host, d, "app", "deployment/app")
+		killWhileGoing(t, host, d, "flux-system", "kustomization/apps")
+		killWhileGoing(t, host, d, "app", "deployment/app")
 		r := d.fluxdemo("down")
 		if r.code != 0 {
 			t.Fatal(r)
@@ -501,21 +501,29 @@ func killIn(t *testing.T, cmd *exec.Cmd, heading string) string {
 	return said.String()
 }
 
-// killWhenGone kills down when an object on the host has gone.
-func killWhenGone(t *testing.T, host, d *testDemo, namespace, name string) {
+// killWhileGoing kills down while it waits for an object on the host to go. A
+// finalizer holds the object until then, or down might be done before.
+func killWhileGoing(t *testing.T, host, d *testDemo, namespace, name string) {
 	t.Helper()
+	finalizers := func(list string) {
+		t.Helper()
+		host.kubectl(t, "-n", namespace, "patch", name, "--type=merge", "-p", `{"metadata":{"finalizers":`+list+`}}`)
+	}
+	finalizers(`["example.com/hold"]`)
 	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 	defer cancel()
 	cmd := d.command(ctx, nil, all.program, "down", "--yes", "--name="+d.name)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	r := host.kube("-n", namespace, "wait", "--for=delete", name, "--timeout=60s")
-	_ = cmd.Process.Kill() // the cluster's folder tells whether that was in time
+	going := host.kube("-n", namespace, "wait", "--for=jsonpath={.metadata.deletionTimestamp}", name, "--timeout=60s")
+	err := cmd.Process.Kill()
 	_ = cmd.Wait()
-	if r.code != 0 {
-		t.Errorf("%s did not go: %v", name, r)
+	if going.code != 0 || err != nil {
+		t.Fatalf("killing down while %s goes: %v, %v", name, going, err)
 	}
+	finalizers("null")
+	host.kubectl(t, "-n", namespace, "wait", "--for=delete", name, "--timeout=60s")
 	if _, err := os.Stat(d.cluster()); err != nil {
 		t.Fatalf("down was done before it was killed: %v", err)
 	}
