@@ -7,6 +7,8 @@ import (
 
 	"github.com/yuin/goldmark/ast"
 	east "github.com/yuin/goldmark/extension/ast"
+
+	"github.com/fluxdemo/fluxdemo/slides/deck/kramdown"
 )
 
 // blocks converts siblings. An attribute list belongs to the block right above it, else to the one right below it.
@@ -21,9 +23,9 @@ func (c *converter) blocks(siblings []ast.Node) []Block {
 	c.depth++
 	defer func() { c.depth-- }()
 	var out []Block
-	var ahead *attrBlock // a list that waits for its block
+	var ahead *kramdown.AttrBlock // a list that waits for its block
 	for _, n := range siblings {
-		if list, ok := n.(*attrBlock); ok {
+		if list, ok := n.(*kramdown.AttrBlock); ok {
 			switch {
 			case c.defines(list):
 			case len(out) > 0 && !c.blankAbove(list):
@@ -44,14 +46,14 @@ func (c *converter) blocks(siblings []ast.Node) []Block {
 		out = append(out, b)
 	}
 	if ahead != nil {
-		c.warnf(c.base+ahead.start, "the attribute list belongs to nothing: put it right below a block")
+		c.warnf(c.base+ahead.Start, "the attribute list belongs to nothing: put it right below a block")
 	}
 	return out
 }
 
 // blankAbove reports whether the line above an attribute list is blank.
-func (c *converter) blankAbove(n *attrBlock) bool {
-	line := bytes.LastIndexByte(c.src[:n.start], '\n') + 1
+func (c *converter) blankAbove(n *kramdown.AttrBlock) bool {
+	line := bytes.LastIndexByte(c.src[:n.Start], '\n') + 1
 	if line == 0 {
 		return true
 	}
@@ -96,7 +98,7 @@ func (c *converter) block(n ast.Node) (b Block, ok bool) {
 	case *ast.Blockquote:
 		b.Kind = Quote
 		return c.container(b, n)
-	case *noteBlock:
+	case *kramdown.NoteBlock:
 		c.note(n)
 		return b, false
 	case *ast.FencedCodeBlock:
@@ -185,9 +187,9 @@ func (c *converter) paragraph(b Block, n ast.Node, kind BlockKind) (Block, bool)
 }
 
 // note keeps a {::note} block for the presenter, at the pause where it stands.
-func (c *converter) note(n *noteBlock) {
-	if !n.closed {
-		c.errorf(c.base+n.start, "the note is not closed: end it with a line {:/note}")
+func (c *converter) note(n *kramdown.NoteBlock) {
+	if !n.Closed {
+		c.errorf(c.base+n.Start, "the note is not closed: end it with a line {:/note}")
 	}
 	waits, pending := c.waits, c.pending
 	wait := waits

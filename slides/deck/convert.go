@@ -11,6 +11,9 @@ import (
 	"github.com/yuin/goldmark/ast"
 	east "github.com/yuin/goldmark/extension/ast"
 	ghtml "github.com/yuin/goldmark/renderer/html"
+
+	"github.com/fluxdemo/fluxdemo/slides/deck/kramdown"
+	"github.com/fluxdemo/fluxdemo/slides/deck/mojibake"
 )
 
 // depthLimit is how deep blocks and spans may be nested. What is deeper is left out, and reported.
@@ -47,7 +50,7 @@ func (c *converter) slide(doc ast.Node, cover bool) Slide {
 	s.Line, _ = c.position(c.base)
 	if doc == nil {
 		title, _, _ := strings.Cut(string(c.src[:min(len(c.src), 200)]), "\n")
-		s.Title = repair(strings.Trim(strings.ToValidUTF8(title, ""), "# "))
+		s.Title = mojibake.Repair(strings.Trim(strings.ToValidUTF8(title, ""), "# "))
 		s.heading = []Inline{{Kind: Text, Text: s.Title}}
 		s.ID = c.id(s.Title, "")
 		const most = 2000
@@ -55,8 +58,8 @@ func (c *converter) slide(doc ast.Node, cover bool) Slide {
 		return s
 	}
 	first := doc.FirstChild()
-	var aboveTitle *attrBlock
-	if list, ok := first.(*attrBlock); ok && first.NextSibling() != nil {
+	var aboveTitle *kramdown.AttrBlock
+	if list, ok := first.(*kramdown.AttrBlock); ok && first.NextSibling() != nil {
 		aboveTitle, first = list, first.NextSibling()
 	}
 	titled := false
@@ -77,7 +80,7 @@ func (c *converter) slide(doc ast.Node, cover bool) Slide {
 }
 
 // title reads the slide's heading, and the attribute lists above and below it.
-func (c *converter) title(h *ast.Heading, above *attrBlock) {
+func (c *converter) title(h *ast.Heading, above *kramdown.AttrBlock) {
 	s := c.out
 	s.Line, _ = c.position(c.base + c.at(h))
 	s.heading = c.inlines(h)
@@ -90,7 +93,7 @@ func (c *converter) title(h *ast.Heading, above *attrBlock) {
 	if above != nil {
 		wanted = c.slideAttrs(above, wanted)
 	}
-	if below, ok := h.NextSibling().(*attrBlock); ok && !c.blankAbove(below) {
+	if below, ok := h.NextSibling().(*kramdown.AttrBlock); ok && !c.blankAbove(below) {
 		wanted = c.slideAttrs(below, wanted)
 	}
 	s.ID = c.id(s.Title, wanted)
@@ -100,8 +103,8 @@ func (c *converter) title(h *ast.Heading, above *attrBlock) {
 }
 
 // slideAttrs applies an attribute list to the whole slide. It returns the ID that the slide shall have.
-func (c *converter) slideAttrs(n *attrBlock, wanted string) string {
-	attrs := c.attrs(c.src[n.start:n.end], n.start)
+func (c *converter) slideAttrs(n *kramdown.AttrBlock, wanted string) string {
+	attrs := c.attrs(c.src[n.Start:n.End], n.Start)
 	for key, value := range attrs {
 		switch key {
 		case "id":
@@ -111,8 +114,8 @@ func (c *converter) slideAttrs(n *attrBlock, wanted string) string {
 			c.property(key, value)
 		}
 	}
-	c.takeWalk(attrs, n.start, 0)
-	c.takeChart(attrs, n.start)
+	c.takeWalk(attrs, n.Start, 0)
+	c.takeChart(attrs, n.Start)
 	return wanted
 }
 
@@ -152,7 +155,7 @@ func clearWaits(inlines []Inline) {
 func (c *converter) sections(first ast.Node, titled bool) {
 	if titled {
 		first = first.NextSibling()
-		if list, ok := first.(*attrBlock); ok && !c.blankAbove(list) {
+		if list, ok := first.(*kramdown.AttrBlock); ok && !c.blankAbove(list) {
 			first = first.NextSibling()
 		}
 	}
@@ -318,4 +321,4 @@ func unmark(raw []byte) string {
 }
 
 // valid returns text that is UTF-8, with wrong charsets resolved.
-func valid(s string) string { return repair(strings.ToValidUTF8(s, "\uFFFD")) }
+func valid(s string) string { return mojibake.Repair(strings.ToValidUTF8(s, "\uFFFD")) }

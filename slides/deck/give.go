@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/fluxdemo/fluxdemo/slides/deck/kramdown"
 )
 
 // namedList is an attribute list with a name, to be used by others: {:name: ...}.
 var namedList = regexp.MustCompile(`^\{:([\w-]+):[ \t\n]`)
 
 // defines keeps an attribute list with a name. It reports whether the list is one.
-func (c *converter) defines(n *attrBlock) bool {
-	text := c.src[n.start:n.end]
+func (c *converter) defines(n *kramdown.AttrBlock) bool {
+	text := c.src[n.Start:n.End]
 	m := namedList.FindSubmatch(text)
 	if m == nil {
 		return false
@@ -19,7 +21,7 @@ func (c *converter) defines(n *attrBlock) bool {
 	const most = 100 // lists: each may use those before it, so that they could grow without bound
 	if len(c.lists) < most {
 		body := append([]byte("{:"), text[len(m[0]):]...)
-		c.lists[string(m[1])] = parseAttrs(body)
+		c.lists[string(m[1])] = kramdown.ParseAttrs(body)
 	}
 	return true
 }
@@ -27,31 +29,31 @@ func (c *converter) defines(n *attrBlock) bool {
 // attrs returns what an attribute list at an offset of the slide says, and reports what nothing understands.
 func (c *converter) attrs(text []byte, offset int) map[string]string {
 	out := map[string]string{}
-	set := func(a attr) {
-		if a.key == "class" && out["class"] != "" {
-			a.value = out["class"] + " " + a.value
+	set := func(a kramdown.Attr) {
+		if a.Key == "class" && out["class"] != "" {
+			a.Value = out["class"] + " " + a.Value
 		}
-		out[a.key] = a.value
+		out[a.Key] = a.Value
 	}
-	for _, a := range parseAttrs(text) {
-		at := c.base + offset + a.offset
+	for _, a := range kramdown.ParseAttrs(text) {
+		at := c.base + offset + a.Offset
 		switch {
-		case a.key == "":
-			list, known := c.lists[a.value]
+		case a.Key == "":
+			list, known := c.lists[a.Value]
 			if !known {
-				c.warnf(at, "%q is neither key=\"value\", .class, #id nor the name of an attribute list", a.value)
+				c.warnf(at, "%q is neither key=\"value\", .class, #id nor the name of an attribute list", a.Value)
 			}
 			for _, named := range list {
-				if named.key != "" {
+				if named.Key != "" {
 					set(named)
 				}
 			}
-		case !knownAttr(a.key):
+		case !knownAttr(a.Key):
 			hint := ""
-			if close := closest(a.key); close != "" {
+			if close := closest(a.Key); close != "" {
 				hint = fmt.Sprintf("; did you mean %s?", close)
 			}
-			c.warnf(at, "unknown attribute %q%s", a.key, hint)
+			c.warnf(at, "unknown attribute %q%s", a.Key, hint)
 		default:
 			set(a)
 		}
@@ -60,8 +62,8 @@ func (c *converter) attrs(text []byte, offset int) map[string]string {
 }
 
 // give applies an attribute list to a block.
-func (c *converter) give(b *Block, n *attrBlock) {
-	c.giveAttrs(b, c.attrs(c.src[n.start:n.end], n.start), n.start)
+func (c *converter) give(b *Block, n *kramdown.AttrBlock) {
+	c.giveAttrs(b, c.attrs(c.src[n.Start:n.End], n.Start), n.Start)
 }
 
 func (c *converter) giveAttrs(b *Block, attrs map[string]string, offset int) {
@@ -169,21 +171,21 @@ func firstOf(refs ...WalkRef) WalkRef {
 }
 
 // spanAttrs applies an attribute list behind a span to it.
-func (c *converter) spanAttrs(out []Inline, n *attrSpan) []Inline {
+func (c *converter) spanAttrs(out []Inline, n *kramdown.AttrSpan) []Inline {
 	if len(out) > 0 && !c.pending {
 		last := &out[len(out)-1]
 		switch last.Kind {
 		case Emphasis, Strong, Deleted, CodeSpan, Link, Image, Small, Span:
-			attrs := c.attrs(n.text, n.start)
-			c.takeWalk(attrs, n.start, c.waits)
+			attrs := c.attrs(n.List, n.Start)
+			c.takeWalk(attrs, n.Start, c.waits)
 			merge(&last.Attrs, attrs)
 			return out
 		}
 	}
 	if len(out) == 0 { // {:.class} at the start of a list's item
-		c.lead = c.attrs(n.text, n.start)
+		c.lead = c.attrs(n.List, n.Start)
 		return out
 	}
-	c.warnf(c.base+n.start, "the attribute list belongs to nothing: put it right behind a link, an image, code or emphasis")
-	return c.addText(out, valid(string(n.text)))
+	c.warnf(c.base+n.Start, "the attribute list belongs to nothing: put it right behind a link, an image, code or emphasis")
+	return c.addText(out, valid(string(n.List)))
 }

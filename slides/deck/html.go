@@ -7,7 +7,8 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/microcosm-cc/bluemonday"
+
+	"github.com/fluxdemo/fluxdemo/slides/deck/sanitize"
 )
 
 // HTMLOptions says how slides become HTML.
@@ -17,11 +18,11 @@ type HTMLOptions struct {
 
 // renderer makes HTML of the model. It may be used by several goroutines.
 type renderer struct {
-	policy *bluemonday.Policy
+	policy *sanitize.Policy
 	code   *highlighter
 }
 
-func newRenderer() *renderer { return &renderer{policy: newPolicy(), code: newHighlighter()} }
+func newRenderer() *renderer { return &renderer{policy: sanitize.New(), code: newHighlighter()} }
 
 // HTML returns what the slide shows, heading included: <h2>, and on the title slide <h1> with paragraphs of class
 // subtitle, author, institution and date. Whatever the deck says, nothing in it runs, refers to another host's
@@ -89,7 +90,10 @@ func (w *writer) finish(o HTMLOptions) string {
 	if o.Assets == "" {
 		o.Assets = "assets/"
 	}
-	out, err := balance(w.policy.Sanitize(w.b.String()), o.Assets)
+	out, err := w.policy.Clean(w.b.String(), func(src string) (string, error) {
+		name, err := assetPath(src)
+		return o.Assets + escapePath(name), err
+	})
 	if err != nil { // nested deeper than a browser would follow
 		return "<pre>" + html.EscapeString(PlainText(w.slide.Blocks)) + "</pre>"
 	}

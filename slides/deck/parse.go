@@ -17,6 +17,9 @@ import (
 	gm "github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
+
+	"github.com/fluxdemo/fluxdemo/slides/deck/kramdown"
+	"github.com/fluxdemo/fluxdemo/slides/deck/mojibake"
 )
 
 // Load reads a deck from a file, with its sidecar and the images that it names. The error says that the file cannot
@@ -44,7 +47,7 @@ func Parse(file string, raw []byte) *Deck {
 		deck:   d,
 		md:     newMarkdown(),
 		ids:    map[string]int{},
-		lists:  map[string][]attr{},
+		lists:  map[string][]kramdown.Attr{},
 		metaAt: map[string]int{},
 		html:   newRenderer(),
 
@@ -75,9 +78,9 @@ type parser struct {
 	*source
 	deck   *Deck
 	md     gm.Parser
-	ids    map[string]int    // of the slides so far -> how many wanted to have it
-	lists  map[string][]attr // attribute lists with a name
-	metaAt map[string]int    // offset of the title slide's facts
+	ids    map[string]int             // of the slides so far -> how many wanted to have it
+	lists  map[string][]kramdown.Attr // attribute lists with a name
+	metaAt map[string]int             // offset of the title slide's facts
 	html   *renderer
 
 	references map[string]gm.Reference // of all slides, by normalized label
@@ -87,17 +90,13 @@ type parser struct {
 func newMarkdown() gm.Parser {
 	md := goldmark.New(
 		goldmark.WithExtensions(
-			extension.Table, extension.Strikethrough, extension.TaskList, extension.DefinitionList, emoji.Emoji,
+			extension.Table, extension.Strikethrough, extension.TaskList, extension.DefinitionList, emoji.Emoji, kramdown.Extension{},
 			extension.NewTypographer(extension.WithTypographicSubstitutions(map[extension.TypographicPunctuation]string{
 				extension.LeftSingleQuote: "‘", extension.RightSingleQuote: "’",
 				extension.LeftDoubleQuote: "“", extension.RightDoubleQuote: "”",
 				extension.EnDash: "–", extension.EmDash: "—", extension.Ellipsis: "…",
 				extension.LeftAngleQuote: "«", extension.RightAngleQuote: "»", extension.Apostrophe: "’",
 			})),
-		),
-		goldmark.WithParserOptions(
-			gm.WithBlockParsers(util.Prioritized(attrBlockParser{}, 50), util.Prioritized(noteBlockParser{}, 51)),
-			gm.WithInlineParsers(util.Prioritized(bracesParser{}, 50)),
 		),
 	)
 	return md.Parser()
@@ -128,8 +127,8 @@ func (p *parser) checkText(raw []byte) {
 			continue
 		}
 		text := string(line)
-		for _, g := range findGarbled(text) {
-			p.warnf(start+g.offset, "%q was decoded with the wrong charset; it is shown as %q", g.text, g.meant)
+		for _, g := range mojibake.Find(text) {
+			p.warnf(start+g.Offset, "%q was decoded with the wrong charset; it is shown as %q", g.Text, g.Meant)
 		}
 		if at := strings.IndexRune(text, utf8.RuneError); at >= 0 {
 			p.warnf(start+at, "a character was lost when the text was decoded with the wrong charset")

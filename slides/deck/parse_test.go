@@ -144,19 +144,6 @@ func TestSlidesAreSplit(t *testing.T) {
 	}
 }
 
-func TestCharset(t *testing.T) {
-	for text, want := range map[string]string{
-		"âœ… ðŸ«µðŸ™‹": "✅ 🫵🙋", "donâ€™t": "don’t", "â€œaâ€\u009d": "“a”", "cafÃ©": "café", "10Â°": "10°", "“âœ…”": "“✅”",
-		"ÐŸÑ€Ð¸Ð²ÐµÑ‚": "Привет", "æ—¥æœ¬": "日本",
-		// Nobody should touch these.
-		"«Ã»": "«Ã»", "café”…": "café”…", "NESCAFÉ®": "NESCAFÉ®", "Ä±": "Ä±", "naïve – ÄÖÜ ß “x”": "naïve – ÄÖÜ ß “x”", "日本 ✅": "日本 ✅", "À™": "À™",
-	} {
-		if got := repair(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-}
-
 func TestSidecar(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "talk.md")

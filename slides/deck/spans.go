@@ -9,6 +9,8 @@ import (
 	"github.com/yuin/goldmark/ast"
 	east "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/util"
+
+	"github.com/fluxdemo/fluxdemo/slides/deck/kramdown"
 )
 
 // inlines converts the text of a block or span.
@@ -29,13 +31,13 @@ func (c *converter) run(nodes []ast.Node, name string) (out []Inline, rest []ast
 		n := nodes[0]
 		nodes = nodes[1:]
 		switch n := n.(type) {
-		case *tag:
-			if n.closes {
-				if name != "" && (n.name == name || n.name == "") {
+		case *kramdown.Tag:
+			if n.Closes {
+				if name != "" && (n.Name == name || n.Name == "") {
 					return out, nodes
 				}
-				if n.name != "nomarkdown" && n.name != "" {
-					c.warnf(c.base+n.start, "%s closes nothing", n.raw)
+				if n.Name != "nomarkdown" && n.Name != "" {
+					c.warnf(c.base+n.Start, "%s closes nothing", n.Raw)
 				}
 				continue
 			}
@@ -44,7 +46,7 @@ func (c *converter) run(nodes []ast.Node, name string) (out []Inline, rest []ast
 			if in != nil {
 				out = append(out, *in)
 			}
-		case *attrSpan:
+		case *kramdown.AttrSpan:
 			out = c.spanAttrs(out, n)
 		default:
 			out = c.inline(out, n)
@@ -54,48 +56,48 @@ func (c *converter) run(nodes []ast.Node, name string) (out []Inline, rest []ast
 }
 
 // tag converts {::name}, with what it contains.
-func (c *converter) tag(n *tag, nodes []ast.Node) (*Inline, []ast.Node) {
-	switch n.name {
+func (c *converter) tag(n *kramdown.Tag, nodes []ast.Node) (*Inline, []ast.Node) {
+	switch n.Name {
 	case "wait":
 		c.pending = true
 		return nil, nodes
 	case "comment", "options", "nomarkdown":
-		if n.name == "comment" && !n.single {
-			c.errorf(c.base+n.start, "the comment is not closed: {:/comment} is missing on this line")
+		if n.Name == "comment" && !n.Single {
+			c.errorf(c.base+n.Start, "the comment is not closed: {:/comment} is missing on this line")
 		}
 		return nil, nodes
 	case "note", "tag":
-		if n.single {
+		if n.Single {
 			return nil, nodes
 		}
 		in := &Inline{Kind: Small}
-		if n.name == "tag" {
+		if n.Name == "tag" {
 			in.Kind = Span
-			for _, a := range n.attrs {
-				if a.key == "name" {
-					in.Attrs = map[string]string{"class": a.value}
+			for _, a := range n.Attrs {
+				if a.Key == "name" {
+					in.Attrs = map[string]string{"class": a.Value}
 				}
 			}
 		}
-		if !closes(nodes, n.name) {
-			c.errorf(c.base+n.start, "%s is not closed: {:/%s} is missing", n.raw, n.name)
+		if !closes(nodes, n.Name) {
+			c.errorf(c.base+n.Start, "%s is not closed: {:/%s} is missing", n.Raw, n.Name)
 			return nil, nodes
 		}
-		in.Inlines, nodes = c.run(nodes, n.name)
+		in.Inlines, nodes = c.run(nodes, n.Name)
 		if len(in.Inlines) == 0 {
 			return nil, nodes
 		}
 		in.Wait = in.Inlines[0].Wait
 		return in, nodes
 	}
-	c.warnf(c.base+n.start, "there is no tag %s: there are wait, note, comment and tag", n.name)
-	return &Inline{Kind: Text, Text: valid(string(n.raw)), Wait: c.show()}, nodes
+	c.warnf(c.base+n.Start, "there is no tag %s: there are wait, note, comment and tag", n.Name)
+	return &Inline{Kind: Text, Text: valid(string(n.Raw)), Wait: c.show()}, nodes
 }
 
 // closes reports whether a tag is closed among its siblings.
 func closes(nodes []ast.Node, name string) bool {
 	for _, n := range nodes {
-		if t, ok := n.(*tag); ok && t.closes && (t.name == name || t.name == "") {
+		if t, ok := n.(*kramdown.Tag); ok && t.Closes && (t.Name == name || t.Name == "") {
 			return true
 		}
 	}

@@ -1,4 +1,6 @@
-package deck
+// Package mojibake finds text that was UTF-8, was read as Windows-1252 and stored again: it has two to four letters such
+// as "â€™" in place of each character. The way back is to turn the letters into the bytes that they were read from.
+package mojibake
 
 import (
 	"bytes"
@@ -8,19 +10,16 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// Text that was UTF-8, but was read as Windows-1252 and stored again, has two to four letters such as "â€™" in place
-// of each character. The way back is to turn the letters into the bytes that they were read from.
-
-// garbled is a run of text that was certainly decoded with the wrong charset.
-type garbled struct {
-	offset int    // in bytes
-	text   string // as it stands there
-	meant  string
+// Run is a run of text that was certainly decoded with the wrong charset.
+type Run struct {
+	Offset int    // in bytes
+	Text   string // as it stands there
+	Meant  string // what it was before
 }
 
-// findGarbled returns the runs of wrongly decoded text, in order. It takes linear time.
-func findGarbled(text string) []garbled {
-	var found []garbled
+// Find returns the runs of wrongly decoded text, in order. It takes linear time.
+func Find(text string) []Run {
+	var found []Run
 	for i := 0; i < len(text); {
 		if text[i] < utf8.RuneSelf {
 			i++
@@ -36,32 +35,32 @@ func findGarbled(text string) []garbled {
 	return found
 }
 
-// repair returns the text with what was decoded with the wrong charset decoded with the right one.
-func repair(text string) string {
-	found := findGarbled(text)
+// Repair returns the text with what was decoded with the wrong charset decoded with the right one.
+func Repair(text string) string {
+	found := Find(text)
 	if len(found) == 0 {
 		return text
 	}
 	var b strings.Builder
 	last := 0
 	for _, g := range found {
-		b.WriteString(text[last:g.offset])
-		b.WriteString(g.meant)
-		last = g.offset + len(g.text)
+		b.WriteString(text[last:g.Offset])
+		b.WriteString(g.Meant)
+		last = g.Offset + len(g.Text)
 	}
 	b.WriteString(text[last:])
 	return b.String()
 }
 
 // garbledIn looks into text[start:end], which has no ASCII character.
-func garbledIn(text string, start, end int) []garbled {
+func garbledIn(text string, start, end int) []Run {
 	var raw []byte // what the characters were read from; 0 for one that comes from no byte
 	var at []int   // where they start in text
 	for i, r := range text[start:end] {
 		raw, at = append(raw, byteOf(r)), append(at, start+i)
 	}
 	at = append(at, end)
-	var found []garbled
+	var found []Run
 	for i := 0; i < len(raw); {
 		// A run of characters, each from several bytes.
 		j, characters, certain := i, 0, false
@@ -79,7 +78,7 @@ func garbledIn(text string, start, end int) []garbled {
 			i++
 			continue
 		case certain || characters > 1 && !marks(raw[i:j]):
-			found = append(found, garbled{at[i], text[at[i]:at[j]], string(raw[i:j])})
+			found = append(found, Run{at[i], text[at[i]:at[j]], string(raw[i:j])})
 		}
 		i = j
 	}

@@ -1,4 +1,6 @@
-package deck
+// Package sanitize makes a deck's HTML safe: text, tables, links and images stay, nothing in it can run, and it stays
+// inside its slide.
+package sanitize
 
 import (
 	"regexp"
@@ -8,6 +10,12 @@ import (
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 )
+
+// Policy says which HTML a slide may have. It may be used by several goroutines.
+type Policy struct{ policy *bluemonday.Policy }
+
+// New returns the policy for slides.
+func New() *Policy { return &Policy{newPolicy()} }
 
 // newPolicy says which HTML a slide may have: text, tables, links and images. Nothing in it can run.
 func newPolicy() *bluemonday.Policy {
@@ -41,20 +49,21 @@ func newPolicy() *bluemonday.Policy {
 	return p
 }
 
-// balance closes what is open and drops what closes nothing, so that a slide's HTML stays in its slide, and makes
-// the images come from assets.
-func balance(text, assets string) (string, error) {
+// Clean returns text without what a slide may not have. It closes what is open and drops what closes nothing. image
+// gives the address of an image for what the deck says; one that it returns an error for has no address. It is an
+// error if elements are nested deeper than a browser would follow.
+func (p *Policy) Clean(text string, image func(src string) (string, error)) (string, error) {
 	context := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div}
-	nodes, err := html.ParseFragment(strings.NewReader(text), context)
+	nodes, err := html.ParseFragment(strings.NewReader(p.policy.Sanitize(text)), context)
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
 	for _, n := range nodes {
 		for d := range n.Descendants() {
-			localize(d, assets)
+			localize(d, image)
 		}
-		localize(n, assets)
+		localize(n, image)
 		if err := html.Render(&b, n); err != nil {
 			return "", err
 		}
@@ -62,8 +71,8 @@ func balance(text, assets string) (string, error) {
 	return b.String(), nil
 }
 
-// localize makes an image come from the deck's folder, and a link to a slide a deep link.
-func localize(n *html.Node, assets string) {
+// localize gives an image its address, and makes a link to a slide a deep link.
+func localize(n *html.Node, image func(src string) (string, error)) {
 	if n.Type != html.ElementNode {
 		return
 	}
@@ -71,11 +80,11 @@ func localize(n *html.Node, assets string) {
 	for _, a := range n.Attr {
 		switch {
 		case n.DataAtom == atom.Img && a.Key == "src":
-			name, err := assetPath(a.Val)
+			address, err := image(a.Val)
 			if err != nil {
 				continue
 			}
-			a.Val = assets + escapePath(name)
+			a.Val = address
 		case n.DataAtom == atom.A && a.Key == "href" && strings.HasPrefix(a.Val, "#") && !strings.HasPrefix(a.Val, "#/"):
 			a.Val = "#/" + a.Val[1:]
 		}

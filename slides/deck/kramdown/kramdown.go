@@ -1,29 +1,30 @@
-package deck
+// Package kramdown adds to goldmark what kramdown adds to Markdown: attribute lists {: ...} after blocks and spans, and
+// tags {::name}...{:/name}. Its nodes say where they stand; package deck gives them a meaning.
+package kramdown
 
 import (
 	"bytes"
 	"regexp"
 
+	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	gm "github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 )
 
-// What kramdown adds to Markdown: attribute lists {: ...} after blocks and spans, and tags {::name}...{:/name}. These
-// are extensions of goldmark. Their nodes say where they stand; convert makes sense of them.
-
-// attrBlock is an attribute list on lines of its own.
-type attrBlock struct {
+// AttrBlock is an attribute list on lines of its own.
+type AttrBlock struct {
 	ast.BaseBlock
-	start, end int // in the slide's text, braces included
+	Start, End int // in the slide's text, braces included
 	more       int // lines of it still to come
 }
 
 // Kind is nothing that anybody asks for: the model is made by type.
-func (*attrBlock) Kind() ast.NodeKind { return ast.KindHTMLBlock }
+func (*AttrBlock) Kind() ast.NodeKind { return ast.KindHTMLBlock }
 
 // Dump prints the node for debugging.
-func (n *attrBlock) Dump(src []byte, level int) { ast.DumpHelper(n, src, level, nil, nil) }
+func (n *AttrBlock) Dump(src []byte, level int) { ast.DumpHelper(n, src, level, nil, nil) }
 
 // attrBlockParser reads attribute lists on lines of their own.
 type attrBlockParser struct{}
@@ -46,13 +47,13 @@ func (attrBlockParser) Open(_ ast.Node, reader text.Reader, pc gm.Context) (ast.
 		return nil, gm.NoChildren
 	}
 	reader.AdvanceToEOL()
-	n := &attrBlock{start: start, end: start + length}
-	n.more = bytes.Count(src[n.start:n.end], []byte("\n"))
+	n := &AttrBlock{Start: start, End: start + length}
+	n.more = bytes.Count(src[n.Start:n.End], []byte("\n"))
 	return n, gm.NoChildren
 }
 
 func (attrBlockParser) Continue(node ast.Node, reader text.Reader, _ gm.Context) gm.State {
-	n := node.(*attrBlock)
+	n := node.(*AttrBlock)
 	if n.more == 0 {
 		return gm.Close
 	}
@@ -78,18 +79,18 @@ func blankToEnd(text []byte) bool {
 	return true
 }
 
-// noteBlock is what stands between {::note} and {:/note}, each on a line of its own.
-type noteBlock struct {
+// NoteBlock is what stands between {::note} and {:/note}, each on a line of its own.
+type NoteBlock struct {
 	ast.BaseBlock
-	start  int
-	closed bool
+	Start  int // in the slide\'s text
+	Closed bool
 }
 
 // Kind is nothing that anybody asks for: the model is made by type.
-func (*noteBlock) Kind() ast.NodeKind { return ast.KindBlockquote }
+func (*NoteBlock) Kind() ast.NodeKind { return ast.KindBlockquote }
 
 // Dump prints the node for debugging.
-func (n *noteBlock) Dump(src []byte, level int) { ast.DumpHelper(n, src, level, nil, nil) }
+func (n *NoteBlock) Dump(src []byte, level int) { ast.DumpHelper(n, src, level, nil, nil) }
 
 // noteBlockParser reads notes for the presenter.
 type noteBlockParser struct{}
@@ -102,7 +103,7 @@ func (noteBlockParser) Open(_ ast.Node, reader text.Reader, pc gm.Context) (ast.
 		return nil, gm.NoChildren
 	}
 	reader.AdvanceToEOL()
-	return &noteBlock{start: segment.Start}, gm.HasChildren
+	return &NoteBlock{Start: segment.Start}, gm.HasChildren
 }
 
 func (noteBlockParser) Continue(node ast.Node, reader text.Reader, _ gm.Context) gm.State {
@@ -110,7 +111,7 @@ func (noteBlockParser) Continue(node ast.Node, reader text.Reader, _ gm.Context)
 	switch string(bytes.TrimSpace(line)) {
 	case "{:/note}", "{:/}":
 		reader.AdvanceToEOL()
-		node.(*noteBlock).closed = true
+		node.(*NoteBlock).Closed = true
 		return gm.Close
 	}
 	return gm.Continue | gm.HasChildren
@@ -120,40 +121,51 @@ func (noteBlockParser) Close(ast.Node, text.Reader, gm.Context) {}
 func (noteBlockParser) CanInterruptParagraph() bool             { return true }
 func (noteBlockParser) CanAcceptIndentedLine() bool             { return false }
 
-// attrSpan is an attribute list right behind a span, or at the start of a list's item.
-type attrSpan struct {
+// AttrSpan is an attribute list right behind a span, or at the start of a list's item.
+type AttrSpan struct {
 	ast.BaseInline
-	start int // in the slide's text
-	text  []byte
+	Start int    // in the slide's text
+	List  []byte // braces included
 }
 
 // Kind is nothing that anybody asks for: the model is made by type.
-func (*attrSpan) Kind() ast.NodeKind { return ast.KindRawHTML }
+func (*AttrSpan) Kind() ast.NodeKind { return ast.KindRawHTML }
 
 // Dump prints the node for debugging.
-func (n *attrSpan) Dump(src []byte, level int) { ast.DumpHelper(n, src, level, nil, nil) }
+func (n *AttrSpan) Dump(src []byte, level int) { ast.DumpHelper(n, src, level, nil, nil) }
 
-// tag is {::name}, {::name/}, {:/name} or {:/}.
-type tag struct {
+// Tag is {::name}, {::name/}, {:/name} or {:/}.
+type Tag struct {
 	ast.BaseInline
-	start  int // in the slide's text
-	raw    []byte
-	name   string // "" in {:/}
-	attrs  []attr
-	closes bool // {:/name}
-	single bool // {::name/}
+	Start  int // in the slide's text
+	Raw    []byte
+	Name   string // "" in {:/}
+	Attrs  []Attr
+	Closes bool // {:/name}
+	Single bool // {::name/}
 }
 
 // Kind is nothing that anybody asks for: the model is made by type.
-func (*tag) Kind() ast.NodeKind { return ast.KindRawHTML }
+func (*Tag) Kind() ast.NodeKind { return ast.KindRawHTML }
 
 // Dump prints the node for debugging.
-func (n *tag) Dump(src []byte, level int) { ast.DumpHelper(n, src, level, nil, nil) }
+func (n *Tag) Dump(src []byte, level int) { ast.DumpHelper(n, src, level, nil, nil) }
 
 var (
 	openTag  = regexp.MustCompile(`^\{::([a-zA-Z]\w*)((?:[ \t][^{}]*?)?)[ \t]*(/?)\}`)
 	closeTag = regexp.MustCompile(`^\{:/([a-zA-Z]\w*)?\}`)
 )
+
+// Extension adds the syntax to a goldmark.Markdown.
+type Extension struct{}
+
+// Extend implements goldmark.Extender.
+func (Extension) Extend(md goldmark.Markdown) {
+	md.Parser().AddOptions(
+		gm.WithBlockParsers(util.Prioritized(attrBlockParser{}, 50), util.Prioritized(noteBlockParser{}, 51)),
+		gm.WithInlineParsers(util.Prioritized(bracesParser{}, 50)),
+	)
+}
 
 // bracesParser reads attribute lists and tags inside text.
 type bracesParser struct{}
@@ -171,10 +183,10 @@ func (bracesParser) Parse(_ ast.Node, block text.Reader, _ gm.Context) ast.Node 
 		if m == nil {
 			return nil
 		}
-		n := &tag{start: segment.Start, raw: m[0], name: string(m[1]), single: len(m[3]) > 0}
-		n.attrs = parseAttrs(append(append([]byte("{:"), m[2]...), '}'))
+		n := &Tag{Start: segment.Start, Raw: m[0], Name: string(m[1]), Single: len(m[3]) > 0}
+		n.Attrs = ParseAttrs(append(append([]byte("{:"), m[2]...), '}'))
 		block.Advance(len(m[0]))
-		if n.name == "comment" && !n.single {
+		if n.Name == "comment" && !n.Single {
 			return skipComment(n, block, line[len(m[0]):])
 		}
 		return n
@@ -184,7 +196,7 @@ func (bracesParser) Parse(_ ast.Node, block text.Reader, _ gm.Context) ast.Node 
 			return nil
 		}
 		block.Advance(len(m[0]))
-		return &tag{start: segment.Start, raw: m[0], name: string(m[1]), closes: true}
+		return &Tag{Start: segment.Start, Raw: m[0], Name: string(m[1]), Closes: true}
 	}
 	// It may go on over the next lines of the text.
 	raw := bytes.Clone(line[:min(len(line), attrLimit)])
@@ -205,11 +217,11 @@ func (bracesParser) Parse(_ ast.Node, block text.Reader, _ gm.Context) ast.Node 
 	end := attrEnd(raw)
 	lastLine := bytes.LastIndexByte(raw[:end], '\n') + 1
 	block.Advance(end - lastLine)
-	return &attrSpan{start: segment.Start, text: raw[:end]}
+	return &AttrSpan{Start: segment.Start, List: raw[:end]}
 }
 
 // skipComment takes a comment inside a line out of the text, with its tags.
-func skipComment(n *tag, block text.Reader, rest []byte) ast.Node {
+func skipComment(n *Tag, block text.Reader, rest []byte) ast.Node {
 	end := -1
 	for _, closing := range []string{"{:/comment}", "{:/}"} {
 		if at := bytes.Index(rest, []byte(closing)); at >= 0 && (end < 0 || at+len(closing) < end) {
@@ -218,7 +230,7 @@ func skipComment(n *tag, block text.Reader, rest []byte) ast.Node {
 	}
 	if end >= 0 {
 		block.Advance(end)
-		n.single = true
+		n.Single = true
 	}
 	return n
 }
