@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,17 +20,21 @@ import (
 )
 
 // suite is what all tests have in common: the program under test, built once
-// as users get it, and one cluster for the tests that leave it well.
+// as users get it, and clusters for the tests that leave them well.
 type suite struct {
 	root    string // holds everything below; anybody may read it
 	program string // root/bin/fluxdemo
 	git     string
 
-	mu    sync.Mutex
-	demos []*testDemo
-	first sync.Once
-	one   *testDemo
-	oneUp error
+	// places is how many tests use clusters at a time: mostly they wait.
+	places chan struct{}
+
+	mu      sync.Mutex
+	demos   []*testDemo
+	inside  map[string]bool // names of the tests that have a place
+	idle    []*testDemo     // shared clusters that are up and well, and that no test uses
+	shared  int             // how many there have been
+	noShare error           // why one does not come up
 }
 
 // all is set once by TestMain, which is the only way to hand something to
@@ -56,7 +61,10 @@ func withSuite(run func() int) (code int, err error) {
 	if err := os.Chmod(root, 0o755); err != nil { // some tests run as another user
 		return 1, err
 	}
-	all = &suite{root: root, program: filepath.Join(root, "bin", "fluxdemo")}
+	all = &suite{root: root, program: filepath.Join(root, "bin", "fluxdemo"), places: make(chan struct{}, places()), inside: map[string]bool{}}
+	if err := flag.Set("test.parallel", strconv.Itoa(cap(all.places)+1)); err != nil { // TestScript needs none of the places
+		return 1, err
+	}
 	defer func() { err = errors.Join(err, all.close()) }()
 	stop := all.closeOnEnd()
 	defer stop()
@@ -69,6 +77,45 @@ func withSuite(run func() int) (code int, err error) {
 		return 1, fmt.Errorf("building fluxdemo: %w\n%s", err, out)
 	}
 	return run(), nil
+}
+
+// places is how many tests use clusters at a time. On kind it is one: a test
+// restarts the engine that all of them run in.
+func places() int {
+	if os.Getenv(nodeImageVar) != "" {
+		return 1
+	}
+	return runtime.NumCPU() + 1
+}
+
+// enter waits until the test may use clusters. One that has been let in, or
+// part of one that has, may go on at once.
+func (s *suite) enter(t *testing.T) {
+	t.Helper()
+	s.mu.Lock()
+	for name := t.Name(); ; {
+		if s.inside[name] {
+			s.mu.Unlock()
+			return
+		}
+		slash := strings.LastIndex(name, "/")
+		if slash < 0 {
+			break
+		}
+		name = name[:slash]
+	}
+	s.mu.Unlock()
+	t.Parallel()
+	s.places <- struct{}{}
+	s.mu.Lock()
+	s.inside[t.Name()] = true
+	s.mu.Unlock()
+	t.Cleanup(func() {
+		s.mu.Lock()
+		delete(s.inside, t.Name())
+		s.mu.Unlock()
+		<-s.places
+	})
 }
 
 // closeOnEnd cleans up when the test binary would end without coming back to
@@ -133,29 +180,66 @@ func needsBundle(t *testing.T) *bundle.Bundle {
 	return b
 }
 
-// sharedDemo returns the cluster for the tests that leave it as they found
-// it. The first one to ask brings it up.
+// sharedDemo returns a cluster for a test that leaves it as it found it. No
+// other test uses it at the same time, and none after one that has failed.
 func sharedDemo(t *testing.T) *testDemo {
 	t.Helper()
 	b := needsBundle(t)
-	all.first.Do(func() {
-		all.one, all.oneUp = all.newDemo("shared", b)
-		if all.oneUp == nil {
-			all.oneUp = all.one.start()
-		}
-	})
-	if all.oneUp != nil {
-		t.Fatalf("the cluster that most tests share does not come up: %v", all.oneUp)
+	all.enter(t)
+	d, err := all.takeShared(b)
+	if err != nil {
+		t.Fatalf("the cluster that most tests share does not come up: %v", err)
 	}
-	all.one.logsOnFailure(t)
-	return all.one
+	t.Cleanup(func() {
+		if t.Failed() {
+			if err := d.remove(); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		all.mu.Lock()
+		defer all.mu.Unlock()
+		all.idle = append(all.idle, d)
+	})
+	d.logsOnFailure(t)
+	return d
+}
+
+// takeShared returns a shared cluster that no test uses, or a new one.
+func (s *suite) takeShared(b *bundle.Bundle) (*testDemo, error) {
+	s.mu.Lock()
+	if s.noShare != nil {
+		defer s.mu.Unlock()
+		return nil, s.noShare
+	}
+	if last := len(s.idle) - 1; last >= 0 {
+		d := s.idle[last]
+		s.idle = s.idle[:last]
+		s.mu.Unlock()
+		return d, nil
+	}
+	s.shared++
+	name := fmt.Sprintf("shared-%d", s.shared)
+	s.mu.Unlock()
+	d, err := s.newDemo(name, b)
+	if err == nil {
+		err = d.start()
+	}
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.noShare = err // the others need not try
+	}
+	return d, err
 }
 
 // ownDemo returns a home for a cluster of the test's own, which is not up.
 func ownDemo(t *testing.T, options ...func(*testDemo)) *testDemo {
 	t.Helper()
+	b := needsBundle(t)
+	all.enter(t)
 	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
-	d, err := all.newDemo(name, needsBundle(t), options...)
+	d, err := all.newDemo(name, b, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
