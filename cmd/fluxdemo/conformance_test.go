@@ -27,6 +27,7 @@ const nodeImageVar = "FLUXDEMO_TEST_NODE_IMAGE"
 // TestConformance does the same on every kind of cluster, and expects the
 // same. It brings up a cluster of its own, since the suite ends with its end.
 func TestConformance(t *testing.T) {
+	t.Parallel() // or all tests would wait for its subtests
 	t.Run(embedded.Kind, func(t *testing.T) { conform(t, ownDemo(t)) })
 	t.Run(kind.Kind, func(t *testing.T) { conform(t, kindDemo(t)) })
 }

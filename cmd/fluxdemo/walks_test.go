@@ -94,13 +94,14 @@ func press(t *testing.T, d *testDemo, keys, walk string) string {
 // TestWalksBack takes back each step of each walk, and looks whether back means back. Every key is pressed in a process
 // of its own, so that each step is a resumption as well.
 func TestWalksBack(t *testing.T) {
-	d := sharedDemo(t)
+	t.Parallel()
 	for _, name := range walkNames() {
 		story, err := loadStory(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.sub(t, name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
+			d := sharedDemo(t)
 			press(t, d, `g 1\nq\n`, name)
 			for i, step := range story.walk.Steps {
 				before, tried := state(t, d), attempted(t, d)
@@ -121,9 +122,9 @@ func TestWalksBack(t *testing.T) {
 				press(t, d, `\nq\n`, name)
 			}
 			press(t, d, `\n`, name) // cleans up
+			await(t, healTime, "all is well", d.healthy)
 		})
 	}
-	await(t, healTime, "all is well", d.healthy)
 }
 
 // TestReset makes a mess such as a workshop leaves, and resets.
