@@ -98,7 +98,7 @@ func TestTornState(t *testing.T) {
 			for name, content := range whole {
 				d.put(t, name, content)
 			}
-			d.damage(t, "git-credentials", how)
+			d.damage(t, "git-login", how)
 			d.must(t, "env")
 			d.git(t, fleet, "fetch")
 		}
@@ -149,7 +149,7 @@ func TestTornState(t *testing.T) {
 		d.put(t, "cluster.json", string(settings))
 		// All that is made anew, at once.
 		for _, name := range []string{
-			folder.MarkFile, "kubeconfig", "pki/ca.crt", "pki/admin.key", "pki/service-account.key", "git-credentials",
+			folder.MarkFile, "kubeconfig", "pki/ca.crt", "pki/admin.key", "pki/service-account.key", "git-login",
 			"run/egress.yaml", "run/admin.kubeconfig", "run/kube-scheduler.kubeconfig", "run/kube-controller-manager.kubeconfig",
 		} {
 			d.damage(t, name, "half")
@@ -167,7 +167,7 @@ func TestTornState(t *testing.T) {
 		}
 	})
 	d.sub(t, "down", func(t *testing.T) {
-		for i, name := range []string{"cluster.json", "kubeconfig", "fleet.git", folder.MarkFile, "git-credentials", "walks"} {
+		for i, name := range []string{"cluster.json", "kubeconfig", "fleet.git", folder.MarkFile, "git-login", "walks"} {
 			d.put(t, fmt.Sprintf(".%s.writing-%d", name, i), "{")
 		}
 		d.damage(t, "run/control.json", "zeros")
