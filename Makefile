@@ -1,10 +1,11 @@
-# The two commands that matter are `make demo` and `make test`.
+# The commands that matter are `make demo`, `make check` and `make test`.
 
 GO        ?= go
 BUNDLE    := build/bundle
 WEB       := slides/web
 APP       := $(WEB)/dist/app/index.html
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+SLOWEST   := build/tools/slowest
 GOLANGCI  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .PHONY: help
@@ -41,15 +42,30 @@ demo: bundle build ## Bring up a cluster and walk through GitOps
 deps: ## Install what the tests need (Debian's packages)
 	hack/deps.sh
 
+$(SLOWEST): $(wildcard hack/slowest/*.go)
+	$(GO) build -o $@ ./hack/slowest
+
+.PHONY: check
+check: web lint web-check $(SLOWEST) ## Lint, and run what needs no cluster and no browser (2 minutes)
+	$(SLOWEST) -short -timeout 10m $(TESTFLAGS) ./...
+
+.PHONY: web-check
+web-check: $(WEB)/node_modules/.package-lock.json ## Check types, lint and test the web app
+	cd $(WEB) && npm run -s check && npm run -s lint && npm run -s test
+
+.PHONY: wire
+wire: ## Write the web app's types from those of slides/stage
+	$(GO) test -count=1 -run '^TestWire$$' ./slides/stage -update-wire
+
 .PHONY: test
-test: deps bundle web ## Run all tests
+test: deps bundle web $(SLOWEST) ## Run all tests
 	cd hack/bundle && $(GO) test . ./gobuild
 	cd hack/nodeimage && CGO_ENABLED=0 $(GO) test -trimpath .
-	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(GO) test -timeout 75m $(TESTFLAGS) ./...
+	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(SLOWEST) -timeout 75m $(TESTFLAGS) ./...
 
 .PHONY: race
-race: deps bundle web ## Run all tests with the race detector
-	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(GO) test -race -timeout 45m $(TESTFLAGS) ./...
+race: deps bundle web $(SLOWEST) ## Run all tests with the race detector
+	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(SLOWEST) -race -timeout 45m $(TESTFLAGS) ./...
 
 .PHONY: nodeimage
 nodeimage: bundle ## Make the image of a kind node, without a registry

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 suite() {
-	"$@" go test -count=1 -v -timeout 25m -run '^(TestConformance|TestKind)$/^(kind|heals)$' ${TESTFLAGS:-} ./cmd/fluxdemo
+	"$@" build/tools/slowest -count=1 -v -timeout 25m -run '^(TestConformance|TestKind)$/^(kind|heals)$' ${TESTFLAGS:-} ./cmd/fluxdemo
 }
 
 # untested says so where nobody can overlook it, and has the suite count it.
@@ -20,6 +20,7 @@ untested() {
 
 mkdir -p build/tools
 go build -o build/tools/engine ./hack/engine
+go build -o build/tools/slowest ./hack/slowest
 engine=build/tools/engine
 if ! $engine status >/dev/null 2>&1; then
 	hack/deps.sh dockerd:docker.io iptables || untested 'no container engine runs, and none can be installed'

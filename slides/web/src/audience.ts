@@ -1,4 +1,6 @@
-import type { Control, Deck, Place } from "./api";
+import type { Control } from "./api";
+import type { Deck, Place } from "./wire";
+import { hashOf, parseHash, turn } from "./address";
 import { el } from "./dom";
 import { hover } from "./hover";
 import { listen, type Wish } from "./keys";
@@ -10,20 +12,6 @@ import { applyTheme, nextTheme } from "./theme";
 import { settle, unsettle } from "./ready";
 import { Help } from "./help";
 import { Notice } from "./notice";
-
-/** The slide and pause that an address names: #/gitops or #/gitops/2. */
-export function parseHash(hash: string, deck: Deck): { slide: number; fragment: number } | undefined {
-  const [, id = "", pause = ""] = hash.match(/^#\/([^/]*)(?:\/(\d+))?$/) ?? [];
-  const byID = deck.slides.findIndex((s) => s.id === decodeURIComponent(id));
-  const slide = byID >= 0 ? byID : /^\d+$/.test(id) ? Number(id) - 1 : -1;
-  if (slide < 0 || slide >= deck.slides.length) return undefined;
-  return { slide, fragment: pause === "" ? -1 : Number(pause) - 1 };
-}
-
-/** The address of a place. */
-export function hashOf(place: Pick<Place, "id" | "fragment">): string {
-  return `#/${encodeURIComponent(place.id)}${place.fragment >= 0 ? `/${place.fragment + 1}` : ""}`;
-}
 
 /** What the audience sees: the slide, the terminal beside it, and the race. It follows the speaker. */
 export function audience(params: URLSearchParams, control: Control | undefined, still: Deck | undefined): void {
@@ -131,33 +119,10 @@ export function audience(params: URLSearchParams, control: Control | undefined, 
 
   /** Moves through a deck that has no stage behind it. */
   function browse(wish: Wish, deck: Deck): void {
-    const at = parseHash(location.hash, deck) ?? { slide: 0, fragment: -1 };
-    let { slide, fragment } = at;
-    const waits = (i: number): number => deck.slides[i]?.waits ?? 0;
-    switch (wish.do) {
-      case "next":
-        if (fragment + 1 < waits(slide)) fragment++;
-        else if (slide + 1 < deck.slides.length) [slide, fragment] = [slide + 1, -1];
-        break;
-      case "back":
-        if (fragment >= 0) fragment--;
-        else if (slide > 0) [slide, fragment] = [slide - 1, waits(slide - 1) - 1];
-        break;
-      case "first":
-        [slide, fragment] = [0, -1];
-        break;
-      case "last":
-        [slide, fragment] = [deck.slides.length - 1, -1];
-        break;
-      case "slide":
-        if (wish.number < 1 || wish.number > deck.slides.length) return;
-        [slide, fragment] = [wish.number - 1, -1];
-        break;
-      default:
-        return;
-    }
-    const id = deck.slides[slide]?.id ?? "";
-    history.replaceState(null, "", location.pathname + location.search + hashOf({ id, fragment }));
+    const to = turn(wish, parseHash(location.hash, deck) ?? { slide: 0, fragment: -1 }, deck);
+    if (!to) return;
+    const id = deck.slides[to.slide]?.id ?? "";
+    history.replaceState(null, "", location.pathname + location.search + hashOf({ id, fragment: to.fragment }));
     visit();
   }
 }

@@ -1,4 +1,4 @@
-import type { Hello, Place, Pulse, State, Step, TerminalText } from "./api";
+import type { Hello, Place, Pulse, State, Step, TerminalText, Version } from "./wire";
 
 /** What the stage says, while it says it. */
 export interface Listener {
@@ -35,7 +35,7 @@ export function connect(listener: Listener): void {
       listener.connected(true);
       listener.hello(v);
     });
-    on<{ version: number }>("deck", (v) => listener.deck(v.version));
+    on<Version>("deck", (v) => listener.deck(v.version));
     on<Place>("place", (v) => listener.place(v));
     on<Step>("step", (v) => listener.step(v));
     on<State>("state", (v) => listener.state(v));

@@ -1,6 +1,7 @@
-import type { Diagram, EdgeBinding } from "./api";
+import type { Diagram, EdgeBinding } from "./wire";
 import { el, svg } from "./dom";
 import { loadMermaid } from "./mermaid";
+import { nodeID } from "./node-id";
 
 /** A diagram on the page, with the parts of it that stand for something in the cluster. */
 export interface Drawing {
@@ -166,12 +167,6 @@ function corner(group: SVGGElement, box: DOMRect): string {
   const x = box.x + (box.width / 2) * (1 + r);
   const y = box.y + (box.height / 2) * (1 - r);
   return `${x.toFixed(1)},${y.toFixed(1)}`;
-}
-
-/** The node's ID in the source, from what mermaid makes of it: <diagram>-flowchart-<node>-<number>. */
-function nodeID(domID: string, diagram: string): string {
-  const own = domID.startsWith(diagram + "-") ? domID.slice(diagram.length + 1) : domID;
-  return own.replace(/^flowchart-/, "").replace(/-\d+$/, "");
 }
 
 function showError(figure: HTMLElement, diagram: Diagram, message: string): void {

@@ -1,9 +1,10 @@
 /** What a key, a clicker or a finger asks for. */
-export type Wish =
-  | { do: "next" | "back" | "first" | "last" | "again" | "skip" | "stop" | "clock" | "theme" | "full" | "help" | "close" | "blank" }
-  | { do: "slide"; number: number };
+export type Wish = { do: Simple } | { do: "slide"; number: number };
 
-const keys: Record<string, Wish["do"]> = {
+type Simple =
+  | "next" | "back" | "first" | "last" | "again" | "skip" | "stop" | "clock" | "theme" | "full" | "help" | "close" | "blank";
+
+const keys = new Map<string, Simple>(Object.entries({
   ArrowRight: "next",
   ArrowDown: "next",
   PageDown: "next",
@@ -27,30 +28,38 @@ const keys: Record<string, Wish["do"]> = {
   ".": "blank",
   "?": "help",
   Escape: "close",
-};
+}));
 
 /** How far a finger has to move for a swipe, in pixels. */
 const swipe = 50;
 
+/** Keyboard makes wishes of keys, one after another. */
+export class Keyboard {
+  private number = "";
+
+  /** Takes a key by its name in the DOM; undefined when it asks for nothing, or is a digit of a slide's number. */
+  press(key: string): Wish | undefined {
+    if (/^[0-9]$/.test(key)) {
+      this.number = (this.number + key).slice(-4);
+      return undefined;
+    }
+    const typed = this.number;
+    this.number = "";
+    const what = keys.get(key);
+    if (!what) return undefined;
+    return key === "Enter" && typed !== "" ? { do: "slide", number: Number(typed) } : { do: what };
+  }
+}
+
 /** Calls wish for each key and swipe. Digits and then Enter name a slide, as in Rabbit. */
 export function listen(wish: (w: Wish) => void): void {
-  let number = "";
+  const typed = new Keyboard();
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.altKey || e.metaKey || busy(e.target, e.key)) return;
-    if (/^[0-9]$/.test(e.key)) {
-      number = (number + e.key).slice(-4);
-      return;
-    }
-    const typed = number;
-    number = "";
-    const what = keys[e.key];
+    const what = typed.press(e.key);
     if (!what) return;
     e.preventDefault();
-    if (e.key === "Enter" && typed !== "") {
-      wish({ do: "slide", number: Number(typed) });
-    } else {
-      wish({ do: what } as Wish);
-    }
+    wish(what);
   });
   let startX = 0;
   let startY = 0;

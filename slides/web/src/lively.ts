@@ -1,6 +1,7 @@
-import type { Pulse, State, Status } from "./api";
+import type { Pulse, State, Status } from "./wire";
 import { type Drawing, type LiveEdge, type LiveNode, rest, wake } from "./diagram";
-import { ago, el, svg } from "./dom";
+import { el, svg } from "./dom";
+import { ago, short } from "./words";
 
 /** What is told to whoever listens on the document, after something was painted. */
 export interface Painted {
@@ -123,11 +124,6 @@ export class Lively {
     n.group.dataset["revision"] = revision;
     n.group.setAttribute("aria-label", this.describe(n.target).join(", "));
   }
-}
-
-/** A revision as people read it: main@sha1:1a2b3c4. */
-export function short(revision: string): string {
-  return revision.replace(/(sha1:|sha256:)([0-9a-f]{7})[0-9a-f]+/, "$1$2");
 }
 
 function flash(group: SVGGElement): void {

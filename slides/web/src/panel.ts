@@ -1,6 +1,7 @@
-import type { Detail } from "./api";
+import type { Detail } from "./wire";
 import { fetchDetail } from "./api";
-import { ago, el } from "./dom";
+import { el } from "./dom";
+import { ago } from "./words";
 
 type Tab = "YAML" | "Conditions" | "Events" | "Log";
 const tabs: Tab[] = ["YAML", "Conditions", "Events", "Log"];

@@ -1,17 +1,20 @@
-import type { Control, Deck, Place, Step, StepOffer } from "./api";
+import type { Control } from "./api";
+import type { Deck, Place, Step } from "./wire";
 import { local, move } from "./audience";
-import { clock, el } from "./dom";
+import { el } from "./dom";
+import { clock } from "./words";
 import { Help } from "./help";
 import { hover } from "./hover";
 import { listen } from "./keys";
 import { Lively } from "./lively";
 import { Notice } from "./notice";
 import { Panel } from "./panel";
-import { pace, Race } from "./race";
+import { pace } from "./pace";
+import { Race } from "./race";
 import { Room } from "./room";
 import { Slides } from "./slides";
 import { Store } from "./store";
-import { phaseWords } from "./terminal";
+import { comingStep, phaseWords } from "./steps";
 import { applyTheme } from "./theme";
 import { settle, unsettle } from "./ready";
 
@@ -126,17 +129,6 @@ export function presenter(params: URLSearchParams, control: Control | undefined)
     move(wish, control, store.deck).catch((e: unknown) => notice.show(e));
   });
   store.follow();
-}
-
-/** The step to come: on this slide, or on one after it. */
-function comingStep(deck: Deck, place: Place): { offer: StepOffer; here: boolean; slide: number } | undefined {
-  for (let i = place.slide; i < deck.slides.length; i++) {
-    const slide = deck.slides[i];
-    const beat = slide?.beats.slice(i === place.slide ? place.beat : 0).find((b) => b >= 0);
-    const offer = beat === undefined ? undefined : slide?.steps[beat];
-    if (offer) return { offer, here: i === place.slide, slide: i };
-  }
-  return undefined;
 }
 
 function showStep(

@@ -1,4 +1,4 @@
-import type { Deck } from "./api";
+import type { Deck } from "./wire";
 import { el } from "./dom";
 import { fit } from "./fit";
 import { Lively } from "./lively";

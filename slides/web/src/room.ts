@@ -1,15 +1,9 @@
-import type { Deck, Place, Pulse, Slide, State, Step, StepOffer, TerminalText } from "./api";
+import type { Deck, Place, Pulse, State, Step, TerminalText } from "./wire";
 import { el } from "./dom";
 import { Lively } from "./lively";
 import { Slides } from "./slides";
+import { stepAt } from "./steps";
 import { Terminal } from "./terminal";
-
-/** The step that a slide is about after so many beats: the next one, or the last one when all are over. */
-export function stepAt(slide: Slide | undefined, beat: number): StepOffer | undefined {
-  if (!slide) return undefined;
-  const next = slide.beats.slice(beat).find((b) => b >= 0) ?? slide.beats.findLast((b) => b >= 0);
-  return next === undefined ? undefined : slide.steps[next];
-}
 
 /** Room is a slide, and beside it the terminal while the slide has a step. */
 export class Room {

@@ -1,5 +1,5 @@
 import Reveal, { type RevealApi } from "reveal.js";
-import type { Deck, Place, Slide } from "./api";
+import type { Deck, Place, Slide } from "./wire";
 import { Charts } from "./charts";
 import { draw } from "./diagram";
 import { el } from "./dom";

@@ -1,4 +1,4 @@
-import type { Deck, Hello, Place, Pulse, State, Step, TerminalText } from "./api";
+import type { Deck, Hello, Place, Pulse, State, Step, TerminalText } from "./wire";
 import { fetchDeck } from "./api";
 import { connect } from "./connection";
 

@@ -1,6 +1,8 @@
 import { Terminal as XTerm, type ITheme } from "@xterm/xterm";
-import type { Step, StepOffer, TerminalText } from "./api";
+import type { Step, StepOffer, TerminalText } from "./wire";
 import { el } from "./dom";
+import { phaseWords } from "./steps";
+import { take } from "./transcript";
 
 /** What a walk writes is at most this wide. */
 const columns = 74;
@@ -8,8 +10,6 @@ const scrollback = 2000;
 const lineHeight = 1.25;
 /** How wide a letter of the terminal's font is, as a part of its size. */
 const letterWidth = 0.6;
-
-const encoder = new TextEncoder();
 
 /** Terminal shows the commands of a step, and what they write. */
 export class Terminal {
@@ -34,13 +34,13 @@ export class Terminal {
 
   /** Takes in text. What is known already is not written twice; after a gap the screen starts anew. */
   write({ offset, text }: TerminalText): void {
-    const length = encoder.encode(text).length;
-    if (offset + length <= this.offset && offset !== 0) return;
-    if (offset !== this.offset) {
+    const { fresh, anew, next } = take(this.offset, { offset, text });
+    if (!fresh) return;
+    if (anew) {
       this.xterm?.reset();
       this.early = "";
     }
-    this.offset = offset + length;
+    this.offset = next;
     if (this.xterm) {
       this.xterm.write(text);
     } else {
@@ -102,26 +102,6 @@ export class Terminal {
 
 function commandLine(text: string): HTMLElement {
   return el("pre", "command", text);
-}
-
-/** A step's phase in words. */
-export function phaseWords(step: Step): string {
-  switch (step.phase) {
-    case "preparing":
-      return "getting ready";
-    case "running":
-      return "running";
-    case "checking":
-      return step.waiting ? `waiting: ${step.waiting}` : "waiting for the state";
-    case "done":
-      return "done";
-    case "undoing":
-      return "taking it back";
-    case "undone":
-      return "taken back";
-    case "failed":
-      return "failed";
-  }
 }
 
 function colours(): ITheme {
