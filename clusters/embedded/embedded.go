@@ -27,8 +27,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/logfile"
 )
 
-// Kind is the name of this kind of cluster.
-const Kind = "embedded"
+// Provider is the name of this provider of clusters.
+const Provider = "embedded"
 
 // Options is what Up needs to create a cluster. A cluster that exists keeps
 // what it was created with.
@@ -66,7 +66,7 @@ func New(name string, o Options) (*Cluster, error) {
 func newFolder(stateDir, name string, others []string) folder.Folder {
 	return folder.Folder{
 		Dir:      filepath.Join(stateDir, name),
-		Provider: Kind,
+		Provider: Provider,
 		Children: append([]string{
 			supervisor.SettingsFile, supervisor.Kubeconfig, supervisor.PKIDir, supervisor.NodeDir, supervisor.LogDir,
 			controlplane.RunDir, controlplane.EtcdDir, probeFile,

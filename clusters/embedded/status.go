@@ -20,7 +20,7 @@ import (
 
 // Status implements clusters.Cluster.
 func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
-	status := clusters.Status{Name: c.name, Kind: Kind, Kubeconfig: c.Kubeconfig()}
+	status := clusters.Status{Name: c.name, Provider: Provider, Kubeconfig: c.Kubeconfig()}
 	switch owned, err := c.folder.Owned(); {
 	case err != nil:
 		return status, err

@@ -28,8 +28,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
-// Kind is the name of this kind of cluster.
-const Kind = "existing"
+// Provider is the name of this provider of clusters.
+const Provider = "existing"
 
 // patience is how long a cluster may take to answer. Some are far away.
 const patience = 15 * time.Second
@@ -77,7 +77,7 @@ func New(name string, o Options) (*Cluster, error) {
 func newFolder(stateDir, name string, others []string) folder.Folder {
 	return folder.Folder{
 		Dir:      filepath.Join(stateDir, name),
-		Provider: Kind,
+		Provider: Provider,
 		Children: append([]string{settingsName, inventoryName, kubeconfigName, forward.Folder}, others...),
 		Unmarked: func(dir *os.Root) bool {
 			raw, err := dir.ReadFile(settingsName)
@@ -149,7 +149,7 @@ func Has(stateDir, name string) bool {
 	return newFolder(stateDir, name, nil).Has()
 }
 
-// Available implements clusters.Kind: there is a context to name.
+// Available implements clusters.Provider: there is a context to name.
 func Available(context.Context) error {
 	contexts, err := Contexts("")
 	if err != nil {

@@ -54,7 +54,7 @@ func (c *Cluster) Target() (Target, error) {
 		return Target{}, err
 	}
 	names := slices.Sorted(maps.Keys(all.Contexts))
-	listed := "there is: " + strings.Join(names, ", ")
+	listed := "valid values: " + strings.Join(names, ", ")
 	if len(names) == 0 {
 		listed = "your kubeconfig has none"
 	}

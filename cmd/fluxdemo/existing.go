@@ -54,10 +54,10 @@ func (g *guestOptions) addYes(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&g.yes, "yes", "y", false, "existing: do not ask")
 }
 
-// existingKind lets a demo be a guest on a cluster that is there.
-func (o *options) existingKind() clusters.Kind {
-	return clusters.Kind{
-		Name:      existing.Kind,
+// existingProvider lets a demo be a guest on a cluster that is there.
+func (o *options) existingProvider() clusters.Provider {
+	return clusters.Provider{
+		Name:      existing.Provider,
 		Available: existing.Available,
 		Has:       func(name string) bool { return existing.Has(stateDir(), name) },
 		New: func(name string) (clusters.Cluster, error) {

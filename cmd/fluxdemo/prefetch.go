@@ -30,7 +30,7 @@ a stage without Wi-Fi.`,
 			if err := o.choose(cmd.Context(), cmd.ErrOrStderr()); err != nil {
 				return err
 			}
-			if err := o.checkKindFlags(cmd); err != nil {
+			if err := o.checkProviderFlags(cmd); err != nil {
 				return err
 			}
 			steps := newStepPrinter(cmd.ErrOrStderr())
@@ -39,11 +39,11 @@ a stage without Wi-Fi.`,
 			if err != nil {
 				return asUsage(err)
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "Ready: `fluxdemo up --cluster %s` needs no network.\n", o.kind)
+			fmt.Fprintf(cmd.ErrOrStderr(), "Ready: `fluxdemo up --cluster %s` needs no network.\n", o.provider)
 			return nil
 		},
 	}
-	o.addKindFlags(cmd)
+	o.addProviderFlags(cmd)
 	return cmd
 }
 
@@ -58,7 +58,7 @@ func (o *options) prefetch(ctx context.Context, steps clusters.Steps) error {
 	if err != nil {
 		return err
 	}
-	if err := step("Bundle", func() error { return b.Verify("") }); err != nil || o.kind != kind.Kind {
+	if err := step("Bundle", func() error { return b.Verify("") }); err != nil || o.provider != kind.Provider {
 		return err
 	}
 	official := o.images == imagesRegistry

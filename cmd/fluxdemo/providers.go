@@ -20,8 +20,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
 
-// auto is the kind of cluster that a cluster has already or, for a new one,
-// the best that this machine can run.
+// auto is the provider that a cluster has already or, for a new one, the best
+// that this machine can run.
 const auto = "auto"
 
 // Where images come from: made of the bundle's programs, or pulled.
@@ -30,11 +30,11 @@ const (
 	imagesRegistry = "registry"
 )
 
-// registry lists the kinds of clusters that this program knows.
-func (o *options) registry() clusters.Registry {
-	return clusters.Registry{
+// providers lists the providers of clusters, the preferred one first.
+func (o *options) providers() clusters.Providers {
+	return clusters.Providers{
 		{
-			Name:      kind.Kind,
+			Name:      kind.Provider,
 			Because:   "a container engine answers and has the node image, or can get it",
 			Available: func(ctx context.Context) error { return kind.Available(ctx, o.nodeImage) },
 			Has:       func(name string) bool { return kind.Has(stateDir(), name) },
@@ -43,7 +43,7 @@ func (o *options) registry() clusters.Registry {
 			},
 		},
 		{
-			Name:      embedded.Kind,
+			Name:      embedded.Provider,
 			Because:   "it needs nothing but this machine",
 			Available: embedded.Available,
 			Has:       func(name string) bool { return embedded.Has(stateDir(), name) },
@@ -63,7 +63,7 @@ func (o *options) registry() clusters.Registry {
 				})
 			},
 		},
-		o.existingKind(),
+		o.existingProvider(),
 	}
 }
 
@@ -99,30 +99,30 @@ func (o *options) cluster() (clusters.Cluster, error) {
 	if err := checkStateDir(); err != nil {
 		return nil, err
 	}
-	registry := o.registry()
-	there, exists := registry.Of(o.name)
-	if o.kind == auto {
+	providers := o.providers()
+	there, exists := providers.Of(o.name)
+	if o.provider == auto {
 		if !exists {
-			// There is none, which any kind will say.
-			there = registry[0]
-			if i := slices.IndexFunc(registry, func(k clusters.Kind) bool { return k.Name == embedded.Kind }); i >= 0 {
-				there = registry[i]
+			// There is no cluster, as any provider will say.
+			var err error
+			if there, err = providers.Get(embedded.Provider); err != nil {
+				return nil, err
 			}
 		}
 		return there.New(o.name)
 	}
-	wanted, err := registry.Get(o.kind)
+	wanted, err := providers.Get(o.provider)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	if exists && there.Name != wanted.Name {
-		return nil, usageError{fmt.Errorf("the cluster %q is of kind %s; choose another name with --name, or remove it with `fluxdemo down`", o.name, there.Name)}
+		return nil, usageError{fmt.Errorf("%q is a cluster of %s; choose another name with --name, or remove it with `fluxdemo down`", o.name, there.Name)}
 	}
 	return wanted.New(o.name)
 }
 
-// choose settles on a kind of cluster for up, and says so if nobody else
-// has.
+// choose settles on a provider for up, and says so if neither the user nor an
+// earlier up has.
 func (o *options) choose(ctx context.Context, out io.Writer) error {
 	if err := clusters.CheckName(o.name); err != nil {
 		return usageError{err}
@@ -130,24 +130,24 @@ func (o *options) choose(ctx context.Context, out io.Writer) error {
 	if err := checkNewStateDir(); err != nil {
 		return err
 	}
-	if o.kind != auto {
+	if o.provider != auto {
 		return nil
 	}
-	if there, ok := o.registry().Of(o.name); ok {
-		o.kind = there.Name
+	if there, ok := o.providers().Of(o.name); ok {
+		o.provider = there.Name
 		return nil
 	}
-	chosen, why, err := o.registry().Choose(ctx)
+	chosen, why, err := o.providers().Choose(ctx)
 	if err != nil {
 		return err
 	}
-	o.kind = chosen.Name
+	o.provider = chosen.Name
 	fmt.Fprintf(out, "Cluster: %s (%s)\n", chosen.Name, why)
 	return nil
 }
 
-// addKindFlags adds the flags of up that only some kinds of clusters have.
-func (o *options) addKindFlags(cmd *cobra.Command) {
+// addProviderFlags adds the flags of up that only some providers have.
+func (o *options) addProviderFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&o.nodeImage, "node-image", "", "kind: image of the nodes (default: that of the kind release)")
 	flags.StringVar(&o.kindConfig, "kind-config", "", "kind: configuration `file` to start from")
@@ -158,25 +158,25 @@ func (o *options) addKindFlags(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("images", cobra.FixedCompletions([]string{imagesBundle, imagesRegistry}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// checkKindFlags returns a usage error if a flag is not for the kind of
-// cluster that was chosen.
-func (o *options) checkKindFlags(cmd *cobra.Command) error {
+// checkProviderFlags returns a usage error if a flag is not for the provider
+// that was chosen.
+func (o *options) checkProviderFlags(cmd *cobra.Command) error {
 	if o.images != imagesBundle && o.images != imagesRegistry {
-		return usageError{fmt.Errorf("--images=%s: there is: %s, %s", o.images, imagesBundle, imagesRegistry)}
+		return usageError{fmt.Errorf("--images=%s: valid values: %s, %s", o.images, imagesBundle, imagesRegistry)}
 	}
-	for _, each := range []struct{ flag, kind string }{
-		{"node-image", kind.Kind}, {"kind-config", kind.Kind}, {"images", kind.Kind}, {"retain", kind.Kind},
-		{"allow-egress", embedded.Kind},
-		{"context", existing.Kind}, {"kubeconfig", existing.Kind}, {"adopt-flux", existing.Kind}, {"image-registry", existing.Kind},
+	for _, each := range []struct{ flag, provider string }{
+		{"node-image", kind.Provider}, {"kind-config", kind.Provider}, {"images", kind.Provider}, {"retain", kind.Provider},
+		{"allow-egress", embedded.Provider},
+		{"context", existing.Provider}, {"kubeconfig", existing.Provider}, {"adopt-flux", existing.Provider}, {"image-registry", existing.Provider},
 	} {
-		if cmd.Flags().Changed(each.flag) && o.kind != each.kind {
-			return usageError{fmt.Errorf("--%s is for --cluster %s, and this is %s", each.flag, each.kind, o.kind)}
+		if cmd.Flags().Changed(each.flag) && o.provider != each.provider {
+			return usageError{fmt.Errorf("--%s is for --cluster %s, and this is %s", each.flag, each.provider, o.provider)}
 		}
 	}
 	return nil
 }
 
-// asUsage marks mistakes in what the user gave to a kind of cluster.
+// asUsage marks mistakes in what the user gave to a provider.
 func asUsage(err error) error {
 	var config *kind.ConfigError
 	var named *existing.ContextError
