@@ -5,26 +5,24 @@
 package embedded
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/supervisor"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
-	"github.com/fluxdemo/fluxdemo/clusters/embedded/supervisor"
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
 	"github.com/fluxdemo/fluxdemo/clusters/folder"
-	"github.com/fluxdemo/fluxdemo/clusters/logfile"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/detached"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/logfile"
 )
 
 // Provider is the name of this provider of clusters.
@@ -167,7 +165,7 @@ func (c *Cluster) start(ctx context.Context, steps clusters.Steps, answers func(
 			return err
 		}
 		if client, _, err = supervisor.Dial(ctx, c.dir); err != nil {
-			return &clusters.LogError{Err: fmt.Errorf("talking to the supervisor: %w", err), Log: c.supervisorLog()}
+			return &clusters.LogError{Err: fmt.Errorf("talking to the supervisor: %w", err), Log: supervisor.LogFile(c.dir)}
 		}
 	}
 	ends := map[string]func(error){}
@@ -191,7 +189,7 @@ func (c *Cluster) start(ctx context.Context, steps clusters.Steps, answers func(
 	case err == nil || ctx.Err() != nil:
 		return err
 	case !errors.As(err, &failed):
-		return &clusters.LogError{Err: err, Log: c.supervisorLog()}
+		return &clusters.LogError{Err: err, Log: supervisor.LogFile(c.dir)}
 	case failed.Log == "":
 		return err
 	}
@@ -226,44 +224,14 @@ func (c *Cluster) launch(ctx context.Context) error {
 	if err := b.Verify(c.options.Stamp); err != nil {
 		return err
 	}
-	log, err := os.OpenFile(c.supervisorLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	listening, tell, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer listening.Close()
-	args := []string{supervisor.Verb, "--dir=" + c.dir, "--bundle=" + b.Dir}
+	args := []string{"--dir=" + c.dir, "--bundle=" + b.Dir}
 	if c.options.AllowEgress {
 		args = append(args, "--allow-egress")
 	}
 	if c.options.Port != 0 {
 		args = append(args, fmt.Sprintf("--port=%d", c.options.Port))
 	}
-	cmd := exec.Command(c.options.Program, args...)
-	cmd.Env = c.environ()
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.ExtraFiles = []*os.File{tell} // file descriptor 3
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		tell.Close()
-		return fmt.Errorf("starting the supervisor: %w", err)
-	}
-	tell.Close()
-	// Whatever it says, or its end, ends the wait.
-	stop := context.AfterFunc(ctx, func() { listening.Close() })
-	defer stop()
-	said, _ := bufio.NewReader(listening).ReadString('\n')
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if said != supervisor.Listening+"\n" {
-		return &clusters.LogError{Err: errors.New("the supervisor did not start"), Log: c.supervisorLog()}
-	}
-	return cmd.Process.Release()
+	return supervisor.Process(c.dir).Start(ctx, detached.Command{Program: c.options.Program, Args: args, Env: c.environ()})
 }
 
 // environ is the supervisor's environment. Only a cluster whose pods may
@@ -275,11 +243,6 @@ func (c *Cluster) environ() environ.Environ {
 	}
 	return environ.Base(os.Environ())
 }
-
-func (c *Cluster) supervisorLog() string { return supervisorLog(c.dir) }
-
-// supervisorLog is the first file of the cluster in dir.
-func supervisorLog(dir string) string { return filepath.Join(dir, supervisor.LogDir, "supervisor.log") }
 
 // Down implements clusters.Cluster.
 func (c *Cluster) Down(ctx context.Context, keepData bool) error {

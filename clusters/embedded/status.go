@@ -12,9 +12,9 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
-	"github.com/fluxdemo/fluxdemo/clusters/embedded/node"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/supervisor"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
-	"github.com/fluxdemo/fluxdemo/clusters/embedded/supervisor"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
 )
 

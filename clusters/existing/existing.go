@@ -22,9 +22,9 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/clusters/existing/forward"
+	"github.com/fluxdemo/fluxdemo/clusters/existing/internal/forward"
 	"github.com/fluxdemo/fluxdemo/clusters/folder"
-	"github.com/fluxdemo/fluxdemo/clusters/logfile"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/logfile"
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 

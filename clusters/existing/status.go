@@ -11,8 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/clusters/existing/forward"
-	"github.com/fluxdemo/fluxdemo/clusters/pods"
+	"github.com/fluxdemo/fluxdemo/clusters/existing/internal/forward"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/pods"
 )
 
 // Status implements clusters.Cluster. The components are the demo's pods and

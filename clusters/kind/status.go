@@ -15,7 +15,7 @@ import (
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/clusters/pods"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/pods"
 )
 
 // Services of a node's systemd that have a log of their own.

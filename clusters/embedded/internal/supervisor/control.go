@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
-	"github.com/fluxdemo/fluxdemo/clusters/embedded/node"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )

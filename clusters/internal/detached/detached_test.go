@@ -1,4 +1,4 @@
-package background_test
+package detached_test
 
 import (
 	"bufio"
@@ -14,16 +14,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fluxdemo/fluxdemo/clusters/background"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/detached"
 )
 
 // TestMain makes the test program the process in the background: it holds the
 // lock that its last argument names until it is ended.
 func TestMain(m *testing.M) {
-	if os.Getenv("BACKGROUND_TEST_HOLDS") == "" {
+	if os.Getenv("DETACHED_TEST_HOLDS") == "" {
 		os.Exit(m.Run())
 	}
-	p := background.Process{Lock: os.Args[len(os.Args)-1]}
+	p := detached.Process{Lock: os.Args[len(os.Args)-1]}
 	release, err := p.Hold(context.Background())
 	if err != nil {
 		os.Stdout.WriteString(err.Error() + "\n")
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 func hold(t *testing.T, args ...string) (cmd *exec.Cmd, says string) {
 	t.Helper()
 	cmd = exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), "BACKGROUND_TEST_HOLDS=1")
+	cmd.Env = append(os.Environ(), "DETACHED_TEST_HOLDS=1")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func hold(t *testing.T, args ...string) (cmd *exec.Cmd, says string) {
 }
 
 func TestProcess(t *testing.T) {
-	p := background.Process{Lock: filepath.Join(t.TempDir(), "lock"), Verb: "supervise"}
+	p := detached.Process{Lock: filepath.Join(t.TempDir(), "lock"), Verb: "supervise"}
 	if runs, err := p.Runs(); runs || err != nil {
 		t.Fatalf("without a file: %v, %v", runs, err)
 	}
@@ -73,7 +73,7 @@ func TestProcess(t *testing.T) {
 			t.Fatalf("while it runs: %v, %v", runs, err)
 		}
 	}
-	if _, says := hold(t, "supervise", p.Lock); says != background.ErrHeld.Error() {
+	if _, says := hold(t, "supervise", p.Lock); says != detached.ErrHeld.Error() {
 		t.Errorf("the second one says %q", says)
 	}
 	ended, cancel := context.WithCancel(t.Context())
@@ -105,7 +105,7 @@ func TestProcess(t *testing.T) {
 
 // TestOthers looks at a process that has the file open and is not meant.
 func TestOthers(t *testing.T) {
-	p := background.Process{Lock: filepath.Join(t.TempDir(), "lock"), Verb: "supervise"}
+	p := detached.Process{Lock: filepath.Join(t.TempDir(), "lock"), Verb: "supervise"}
 	cmd, _ := hold(t, "editor", p.Lock)
 	if pid := p.PID(); pid != 0 {
 		t.Errorf("PID %d", pid)
@@ -120,7 +120,7 @@ func TestOthers(t *testing.T) {
 
 // TestHoldProbed takes the lock while others look at it.
 func TestHoldProbed(t *testing.T) {
-	p := background.Process{Lock: filepath.Join(t.TempDir(), "lock")}
+	p := detached.Process{Lock: filepath.Join(t.TempDir(), "lock")}
 	if err := os.WriteFile(p.Lock, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/fluxdemo/fluxdemo/clusters/background"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/detached"
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
@@ -50,15 +50,15 @@ type State struct {
 // Folder is the name of the forwarder's folder in the cluster's.
 const Folder = "forward"
 
-// Verb is the verb of this program that runs a forwarder.
-const Verb = "forward"
-
 func folder(dir string) string    { return filepath.Join(dir, Folder) }
 func stateFile(dir string) string { return filepath.Join(folder(dir), "state.json") }
 
 // process is the forwarder of a cluster's folder, as seen from outside.
-func process(dir string) background.Process {
-	return background.Process{Lock: filepath.Join(folder(dir), "lock"), Verb: Verb}
+func process(dir string) detached.Process {
+	return detached.Process{
+		Name: "port forwarder", Verb: "forward",
+		Lock: filepath.Join(folder(dir), "lock"), Log: LogFile(dir),
+	}
 }
 
 // LogFile is where the forwarder of a cluster's folder writes its log.
@@ -90,12 +90,12 @@ type target struct {
 	port               string // its name; may be empty
 }
 
-// Run forwards until ctx ends. listening is called once all ports that there
-// are at the start are listened on.
-func Run(ctx context.Context, o Options, log *log.Logger, listening func()) error {
+// Run forwards until ctx ends. It calls ready once it listens on all ports
+// that there are at the start.
+func Run(ctx context.Context, o Options, log *log.Logger, ready func()) error {
 	release, err := process(o.Dir).Hold(ctx)
 	switch {
-	case errors.Is(err, background.ErrHeld):
+	case errors.Is(err, detached.ErrHeld):
 		return ErrRunning
 	case err != nil:
 		return fmt.Errorf("locking the port forwarder: %w", err)
@@ -120,7 +120,7 @@ func Run(ctx context.Context, o Options, log *log.Logger, listening func()) erro
 	if err := f.forget(); err != nil {
 		return err
 	}
-	listening()
+	ready()
 	<-ctx.Done()
 	return nil
 }

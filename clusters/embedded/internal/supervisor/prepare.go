@@ -11,8 +11,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
-	"github.com/fluxdemo/fluxdemo/clusters/embedded/network"
-	"github.com/fluxdemo/fluxdemo/clusters/embedded/node"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/network"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
 	"github.com/fluxdemo/fluxdemo/clusters/image"

@@ -19,11 +19,11 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/fluxdemo/fluxdemo/clusters/background"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/detached"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
-	"github.com/fluxdemo/fluxdemo/clusters/embedded/network"
-	"github.com/fluxdemo/fluxdemo/clusters/embedded/node"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/network"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
 )
 
 // startDeadline is for everything from the first process to the ready node.
@@ -39,8 +39,7 @@ type Options struct {
 	Bundle  *bundle.Bundle // verified
 	Program string         // path of the fluxdemo executable, which the demo's services run
 	Version string         // of fluxdemo
-	Log     *log.Logger
-	LogFile string // where Log writes to
+	Log     *log.Logger    // to LogFile
 	Settings
 }
 
@@ -75,7 +74,7 @@ func Run(ctx context.Context, o Options, listening func()) error {
 	// Two supervisors on one etcd folder would destroy it.
 	release, err := Process(o.Dir).Hold(ctx)
 	switch {
-	case errors.Is(err, background.ErrHeld):
+	case errors.Is(err, detached.ErrHeld):
 		return ErrRunning
 	case err != nil:
 		return fmt.Errorf("locking the cluster: %w", err)
@@ -139,7 +138,7 @@ func (s *Supervisor) start(ctx context.Context) error {
 		s.running.Go(func() {
 			if err := part(inside); err != nil && inside.Err() == nil {
 				s.options.Log.Printf("%s: %v", name, err)
-				fail(&startError{name, s.options.LogFile, err})
+				fail(&startError{name, LogFile(s.options.Dir), err})
 			}
 		})
 	}
@@ -174,7 +173,7 @@ func (s *Supervisor) start(ctx context.Context) error {
 		case <-s.node.Ready():
 			s.progress.add(Step{Name: stepNode, State: StepDone})
 		case <-ctx.Done():
-			return &startError{stepNode, s.options.LogFile, context.Cause(ctx)}
+			return &startError{stepNode, LogFile(s.options.Dir), context.Cause(ctx)}
 		}
 		if !s.restarted {
 			return nil
@@ -186,7 +185,7 @@ func (s *Supervisor) start(ctx context.Context) error {
 			s.progress.add(Step{Name: stepPods, State: StepDone})
 			return nil
 		case <-ctx.Done():
-			return &startError{stepPods, s.options.LogFile, context.Cause(ctx)}
+			return &startError{stepPods, LogFile(s.options.Dir), context.Cause(ctx)}
 		}
 	})
 	return group.Wait()
@@ -296,14 +295,13 @@ func (s *Supervisor) shutdown() {
 	s.units[0].stop(2 * time.Second)
 }
 
-// Listening is what a supervisor says on file descriptor 3 once it takes
-// orders.
-const Listening = "listening"
-
 // Process is the supervisor of the cluster in dir, as seen from outside.
-func Process(dir string) background.Process {
-	return background.Process{Lock: filepath.Join(dir, controlplane.RunDir, "supervisor.lock"), Verb: Verb}
+func Process(dir string) detached.Process {
+	return detached.Process{
+		Name: "supervisor", Verb: "supervise",
+		Lock: filepath.Join(dir, controlplane.RunDir, "supervisor.lock"), Log: LogFile(dir),
+	}
 }
 
-// Verb is the verb of this program that runs a supervisor.
-const Verb = "supervise"
+// LogFile is the supervisor's own log, the first file of the cluster in dir.
+func LogFile(dir string) string { return filepath.Join(dir, LogDir, "supervisor.log") }

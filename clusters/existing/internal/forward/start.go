@@ -1,23 +1,16 @@
 package forward
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 
-	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/detached"
 )
-
-// Listening is what a forwarder writes to file descriptor 3 once its ports
-// answer.
-const Listening = "listening"
 
 const (
 	startTime = 20 * time.Second
@@ -38,42 +31,12 @@ func Start(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(folder(o.Dir), 0o700); err != nil {
 		return err
 	}
-	log, err := os.OpenFile(LogFile(o.Dir), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	hears, tells, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer hears.Close()
-	cmd := exec.Command(o.Program, Verb, "--dir="+o.Dir, "--kubeconfig="+o.Kubeconfig, "--namespaces="+strings.Join(o.Namespaces, ","))
-	cmd.Env = environ.Guest(os.Environ()) // the way to the cluster, and its credential plugin
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.ExtraFiles = []*os.File{tells} // file descriptor 3
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	err = cmd.Start()
-	tells.Close()
-	if err != nil {
-		return fmt.Errorf("starting the port forwarder: %w", err)
-	}
-	if err := hears.SetReadDeadline(time.Now().Add(startTime)); err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { hears.Close() })
-	defer stop()
-	// Whatever it says, or its end, ends the wait.
-	said, _ := bufio.NewReader(hears).ReadString('\n')
-	if strings.TrimSpace(said) == Listening {
-		return cmd.Process.Release()
-	}
-	_ = cmd.Process.Kill() // it has ended, or is of no use
-	_ = cmd.Wait()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return &clusters.LogError{Err: errors.New("the port forwarder did not start"), Log: LogFile(o.Dir)}
+	return process(o.Dir).Start(ctx, detached.Command{
+		Program:  o.Program,
+		Args:     []string{"--dir=" + o.Dir, "--kubeconfig=" + o.Kubeconfig, "--namespaces=" + strings.Join(o.Namespaces, ",")},
+		Env:      environ.Guest(os.Environ()), // how to reach the cluster, and its credential plugin
+		Patience: startTime,
+	})
 }
 
 // stateTime is how long a forwarder takes to write its state, or to end, at

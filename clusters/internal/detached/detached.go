@@ -1,8 +1,8 @@
-// Package background finds the processes that commands leave running for a
-// cluster. Such a process holds a lock in the cluster's folder for as long as
-// it lives; it is found by that, whatever became of the files in which it says
-// where it is.
-package background
+// Package detached starts, finds and ends the processes that commands leave
+// running for a cluster. Such a process holds a lock in the cluster's folder
+// for as long as it lives; it is found by that, whatever became of the files
+// in which it says where it is.
+package detached
 
 import (
 	"context"
@@ -23,10 +23,12 @@ import (
 // ErrHeld is returned by Lock when another process holds the lock.
 var ErrHeld = errors.New("another process has the lock")
 
-// Process is a process in the background.
+// Process is a detached process.
 type Process struct {
+	Name string // for messages: "supervisor"
 	Lock string // path of the file that it has locked
 	Verb string // of this program, with which it was started
+	Log  string // path of the file that takes what it prints
 }
 
 // probeTime is for how long a process that looks whether a lock is held may
