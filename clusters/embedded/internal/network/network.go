@@ -23,6 +23,8 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/record"
+
+	"github.com/fluxdemo/fluxdemo/clusters/internal/informer"
 )
 
 // Config is what a Network needs from the rest of the cluster.
@@ -107,9 +109,8 @@ func (n *Network) Run(ctx context.Context) error {
 	events := record.NewBroadcaster(record.WithContext(ctx))
 	defer events.Shutdown()
 	events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: n.cfg.Client.CoreV1().Events("")})
-	ports := newNodePorts(ctx, n.resolve,
-		events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "fluxdemo-network"}), n.cfg.Logf)
-	if err := ports.follow(n.resolve.services); err != nil {
+	ports := n.nodePorts(ctx, events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "fluxdemo-network"}))
+	if _, err := n.resolve.services.AddEventHandler(informer.OnEach(ports.Update)); err != nil {
 		n.proxyLn.Close()
 		n.sockLn.Close()
 		return fmt.Errorf("preparing the watch on NodePorts: %w", err)
@@ -146,7 +147,7 @@ func (n *Network) Run(ctx context.Context) error {
 	proxy.close()
 	group.Wait()
 	n.factory.Shutdown()
-	ports.wait()
+	ports.Wait()
 	return err
 }
 

@@ -14,6 +14,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/fluxdemo/fluxdemo/clusters/internal/informer"
 )
 
 const (
@@ -66,32 +68,15 @@ func newResolver(factory informers.SharedInformerFactory, locate func(string, in
 	}}); err != nil {
 		return nil, err
 	}
-	if _, err := r.services.AddEventHandler(onEach(func(service *corev1.Service, deleted bool) {
+	if _, err := r.services.AddEventHandler(informer.OnEach(func(service *corev1.Service, deleted bool) {
 		r.wake(service.Namespace+"/"+service.Name, deleted)
 	})); err != nil {
 		return nil, err
 	}
-	_, err := r.slices.AddEventHandler(onEach(func(slice *discoveryv1.EndpointSlice, _ bool) {
+	_, err := r.slices.AddEventHandler(informer.OnEach(func(slice *discoveryv1.EndpointSlice, _ bool) {
 		r.wake(slice.Namespace+"/"+slice.Labels[discoveryv1.LabelServiceName], false)
 	}))
 	return r, err
-}
-
-// onEach calls f with each object that came, changed or went.
-func onEach[T any](f func(obj T, deleted bool)) cache.ResourceEventHandler {
-	call := func(obj any, deleted bool) {
-		if last, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-			obj = last.Obj
-		}
-		if typed, ok := obj.(T); ok {
-			f(typed, deleted)
-		}
-	}
-	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(obj any) { call(obj, false) },
-		UpdateFunc: func(_, obj any) { call(obj, false) },
-		DeleteFunc: func(obj any) { call(obj, true) },
-	}
 }
 
 // awaitSync lets lookups through once both informers know the cluster.

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/fluxdemo/fluxdemo/clusters/internal/conns"
 )
 
 // tunnel serves the API server's egress selector: CONNECT to pods, to
@@ -103,35 +105,7 @@ func serveTunnel(w http.ResponseWriter, req *http.Request, dial func(ctx context
 	if _, err := io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
 		return
 	}
-	splice(ctx, buffered(conn, rw.Reader), far)
-}
-
-// splice passes bytes both ways until both sides have ended, one of them
-// broke, or ctx ends. The end of one side is passed on and leaves the other
-// direction open: some protocols answer only after it. Both conns get closed.
-func splice(ctx context.Context, a, b net.Conn) {
-	closeBoth := func() {
-		a.Close()
-		b.Close()
-	}
-	defer closeBoth()
-	defer context.AfterFunc(ctx, closeBoth)()
-	pass := func(dst, src net.Conn) {
-		if _, err := io.Copy(dst, src); err != nil {
-			closeBoth()
-			return
-		}
-		if half, ok := dst.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
-			closeBoth()
-		}
-	}
-	other := make(chan struct{})
-	go func() {
-		defer close(other)
-		pass(a, b)
-	}()
-	pass(b, a)
-	<-other
+	conns.Join(ctx, buffered(conn, rw.Reader), far)
 }
 
 // buffered gives conn back with what reader has read ahead of it, if anything.

@@ -19,11 +19,11 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/fluxdemo/fluxdemo/clusters/internal/detached"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/network"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/detached"
 )
 
 // startDeadline is for everything from the first process to the ready node.

@@ -7,7 +7,9 @@ import (
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/client-go/informers"
-	"k8s.io/client-go/tools/cache"
+
+	"github.com/fluxdemo/fluxdemo/clusters/internal/informer"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/nodeport"
 )
 
 // endpoint is a port of a pod.
@@ -29,22 +31,11 @@ func newEndpoints() *endpoints {
 
 // follow keeps up with the EndpointSlices of an informer factory.
 func (e *endpoints) follow(factory informers.SharedInformerFactory) error {
-	_, err := factory.Discovery().V1().EndpointSlices().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(now any) { e.update(now, false) },
-		UpdateFunc: func(_, now any) { e.update(now, false) },
-		DeleteFunc: func(last any) { e.update(last, true) },
-	})
+	_, err := factory.Discovery().V1().EndpointSlices().Informer().AddEventHandler(informer.OnEach(e.update))
 	return err
 }
 
-func (e *endpoints) update(object any, deleted bool) {
-	if last, ok := object.(cache.DeletedFinalStateUnknown); ok {
-		object = last.Obj
-	}
-	slice, ok := object.(*discoveryv1.EndpointSlice)
-	if !ok {
-		return
-	}
+func (e *endpoints) update(slice *discoveryv1.EndpointSlice, deleted bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if deleted {
@@ -58,7 +49,7 @@ func (e *endpoints) update(object any, deleted bool) {
 
 // await returns the endpoints that are ready behind a target; it waits until
 // there is one, or ctx ends.
-func (e *endpoints) await(ctx context.Context, t target) ([]endpoint, error) {
+func (e *endpoints) await(ctx context.Context, t nodeport.Target) ([]endpoint, error) {
 	for {
 		e.mu.Lock()
 		ready, changed := e.ready(t), e.changed
@@ -69,18 +60,18 @@ func (e *endpoints) await(ctx context.Context, t target) ([]endpoint, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("service %s/%s has no pod that is ready: %w", t.namespace, t.service, ctx.Err())
+			return nil, fmt.Errorf("service %s/%s has no pod that is ready: %w", t.Namespace, t.Service, ctx.Err())
 		}
 	}
 }
 
-func (e *endpoints) ready(t target) (found []endpoint) {
+func (e *endpoints) ready(t nodeport.Target) (found []endpoint) {
 	for _, slice := range e.slices {
-		if slice.Namespace != t.namespace || slice.Labels[discoveryv1.LabelServiceName] != t.service {
+		if slice.Namespace != t.Namespace || slice.Labels[discoveryv1.LabelServiceName] != t.Service {
 			continue
 		}
 		for _, port := range slice.Ports {
-			if port.Port == nil || port.Name != nil && *port.Name != t.port {
+			if port.Port == nil || port.Name != nil && *port.Name != t.PortName {
 				continue
 			}
 			for _, each := range slice.Endpoints {

@@ -18,7 +18,6 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -26,6 +25,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/fluxdemo/fluxdemo/clusters/internal/detached"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/informer"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/nodeport"
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
@@ -71,23 +72,10 @@ var ErrRunning = errors.New("a port forwarder runs for this cluster already")
 type forwarder struct {
 	options Options
 	log     *log.Logger
-	tunnels *tunnels
 
-	mu        sync.Mutex
-	state     State
-	listeners map[int32]*listener
-}
-
-// listener is a port of this machine.
-type listener struct {
-	net.Listener
-	target target
-}
-
-// target is what is behind a port: a port of a Service.
-type target struct {
-	namespace, service string
-	port               string // its name; may be empty
+	mu    sync.Mutex
+	state State
+	open  map[int32]bool // NodePorts that are listened for
 }
 
 // Run forwards until ctx ends. It calls ready once it listens on all ports
@@ -106,14 +94,13 @@ func Run(ctx context.Context, o Options, log *log.Logger, ready func()) error {
 		return fmt.Errorf("reading the cluster's kubeconfig: %w", err)
 	}
 	f := &forwarder{
-		options: o, log: log, listeners: map[int32]*listener{},
+		options: o, log: log, open: map[int32]bool{},
 		state: State{PID: os.Getpid(), Started: time.Now(), Ports: map[int32]int{}},
 	}
 	// The ports of last time, so that a page that is open goes on.
 	if before, err := readState(o.Dir); err == nil && before.Ports != nil {
 		f.state.Ports = before.Ports
 	}
-	defer f.close()
 	if err := f.follow(ctx, config); err != nil {
 		return err
 	}
@@ -132,15 +119,16 @@ func (f *forwarder) follow(ctx context.Context, config *rest.Config) error {
 		return err
 	}
 	endpoints := newEndpoints()
-	f.tunnels = newTunnels(ctx, config, client, endpoints, f.log)
+	ports := nodeport.New(ctx, nodeport.Config{
+		Dial:   newTunnels(ctx, config, client, endpoints, f.log).dial,
+		Listen: f.listen, Opened: f.opened, Closed: f.closed,
+		Unavailable: func(number int32, _ nodeport.Target, err error) { f.log.Printf("node port %d: %v", number, err) },
+		Logf:        f.log.Printf,
+	})
 	var synced []cache.InformerSynced
 	for _, namespace := range f.options.Namespaces {
 		factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace))
-		services, err := factory.Core().V1().Services().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(now any) { f.update(now, false) },
-			UpdateFunc: func(_, now any) { f.update(now, false) },
-			DeleteFunc: func(last any) { f.update(last, true) },
-		})
+		services, err := factory.Core().V1().Services().Informer().AddEventHandler(informer.OnEach(ports.Update))
 		if err != nil {
 			return err
 		}
@@ -156,97 +144,45 @@ func (f *forwarder) follow(ctx context.Context, config *rest.Config) error {
 	return nil
 }
 
-// update makes the listeners fit a Service.
-func (f *forwarder) update(object any, deleted bool) {
-	if last, ok := object.(cache.DeletedFinalStateUnknown); ok {
-		object = last.Obj
+// listen opens the port of this machine for a NodePort: the one that it had
+// last time, else any.
+func (f *forwarder) listen(nodePort int32) (l net.Listener, err error) {
+	f.mu.Lock()
+	before := f.state.Ports[nodePort]
+	f.mu.Unlock()
+	for _, port := range []int{before, 0} {
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return l, nil
+		}
 	}
-	service, ok := object.(*corev1.Service)
+	return nil, err
+}
+
+// opened keeps the port of a NodePort for those who ask.
+func (f *forwarder) opened(nodePort int32, target nodeport.Target, at net.Addr, _ bool) {
+	address, ok := at.(*net.TCPAddr)
 	if !ok {
+		f.log.Printf("node port %d: %s is no TCP address", nodePort, at)
 		return
 	}
-	wanted := map[int32]target{}
-	if !deleted {
-		for _, port := range service.Spec.Ports {
-			if port.NodePort != 0 && (port.Protocol == corev1.ProtocolTCP || port.Protocol == "") {
-				wanted[port.NodePort] = target{service.Namespace, service.Name, port.Name}
-			}
-		}
-	}
+	f.log.Printf("%s forwards to service %s/%s", at, target.Namespace, target.Service)
+	f.change(func() { f.open[nodePort], f.state.Ports[nodePort] = true, address.Port })
+}
+
+func (f *forwarder) closed(nodePort int32) {
+	f.change(func() {
+		delete(f.open, nodePort)
+		delete(f.state.Ports, nodePort)
+	})
+}
+
+// change changes the state and writes it.
+func (f *forwarder) change(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	changed := false
-	for number, l := range f.listeners {
-		if _, stays := wanted[number]; !stays && l.target.namespace == service.Namespace && l.target.service == service.Name {
-			l.Close()
-			delete(f.listeners, number)
-			delete(f.state.Ports, number)
-			changed = true
-		}
-	}
-	for number, target := range wanted {
-		if l := f.listeners[number]; l != nil {
-			l.target = target
-			continue
-		}
-		if err := f.listen(number, target); err != nil {
-			f.log.Printf("node port %d: %v", number, err)
-		}
-		changed = true
-	}
-	if changed {
-		if err := f.saveLocked(); err != nil {
-			f.log.Print(err)
-		}
-	}
-}
-
-// listen starts to listen for a NodePort: on the port that it had last time,
-// else on the one with its number, else on any.
-func (f *forwarder) listen(number int32, target target) error {
-	var l net.Listener
-	var err error
-	for _, port := range []int{f.state.Ports[number], int(number), 0} {
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			break
-		}
-	}
-	if err != nil {
-		return err
-	}
-	address, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		return fmt.Errorf("%s is no TCP address", l.Addr())
-	}
-	mine := &listener{Listener: l, target: target}
-	f.listeners[number], f.state.Ports[number] = mine, address.Port
-	f.log.Printf("127.0.0.1:%d forwards to service %s/%s", address.Port, target.namespace, target.service)
-	go f.accept(number, mine)
-	return nil
-}
-
-func (f *forwarder) accept(number int32, l *listener) {
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return // closed
-		}
-		f.mu.Lock()
-		target := l.target
-		f.mu.Unlock()
-		go func() {
-			if err := f.tunnels.serve(conn, target); err != nil {
-				f.log.Printf("node port %d: %v", number, err)
-			}
-		}()
-	}
-}
-
-func (f *forwarder) close() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, l := range f.listeners {
-		l.Close()
+	change()
+	if err := f.saveLocked(); err != nil {
+		f.log.Print(err)
 	}
 }
 
@@ -254,7 +190,7 @@ func (f *forwarder) close() {
 func (f *forwarder) forget() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	maps.DeleteFunc(f.state.Ports, func(number int32, _ int) bool { return f.listeners[number] == nil })
+	maps.DeleteFunc(f.state.Ports, func(number int32, _ int) bool { return !f.open[number] })
 	return f.saveLocked()
 }
 

@@ -10,12 +10,13 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/streaming/pkg/httpstream"
+
+	"github.com/fluxdemo/fluxdemo/clusters/internal/nodeport"
 )
 
 // patience is how long a connection waits for a pod: long enough for one
@@ -45,39 +46,11 @@ func newTunnels(ctx context.Context, config *rest.Config, client kubernetes.Inte
 	return &tunnels{ctx: ctx, config: config, client: client, endpoints: e, log: log, open: map[endpoint]*tunnel{}}
 }
 
-// serve connects conn to a pod that is ready behind the target, and returns
-// when either side is done.
-func (t *tunnels) serve(conn net.Conn, to target) error {
-	defer conn.Close()
-	ctx, cancel := context.WithTimeout(t.ctx, patience)
-	defer cancel()
-	pod, err := t.dial(ctx, to)
-	if err != nil {
-		return err
-	}
-	defer pod.Close()
-	cancel()
-	stop := context.AfterFunc(t.ctx, func() { conn.Close(); pod.Close() })
-	defer stop()
-	var both errgroup.Group
-	both.Go(func() error { return pour(pod, conn) })
-	both.Go(func() error { return pour(conn, pod) })
-	_ = both.Wait() // one that hangs up early is no failure
-	return nil
-}
-
-// pour copies until from ends, and tells to.
-func pour(to, from net.Conn) error {
-	_, err := io.Copy(to, from)
-	if half, ok := to.(*net.TCPConn); ok {
-		_ = half.CloseWrite() // gone already, then
-	}
-	return err
-}
-
 // dial connects to a pod of the target. A pod that cannot be reached is not
 // ready any more, which its endpoints may not tell yet, so it tries again.
-func (t *tunnels) dial(ctx context.Context, to target) (net.Conn, error) {
+func (t *tunnels) dial(ctx context.Context, to nodeport.Target) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
