@@ -41,9 +41,9 @@ type Cluster interface {
 // Guest is a cluster that is not the demo's alone: a demo is a guest on it.
 type Guest interface {
 	Cluster
-	// AdoptedFlux tells whether Flux was there before the demo, and is not
-	// the demo's to change.
-	AdoptedFlux() bool
+	// Adopted tells whether a part of the demo was there before it, and is
+	// not the demo's to change.
+	Adopted() bool
 }
 
 // ErrNotFound says that there is no cluster of that name.
@@ -69,7 +69,7 @@ type Status struct {
 // Component is a part of a cluster that runs: a process of the control
 // plane or a pod of the demo.
 type Component struct {
-	Name      string    `json:"name"` // "etcd", "flux-system/source-controller-7d9f..."
+	Name      string    `json:"name"` // "etcd", or that of a pod: "git-7d9f..."
 	Namespace string    `json:"namespace,omitempty"`
 	Version   string    `json:"version,omitempty"`
 	State     string    `json:"state"` // Running, Restarting, ...

@@ -8,19 +8,20 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/supervisor"
+	"github.com/fluxdemo/fluxdemo/clusters/image"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/detached"
 )
 
 // SuperviseOptions is what Up passes to the supervisor that it starts, and
 // what that knows of itself.
 type SuperviseOptions struct {
-	Dir         string         // the cluster's folder
-	Bundle      *bundle.Bundle // verified
-	Program     string         // path of the fluxdemo executable
-	Version     string         // of fluxdemo
-	Log         *log.Logger    // to the file that Up opened
-	Port        int            // of the API server; 0 for that of last time, or any free one
-	AllowEgress bool           // let pods reach the internet, from now on
+	Dir         string          // the cluster's folder
+	Bundle      *bundle.Bundle  // verified
+	Programs    []image.Program // what the pods that run as processes run; all others are simulated
+	Version     string          // of fluxdemo
+	Log         *log.Logger     // to the file that Up opened
+	Port        int             // of the API server; 0 for that of last time, or any free one
+	AllowEgress bool            // let pods reach the internet, from now on
 }
 
 // Supervise runs the cluster in o.Dir until ctx ends or Down ends it. Up
@@ -35,6 +36,6 @@ func Supervise(ctx context.Context, o SuperviseOptions) error {
 		settings.Port, settings.FixedPort = o.Port, true
 	}
 	return supervisor.Run(ctx, supervisor.Options{
-		Dir: o.Dir, Bundle: o.Bundle, Program: o.Program, Version: o.Version, Log: o.Log, Settings: settings,
+		Dir: o.Dir, Bundle: o.Bundle, Programs: o.Programs, Version: o.Version, Log: o.Log, Settings: settings,
 	}, detached.Ready)
 }

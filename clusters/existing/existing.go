@@ -41,12 +41,14 @@ type Options struct {
 	Program    string   // path of the fluxdemo executable
 	Kubeconfig string   // the user's, only read; empty for what kubectl would read
 	Context    string   // name of the context in it
-	AdoptFlux  bool     // use the Flux that runs there already
 	Namespaces []string // that the demo is made of; their Services are forwarded
-	Flux       string   // that of Namespaces in which Flux runs
+	// Adopt returns those of Namespaces that are there already and that the
+	// demo uses as they are, or an error if what is there is in its way. It
+	// is asked before anything is written.
+	Adopt func(ctx context.Context, config *rest.Config) ([]string, error)
 	// Fits returns an error if something on the cluster is in the demo's way.
-	// It is asked before anything is written; adopted tells that Flux was
-	// there before.
+	// It is asked before anything is written; adopted tells that Adopt has
+	// returned a namespace.
 	Fits func(ctx context.Context, config *rest.Config, adopted bool) error
 	// Clean takes what the demo made off the cluster.
 	Clean    func(ctx context.Context) error
@@ -98,9 +100,11 @@ func newFolder(stateDir, name string, others []string) folder.Folder {
 
 // settings is what is remembered of a cluster.
 type settings struct {
-	Context   string `json:"context"`
-	Server    string `json:"server"`
-	AdoptFlux bool   `json:"adoptFlux"` // Flux was there before
+	Context string `json:"context"`
+	Server  string `json:"server"`
+	// Adopted tells that a part of the demo was there before. The name on
+	// disk is that of earlier versions.
+	Adopted bool `json:"adoptFlux"`
 	// Cluster is the UID of the namespace kube-system, which tells clusters
 	// apart that answer at the same address. Earlier versions did not keep it.
 	Cluster types.UID `json:"cluster,omitempty"`
@@ -178,14 +182,14 @@ func (c *Cluster) Entered() bool {
 	return err == nil
 }
 
-// AdoptedFlux tells whether Flux was on the cluster before the demo. Where
-// that cannot be read any more, it says so: what may be another's is let be.
-func (c *Cluster) AdoptedFlux() bool {
+// Adopted implements clusters.Guest. Where it cannot be read any more, it says
+// so: what may be another's is let be.
+func (c *Cluster) Adopted() bool {
 	made, err := loadSettings(c.dir)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
-	return made.AdoptFlux
+	return made.Adopted
 }
 
 // Up implements clusters.Cluster. Until it has found the cluster fit, it
@@ -249,7 +253,7 @@ func (c *Cluster) enter(ctx context.Context) error {
 	if err := target.write(c.Kubeconfig()); err != nil {
 		return err
 	}
-	return settings{Context: target.Context, Server: target.Server, AdoptFlux: adopt, Cluster: uid}.save(c.dir)
+	return settings{Context: target.Context, Server: target.Server, Adopted: adopt, Cluster: uid}.save(c.dir)
 }
 
 // repairKubeconfig takes the context from the user's kubeconfig once more, if

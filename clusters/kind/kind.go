@@ -34,7 +34,7 @@ type Options struct {
 	Config    string   // path of a kind configuration to start from; empty for none
 	Port      int      // of the API server; 0 for any free one
 	Retain    bool     // keep the nodes of a start that failed or was interrupted
-	Official  bool     // leave Flux's images to their registry
+	Official  bool     // leave the images of others to their registry
 	Children  []string // what else is kept in the cluster's folder, and goes with it
 	// Images returns what the nodes get before anything is run on them;
 	// official is what Options.Official was when the cluster was created.

@@ -27,6 +27,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/install"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
+	"github.com/fluxdemo/fluxdemo/demo/programs"
 	"github.com/fluxdemo/fluxdemo/demo/uninstall"
 )
 
@@ -67,7 +68,10 @@ func (o *options) existingProvider() clusters.Provider {
 			}
 			return existing.New(name, existing.Options{
 				StateDir: stateDir(), Program: exe, Kubeconfig: o.guest.kubeconfig, Context: o.guest.context,
-				AdoptFlux: o.guest.adoptFlux, Namespaces: demo.Namespaces(), Flux: demo.FluxNamespace,
+				Namespaces: demo.Namespaces(),
+				Adopt: func(ctx context.Context, config *rest.Config) ([]string, error) {
+					return demo.Adopt(ctx, config, o.guest.adoptFlux)
+				},
 				Fits: func(ctx context.Context, config *rest.Config, adopted bool) error {
 					rendered, err := o.render()
 					if err != nil {
@@ -178,7 +182,7 @@ func (o *options) fit(ctx context.Context, cluster clusters.Cluster, rendered in
 	if !ok {
 		return rendered, nil
 	}
-	if guest.AdoptedFlux() {
+	if guest.Adopted() {
 		rendered = rendered.WithoutFlux()
 	}
 	claim, err := guest.MakesVolumes(ctx)
@@ -209,7 +213,7 @@ func (o *options) push(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	images, err := image.Build(names, image.Programs(b, exe), runtime.GOARCH)
+	images, err := image.Build(names, programs.All(b, exe), runtime.GOARCH)
 	if err != nil {
 		return err
 	}

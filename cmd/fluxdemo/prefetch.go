@@ -14,6 +14,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
 	"github.com/fluxdemo/fluxdemo/clusters/kind"
+	"github.com/fluxdemo/fluxdemo/demo/programs"
 )
 
 // newPrefetch fetches what a talk needs while there is a network.
@@ -117,6 +118,6 @@ func (o *options) officialImages() ([]string, error) {
 		return nil, err
 	}
 	return slices.DeleteFunc(rendered.Images(), func(reference string) bool {
-		return image.Repository(reference) == image.Fluxdemo
+		return image.Repository(reference) == programs.Own
 	}), nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/image"
 	"github.com/fluxdemo/fluxdemo/clusters/kind"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/demo/programs"
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
 
@@ -202,9 +202,8 @@ func (o *options) nodeImages(_ context.Context, official bool) ([]image.Image, e
 	if err != nil {
 		return nil, err
 	}
-	programs := image.Programs(b, exe)
 	if !official {
-		return image.Build(rendered.Images(), programs, runtime.GOARCH)
+		return image.Build(rendered.Images(), programs.All(b, exe), runtime.GOARCH)
 	}
 	references, err := o.officialImages()
 	if err != nil {
@@ -214,6 +213,6 @@ func (o *options) nodeImages(_ context.Context, official bool) ([]image.Image, e
 	if err != nil {
 		return nil, err
 	}
-	own, err := image.Build(rendered.Images(), slices.DeleteFunc(programs, image.Program.Flux), runtime.GOARCH)
+	own, err := image.Build(rendered.Images(), []image.Program{programs.OwnProgram(exe)}, runtime.GOARCH)
 	return append(kept, own...), err
 }

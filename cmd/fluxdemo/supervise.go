@@ -8,6 +8,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded"
+	"github.com/fluxdemo/fluxdemo/demo/programs"
 )
 
 // newSupervise is what `up` starts in the background for an embedded
@@ -29,7 +30,7 @@ func newSupervise() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o.Bundle, o.Program, o.Version, o.Log = b, exe, programVersion(), log.New(os.Stderr, "", log.LstdFlags|log.LUTC)
+			o.Bundle, o.Programs, o.Version, o.Log = b, programs.All(b, exe), programVersion(), log.New(os.Stderr, "", log.LstdFlags|log.LUTC)
 			return embedded.Supervise(cmd.Context(), o)
 		},
 	}

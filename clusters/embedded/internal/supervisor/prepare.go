@@ -2,9 +2,7 @@ package supervisor
 
 import (
 	"fmt"
-	"maps"
 	"os"
-	"path"
 	"path/filepath"
 
 	"k8s.io/client-go/kubernetes"
@@ -15,7 +13,6 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
-	"github.com/fluxdemo/fluxdemo/clusters/image"
 )
 
 // Names of files in the cluster's folder.
@@ -139,25 +136,11 @@ func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
 	return nil
 }
 
-// images says by which flags the ports of known images' containers move to
-// where the node wants them. Leader election does not work outside of a
-// container (it looks for its namespace in a fixed file) and is not needed
-// with one replica.
+// images says how the node runs the known images.
 func (s *Supervisor) images() []node.Image {
-	// Beside those that all of Flux's controllers have.
-	flags := map[string]map[string]string{
-		"source-controller":       {"http": "--storage-addr"},
-		"notification-controller": {"http": "--events-addr", "http-webhook": "--receiverAddr"},
-	}
 	var images []node.Image
-	for _, program := range image.Programs(s.options.Bundle, s.options.Program) {
-		known := node.Image{Repository: program.Repository, Binary: program.Path, PortFlags: map[string]string{"http": "--addr"}}
-		if program.Flux() {
-			known.Append = []string{"--enable-leader-election=false"}
-			known.PortFlags = map[string]string{"http-prom": "--metrics-addr", "healthz": "--health-addr"}
-			maps.Copy(known.PortFlags, flags[path.Base(program.Repository)])
-		}
-		images = append(images, known)
+	for _, p := range s.options.Programs {
+		images = append(images, node.Image{Repository: p.Repository, Binary: p.Path, Append: p.Flags, PortFlags: p.PortFlags})
 	}
 	return images
 }

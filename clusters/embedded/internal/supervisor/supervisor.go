@@ -23,6 +23,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/network"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
+	"github.com/fluxdemo/fluxdemo/clusters/image"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/detached"
 )
 
@@ -35,11 +36,11 @@ var ErrRunning = errors.New("a supervisor is running for this cluster already")
 
 // Options is what a supervisor is told when it starts.
 type Options struct {
-	Dir     string         // the cluster's folder
-	Bundle  *bundle.Bundle // verified
-	Program string         // path of the fluxdemo executable, which the demo's services run
-	Version string         // of fluxdemo
-	Log     *log.Logger    // to LogFile
+	Dir      string          // the cluster's folder
+	Bundle   *bundle.Bundle  // verified
+	Programs []image.Program // the pods that run as processes; all others are simulated
+	Version  string          // of fluxdemo
+	Log      *log.Logger     // to LogFile
 	Settings
 }
 
