@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
@@ -99,7 +100,7 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 	}
 	_, status, err := supervisor.Dial(ctx, c.dir)
 	restart := errors.Is(err, supervisor.ErrUnreachable) ||
-		err == nil && c.options.AllowEgress && !status.Settings.AllowEgress
+		err == nil && (c.options.AllowEgress && !status.Settings.AllowEgress || hasFailed(status))
 	if restart {
 		// What the running supervisor does not hear, or cannot do, the next
 		// one does on the same data.
@@ -108,7 +109,7 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 		}
 		err = supervisor.ErrNotRunning
 	}
-	if err == nil && len(status.Components) > 0 {
+	if err == nil && status.Ready {
 		if err := c.repair(ctx, status, steps); err != nil {
 			return err
 		}
@@ -129,6 +130,12 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 		return err
 	}
 	return nil
+}
+
+// hasFailed tells whether something has failed that only another supervisor
+// can start again.
+func hasFailed(status supervisor.Status) bool {
+	return slices.ContainsFunc(status.Components, func(c supervisor.Component) bool { return c.State == supervisor.StateFailed })
 }
 
 func exists(path string) bool {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"log"
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/supervisor"
@@ -15,13 +14,13 @@ import (
 // SuperviseOptions is what Up passes to the supervisor that it starts, and
 // what that knows of itself.
 type SuperviseOptions struct {
-	Dir         string          // the cluster's folder
-	Bundle      *bundle.Bundle  // verified
-	Programs    []image.Program // what the pods that run as processes run; all others are simulated
-	Version     string          // of fluxdemo
-	Log         *log.Logger     // to the file that Up opened
-	Port        int             // of the API server; 0 for that of last time, or any free one
-	AllowEgress bool            // let pods reach the internet, from now on
+	Dir         string                           // the cluster's folder
+	Bundle      *bundle.Bundle                   // verified
+	Programs    []image.Program                  // what the pods that run as processes run; all others are simulated
+	Version     string                           // of fluxdemo
+	Logf        func(format string, args ...any) // to the file that Up opened
+	Port        int                              // of the API server; 0 for that of last time, or any free one
+	AllowEgress bool                             // let pods reach the internet, from now on
 }
 
 // Supervise runs the cluster in o.Dir until ctx ends or Down ends it. Up
@@ -36,6 +35,6 @@ func Supervise(ctx context.Context, o SuperviseOptions) error {
 		settings.Port, settings.FixedPort = o.Port, true
 	}
 	return supervisor.Run(ctx, supervisor.Options{
-		Dir: o.Dir, Bundle: o.Bundle, Programs: o.Programs, Version: o.Version, Log: o.Log, Settings: settings,
+		Dir: o.Dir, Bundle: o.Bundle, Programs: o.Programs, Version: o.Version, Logf: o.Logf, Settings: settings,
 	}, detached.Ready)
 }

@@ -19,7 +19,7 @@ func newForward() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.Log = log.New(os.Stderr, "", log.LstdFlags|log.LUTC)
+			o.Logf = log.New(os.Stderr, "", log.LstdFlags|log.LUTC).Printf
 			return existing.Forward(cmd.Context(), o)
 		},
 	}

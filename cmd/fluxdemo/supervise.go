@@ -30,7 +30,7 @@ func newSupervise() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o.Bundle, o.Programs, o.Version, o.Log = b, programs.All(b, exe), programVersion(), log.New(os.Stderr, "", log.LstdFlags|log.LUTC)
+			o.Bundle, o.Programs, o.Version, o.Logf = b, programs.All(b, exe), programVersion(), log.New(os.Stderr, "", log.LstdFlags|log.LUTC).Printf
 			return embedded.Supervise(cmd.Context(), o)
 		},
 	}

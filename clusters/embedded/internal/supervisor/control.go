@@ -38,14 +38,16 @@ type Status struct {
 	Version    string            `json:"version"`
 	Bundle     string            `json:"bundle"`
 	Settings   Settings          `json:"settings"`
+	Ready      bool              `json:"ready"` // the start is over; Components and Pods are known from then on
 	Components []Component       `json:"components"`
 	Pods       []node.PodProcess `json:"pods"`
 }
 
-// Component is the state of one process of the control plane.
+// Component is the state of one process of the control plane, or of a part of
+// the supervisor that has failed.
 type Component struct {
 	Name     string    `json:"name"`
-	State    string    `json:"state"` // Waiting, Running or Restarting
+	State    string    `json:"state"` // Waiting, Running, Restarting or Failed
 	PID      int       `json:"pid,omitempty"`
 	Started  time.Time `json:"started,omitzero"`
 	Memory   int64     `json:"memory,omitempty"` // bytes
@@ -87,7 +89,7 @@ func (s *Supervisor) listen() (*control, error) {
 	c.server = &http.Server{Handler: authorized(at.Token, mux), ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		if err := c.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.options.Log.Printf("taking orders: %v", err)
+			s.options.Logf("taking orders: %v", err)
 		}
 	}()
 	raw, err := json.Marshal(at)
@@ -120,9 +122,8 @@ func (c *control) status(w http.ResponseWriter, _ *http.Request) {
 	}
 	// Until the start is over, start may still be adding to these.
 	if _, ended, _ := s.progress.from(0); ended {
-		for _, u := range s.units {
-			status.Components = append(status.Components, u.status())
-		}
+		status.Ready = true
+		status.Components = s.components()
 		if s.node != nil {
 			status.Pods = s.node.Pods()
 		}

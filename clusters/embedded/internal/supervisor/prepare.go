@@ -63,13 +63,21 @@ func (s *Supervisor) prepare() error {
 		return err
 	}
 	for _, c := range components {
-		s.units = append(s.units, newUnit(c.Name, process.Spec{
+		u := newUnit(c.Name, process.Spec{
 			Path: o.Bundle.Path("kube"),
 			Name: c.Name,
 			Args: c.Args,
 			Env:  append([]string{"HOME=" + o.Dir, "TMPDIR=" + os.TempDir()}, c.Env...),
 			Dir:  filepath.Join(o.Dir, controlplane.RunDir),
-		}, logDir, o.Log.Printf))
+		}, logDir, o.Logf)
+		switch c.Name {
+		case controlplane.Etcd:
+			s.etcd = u
+		case controlplane.APIServer:
+			s.api = u
+		default:
+			s.clients = append(s.clients, u)
+		}
 	}
 	if err := config.WriteKubeconfig(filepath.Join(o.Dir, Kubeconfig), pki.Admin); err != nil {
 		return err
@@ -101,7 +109,7 @@ func (s *Supervisor) prepareNetwork() (err error) {
 		NodeAddr:     func() string { return s.node.Addr() },
 		ProxyAddr:    fmt.Sprintf("127.0.0.1:%d", s.options.ProxyPort),
 		EgressSocket: controlplane.EgressSocket,
-		Logf:         s.options.Log.Printf,
+		Logf:         s.options.Logf,
 	})
 	if err != nil {
 		return fmt.Errorf("opening the cluster's network: %w", err)
@@ -128,7 +136,7 @@ func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
 			"HTTPS_PROXY=" + proxy, "https_proxy=" + proxy,
 			"NO_PROXY=127.0.0.1,localhost", "no_proxy=127.0.0.1,localhost",
 		},
-		Logf: s.options.Log.Printf,
+		Logf: s.options.Logf,
 	})
 	if err != nil {
 		return fmt.Errorf("preparing the node: %w", err)

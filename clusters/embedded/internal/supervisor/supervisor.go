@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"os"
@@ -36,11 +35,11 @@ var ErrRunning = errors.New("a supervisor is running for this cluster already")
 
 // Options is what a supervisor is told when it starts.
 type Options struct {
-	Dir      string          // the cluster's folder
-	Bundle   *bundle.Bundle  // verified
-	Programs []image.Program // the pods that run as processes; all others are simulated
-	Version  string          // of fluxdemo
-	Log      *log.Logger     // to LogFile
+	Dir      string                           // the cluster's folder
+	Bundle   *bundle.Bundle                   // verified
+	Programs []image.Program                  // the pods that run as processes; all others are simulated
+	Version  string                           // of fluxdemo
+	Logf     func(format string, args ...any) // to LogFile
 	Settings
 }
 
@@ -48,7 +47,10 @@ type Options struct {
 type Supervisor struct {
 	options  Options
 	client   kubernetes.Interface
-	units    []*unit
+	etcd     *unit
+	api      *unit   // the API server
+	clients  []*unit // of the API server: started after it, ended before it
+	inside   []*inside
 	node     *node.Node
 	network  *network.Network
 	progress *progress
@@ -121,7 +123,7 @@ func (s *Supervisor) start(ctx context.Context) error {
 	}
 	background := context.Background() // all of this outlives start; shutdown ends it
 	keep, stop := context.WithCancel(background)
-	inside, stopInside := context.WithCancel(background)
+	within, stopInside := context.WithCancel(background)
 	s.stop, s.stopInside = stop, stopInside
 
 	run := func(u *unit) {
@@ -132,38 +134,40 @@ func (s *Supervisor) start(ctx context.Context) error {
 			}
 		})
 	}
-	etcd, apiServer := s.units[0], s.units[1]
-	run(etcd)
-	run(apiServer)
-	runInside := func(name string, part func(context.Context) error) {
+	run(s.etcd)
+	run(s.api)
+	runInside := func(part *inside, run func(context.Context) error) {
 		s.running.Go(func() {
-			if err := part(inside); err != nil && inside.Err() == nil {
-				s.options.Log.Printf("%s: %v", name, err)
-				fail(&startError{name, LogFile(s.options.Dir), err})
+			if err := run(within); err != nil && within.Err() == nil {
+				s.options.Logf("%s: %v", part.name, err)
+				part.fail(err)
+				fail(&startError{part.name, LogFile(s.options.Dir), err})
 			}
 		})
 	}
-	runInside("network", s.network.Run)
+	network, node := &inside{name: stepNetwork}, &inside{name: stepNode}
+	s.inside = []*inside{network, node}
+	runInside(network, s.network.Run)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		if err := s.await(ctx, etcd, s.etcdAnswers); err != nil {
+		if err := s.await(ctx, s.etcd, s.etcdAnswers); err != nil {
 			return err
 		}
-		s.progress.add(Step{Name: etcd.name, State: StepDone})
-		if err := s.await(ctx, apiServer, s.apiServerAnswers("/version")); err != nil {
+		s.progress.add(Step{Name: s.etcd.name, State: StepDone})
+		if err := s.await(ctx, s.api, s.apiServerAnswers("/version")); err != nil {
 			return err
 		}
-		s.progress.add(Step{Name: apiServer.name, State: StepDone})
+		s.progress.add(Step{Name: s.api.name, State: StepDone})
 		// Informers that find no server pause for a second or more.
 		s.progress.add(Step{Name: stepNode, State: StepRunning})
-		runInside(stepNode, s.node.Run)
+		runInside(node, s.node.Run)
 		// Started before /healthz is ok, they find it out and pause for
 		// seconds (seen with 1.36.3).
-		if err := s.await(ctx, apiServer, s.apiServerAnswers("/healthz")); err != nil {
+		if err := s.await(ctx, s.api, s.apiServerAnswers("/healthz")); err != nil {
 			return err
 		}
-		for _, u := range s.units[2:] {
+		for _, u := range s.clients {
 			run(u)
 			s.progress.add(Step{Name: u.name, State: StepDone})
 		}
@@ -194,8 +198,9 @@ func (s *Supervisor) start(ctx context.Context) error {
 
 // Steps beside those that are named after components.
 const (
-	stepNode = "node"
-	stepPods = "pods of last time"
+	stepNetwork = "network"
+	stepNode    = "node"
+	stepPods    = "pods of last time"
 )
 
 // startError is a failed start with the component at fault.
@@ -287,13 +292,13 @@ func (s *Supervisor) shutdown() {
 	s.stop()
 	s.stopInside()
 	var group sync.WaitGroup
-	for _, u := range s.units[2:] {
+	for _, u := range s.clients {
 		group.Go(func() { u.stop(0) })
 	}
 	group.Wait()
 	s.running.Wait()
-	s.units[1].stop(0) // stateless
-	s.units[0].stop(2 * time.Second)
+	s.api.stop(0) // stateless
+	s.etcd.stop(2 * time.Second)
 }
 
 // Process is the supervisor of the cluster in dir, as seen from outside.

@@ -17,7 +17,7 @@ const (
 
 // unit keeps one component of the control plane running: it starts the
 // process again when it ends, at once the first time and with back-off when
-// it keeps ending.
+// it keeps ending or cannot be started.
 type unit struct {
 	name    string
 	spec    process.Spec
@@ -26,8 +26,8 @@ type unit struct {
 
 	mu       sync.Mutex
 	proc     *process.Process
-	restarts int
-	lastExit string
+	restarts int    // attempts
+	lastExit string // or why it could not be started
 }
 
 func newUnit(name string, spec process.Spec, logDir string, logf func(format string, args ...any)) *unit {
@@ -35,7 +35,8 @@ func newUnit(name string, spec process.Spec, logDir string, logf func(format str
 }
 
 // run keeps the process running until ctx ends. It leaves a running process
-// alone then: stop ends it, in the order that suits the whole.
+// alone then: stop ends it, in the order that suits the whole. It returns an
+// error if the process could not be started the first time.
 func (u *unit) run(ctx context.Context) error {
 	log, err := process.OpenLog(u.logFile, logSize, logKeep)
 	if err != nil {
@@ -43,27 +44,37 @@ func (u *unit) run(ctx context.Context) error {
 	}
 	u.spec.Output = log
 	backoff := process.Backoff{Min: 200 * time.Millisecond, Max: 10 * time.Second, Reset: 30 * time.Second}
-	for {
+	for first := true; ; first = false {
 		proc, err := u.start(ctx)
-		if err != nil || proc == nil {
+		if err != nil && first {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-proc.Done():
+		if err == nil && proc == nil {
+			return nil // ctx has ended
 		}
-		exit := proc.Exit()
-		fmt.Fprintf(log, "fluxdemo: %s %s\n", u.name, exit)
+		var ended string
+		var ran time.Duration
+		if err != nil {
+			ended = err.Error()
+		} else {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-proc.Done():
+			}
+			exit := proc.Exit()
+			ended, ran = exit.String(), exit.At.Sub(proc.Started())
+		}
+		fmt.Fprintf(log, "fluxdemo: %s %s\n", u.name, ended)
 		u.mu.Lock()
-		u.lastExit = exit.String()
+		u.lastExit = ended
 		u.restarts++
 		u.mu.Unlock()
 		if ctx.Err() != nil {
 			return nil
 		}
-		pause := backoff.Next(exit.At.Sub(proc.Started()))
-		u.logf("%s %s; starting it again in %s", u.name, exit, pause)
+		pause := backoff.Next(ran)
+		u.logf("%s: %s; starting it again in %s", u.name, ended, pause)
 		select {
 		case <-ctx.Done():
 			return nil

@@ -2,8 +2,11 @@ package supervisor
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -61,6 +64,52 @@ func TestUnitRestarts(t *testing.T) {
 	if err != nil || !strings.Contains(string(log), "sleeper ended by signal") {
 		t.Errorf("the log: %v\n%s", err, log)
 	}
+}
+
+// TestUnitThatCannotBeStarted takes the program away from a component that
+// runs, ends it, and gives the program back.
+func TestUnitThatCannotBeStarted(t *testing.T) {
+	dir := t.TempDir()
+	program, away := filepath.Join(dir, "program"), filepath.Join(dir, "away")
+	if err := os.Symlink("/bin/sh", program); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var logged strings.Builder
+	u := newUnit("sleeper", process.Spec{Path: program, Args: []string{"-c", "exec sleep 1000"}, Env: []string{"PATH=/usr/bin:/bin"}}, dir,
+		func(format string, args ...any) {
+			mu.Lock()
+			defer mu.Unlock()
+			fmt.Fprintf(&logged, format+"\n", args...)
+		})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- u.run(ctx) }()
+	await(t, "the first start", func() bool { return u.status().State == "Running" })
+	if err := os.Rename(program, away); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(u.status().PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the failure in the status", func() bool {
+		now := u.status()
+		return now.State == "Restarting" && now.Restarts >= 3 && strings.Contains(now.LastExit, "no such file")
+	})
+	mu.Lock()
+	if !strings.Contains(logged.String(), "no such file") {
+		t.Errorf("the log does not name the failure:\n%s", logged.String())
+	}
+	mu.Unlock()
+	if err := os.Rename(away, program); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the restart", func() bool { return u.status().State == "Running" })
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	u.stop(0)
 }
 
 func TestUnitThatKeepsEnding(t *testing.T) {

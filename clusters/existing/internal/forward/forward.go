@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log"
 	"maps"
 	"net"
 	"os"
@@ -71,7 +70,7 @@ var ErrRunning = errors.New("a port forwarder runs for this cluster already")
 // forwarder forwards the ports of one cluster.
 type forwarder struct {
 	options Options
-	log     *log.Logger
+	logf    func(format string, args ...any)
 
 	mu    sync.Mutex
 	state State
@@ -80,7 +79,7 @@ type forwarder struct {
 
 // Run forwards until ctx ends. It calls ready once it listens on all ports
 // that there are at the start.
-func Run(ctx context.Context, o Options, log *log.Logger, ready func()) error {
+func Run(ctx context.Context, o Options, logf func(format string, args ...any), ready func()) error {
 	release, err := process(o.Dir).Hold(ctx)
 	switch {
 	case errors.Is(err, detached.ErrHeld):
@@ -94,7 +93,7 @@ func Run(ctx context.Context, o Options, log *log.Logger, ready func()) error {
 		return fmt.Errorf("reading the cluster's kubeconfig: %w", err)
 	}
 	f := &forwarder{
-		options: o, log: log, open: map[int32]bool{},
+		options: o, logf: logf, open: map[int32]bool{},
 		state: State{PID: os.Getpid(), Started: time.Now(), Ports: map[int32]int{}},
 	}
 	// The ports of last time, so that a page that is open goes on.
@@ -120,10 +119,10 @@ func (f *forwarder) follow(ctx context.Context, config *rest.Config) error {
 	}
 	endpoints := newEndpoints()
 	ports := nodeport.New(ctx, nodeport.Config{
-		Dial:   newTunnels(ctx, config, client, endpoints, f.log).dial,
+		Dial:   newTunnels(ctx, config, client, endpoints, f.logf).dial,
 		Listen: f.listen, Opened: f.opened, Closed: f.closed,
-		Unavailable: func(number int32, _ nodeport.Target, err error) { f.log.Printf("node port %d: %v", number, err) },
-		Logf:        f.log.Printf,
+		Unavailable: func(number int32, _ nodeport.Target, err error) { f.logf("node port %d: %v", number, err) },
+		Logf:        f.logf,
 	})
 	var synced []cache.InformerSynced
 	for _, namespace := range f.options.Namespaces {
@@ -162,10 +161,10 @@ func (f *forwarder) listen(nodePort int32) (l net.Listener, err error) {
 func (f *forwarder) opened(nodePort int32, target nodeport.Target, at net.Addr, _ bool) {
 	address, ok := at.(*net.TCPAddr)
 	if !ok {
-		f.log.Printf("node port %d: %s is no TCP address", nodePort, at)
+		f.logf("node port %d: %s is no TCP address", nodePort, at)
 		return
 	}
-	f.log.Printf("%s forwards to service %s/%s", at, target.Namespace, target.Service)
+	f.logf("%s forwards to service %s/%s", at, target.Namespace, target.Service)
 	f.change(func() { f.open[nodePort], f.state.Ports[nodePort] = true, address.Port })
 }
 
@@ -182,7 +181,7 @@ func (f *forwarder) change(change func()) {
 	defer f.mu.Unlock()
 	change()
 	if err := f.saveLocked(); err != nil {
-		f.log.Print(err)
+		f.logf("%v", err)
 	}
 }
 

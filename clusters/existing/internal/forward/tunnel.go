@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -29,7 +28,7 @@ type tunnels struct {
 	config    *rest.Config
 	client    kubernetes.Interface
 	endpoints *endpoints
-	log       *log.Logger
+	logf      func(format string, args ...any)
 
 	mu   sync.Mutex
 	open map[endpoint]*tunnel
@@ -42,8 +41,8 @@ type tunnel struct {
 	err   error         // once it failed
 }
 
-func newTunnels(ctx context.Context, config *rest.Config, client kubernetes.Interface, e *endpoints, log *log.Logger) *tunnels {
-	return &tunnels{ctx: ctx, config: config, client: client, endpoints: e, log: log, open: map[endpoint]*tunnel{}}
+func newTunnels(ctx context.Context, config *rest.Config, client kubernetes.Interface, e *endpoints, logf func(format string, args ...any)) *tunnels {
+	return &tunnels{ctx: ctx, config: config, client: client, endpoints: e, logf: logf, open: map[endpoint]*tunnel{}}
 }
 
 // dial connects to a pod of the target. A pod that cannot be reached is not
@@ -114,7 +113,7 @@ func (t *tunnels) dig(way *tunnel, to endpoint) {
 		close(way.ready)
 	}
 	if t.ctx.Err() == nil {
-		t.log.Print(err)
+		t.logf("%v", err)
 	}
 }
 
