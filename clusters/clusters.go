@@ -44,7 +44,19 @@ type Guest interface {
 	// Adopted tells whether a part of the demo was there before it, and is
 	// not the demo's to change.
 	Adopted() bool
+	// Entered tells whether Up has put the demo on the cluster already.
+	Entered() bool
+	// Target names the cluster that Up would enter. It asks no server.
+	Target() (Target, error)
+	// Verify returns an error if the cluster does not answer, or is another
+	// one than the demo was put on.
+	Verify(ctx context.Context) error
+	// MakesVolumes tells whether the cluster makes a volume for each claim.
+	MakesVolumes(ctx context.Context) (bool, error)
 }
+
+// Target is the cluster that a context of the user's kubeconfig names.
+type Target struct{ Context, Server, User string }
 
 // ErrNotFound says that there is no cluster of that name.
 var ErrNotFound = errors.New("no such cluster")

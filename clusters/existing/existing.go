@@ -238,7 +238,7 @@ func (c *Cluster) enter(ctx context.Context) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	target, err := c.Target()
+	target, err := c.target()
 	if err != nil {
 		return err
 	}
@@ -264,7 +264,7 @@ func (c *Cluster) repairKubeconfig(made settings) error {
 		return nil
 	}
 	c.options.Context = made.Context
-	target, failed := c.Target()
+	target, failed := c.target()
 	if failed == nil && target.Server != made.Server {
 		failed = fmt.Errorf("your context %q is now one of %s, and was of %s", made.Context, target.Server, made.Server)
 	}

@@ -57,7 +57,7 @@ func (c clients) identity(ctx context.Context) (types.UID, error) {
 // inspect returns an error if the demo cannot be a guest on the target. Else
 // it returns whether a part of the demo is taken as it is there, and which
 // cluster this is.
-func (c *Cluster) inspect(ctx context.Context, target Target) (adopt bool, uid types.UID, err error) {
+func (c *Cluster) inspect(ctx context.Context, target target) (adopt bool, uid types.UID, err error) {
 	config, err := clientcmd.NewDefaultClientConfig(target.config, nil).ClientConfig()
 	if err != nil {
 		return false, "", fmt.Errorf("reading the context %q: %w", target.Context, err)

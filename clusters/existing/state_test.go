@@ -40,7 +40,7 @@ func newGuest(t *testing.T) *Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target, err := c.Target()
+	target, err := c.target()
 	if err == nil {
 		err = errors.Join(c.folder.Claim(), target.write(c.Kubeconfig()), settings{Context: "guest", Server: target.Server}.save(c.dir))
 	}

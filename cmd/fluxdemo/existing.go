@@ -93,7 +93,7 @@ func (o *options) existingProvider() clusters.Provider {
 // and asks whether that is right. On other clusters, and on the second time,
 // there is nothing to ask.
 func (o *options) confirmEnter(cmd *cobra.Command, cluster clusters.Cluster) error {
-	guest, ok := cluster.(*existing.Cluster)
+	guest, ok := cluster.(clusters.Guest)
 	if !ok || guest.Entered() {
 		return nil
 	}
@@ -110,7 +110,7 @@ func (o *options) confirmEnter(cmd *cobra.Command, cluster clusters.Cluster) err
 // confirmLeave shows what is about to be removed from a cluster of others,
 // and asks whether that is right.
 func (o *options) confirmLeave(cmd *cobra.Command, cluster clusters.Cluster) error {
-	guest, ok := cluster.(*existing.Cluster)
+	guest, ok := cluster.(clusters.Guest)
 	if !ok || !guest.Entered() {
 		return nil
 	}
@@ -178,7 +178,7 @@ func (o *options) confirm(cmd *cobra.Command, question string) error {
 
 // fit makes what is rendered fit a cluster that is not the demo's own.
 func (o *options) fit(ctx context.Context, cluster clusters.Cluster, rendered install.Rendered, steps clusters.Steps) (install.Rendered, error) {
-	guest, ok := cluster.(*existing.Cluster)
+	guest, ok := cluster.(clusters.Guest)
 	if !ok {
 		return rendered, nil
 	}
