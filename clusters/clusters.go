@@ -1,6 +1,6 @@
 // Package clusters says what a demo needs of a Kubernetes cluster, whatever
-// runs it. Each kind of cluster is a folder below this one; the program's
-// entry point puts them into a Registry.
+// runs it. Each provider of clusters is a folder below this one; the
+// program's entry point lists them in Providers.
 package clusters
 
 import (
@@ -41,10 +41,22 @@ type Cluster interface {
 // Guest is a cluster that is not the demo's alone: a demo is a guest on it.
 type Guest interface {
 	Cluster
-	// AdoptedFlux tells whether Flux was there before the demo, and is not
-	// the demo's to change.
-	AdoptedFlux() bool
+	// Adopted tells whether a part of the demo was there before it, and is
+	// not the demo's to change.
+	Adopted() bool
+	// Entered tells whether Up has put the demo on the cluster already.
+	Entered() bool
+	// Target names the cluster that Up would enter. It asks no server.
+	Target() (Target, error)
+	// Verify returns an error if the cluster does not answer, or is another
+	// one than the demo was put on.
+	Verify(ctx context.Context) error
+	// MakesVolumes tells whether the cluster makes a volume for each claim.
+	MakesVolumes(ctx context.Context) (bool, error)
 }
+
+// Target is the cluster that a context of the user's kubeconfig names.
+type Target struct{ Context, Server, User string }
 
 // ErrNotFound says that there is no cluster of that name.
 var ErrNotFound = errors.New("no such cluster")
@@ -59,7 +71,7 @@ type Steps interface {
 // Status is how a cluster is.
 type Status struct {
 	Name       string      `json:"name"`
-	Kind       string      `json:"kind"`
+	Provider   string      `json:"kind"` // the name that scripts read it by
 	Running    bool        `json:"running"`
 	Kubeconfig string      `json:"kubeconfig"`
 	Server     string      `json:"server,omitempty"`
@@ -69,7 +81,7 @@ type Status struct {
 // Component is a part of a cluster that runs: a process of the control
 // plane or a pod of the demo.
 type Component struct {
-	Name      string    `json:"name"` // "etcd", "flux-system/source-controller-7d9f..."
+	Name      string    `json:"name"` // "etcd", or that of a pod: "git-7d9f..."
 	Namespace string    `json:"namespace,omitempty"`
 	Version   string    `json:"version,omitempty"`
 	State     string    `json:"state"` // Running, Restarting, ...
@@ -80,69 +92,69 @@ type Component struct {
 	Message   string    `json:"message,omitempty"`
 }
 
-// Kind is a way to run clusters.
-type Kind struct {
+// Provider is a way to run clusters.
+type Provider struct {
 	Name string
 	// Available returns nil if this machine can run such clusters, else an
 	// error that says what is missing and how to get it.
 	Available func(ctx context.Context) error
-	// Because says, in a few words, why one chooses this kind where it is
-	// available. Empty means that nobody gets it without asking for it.
+	// Because says, in a few words, why one chooses this provider where it is
+	// available. An empty one is used only on request.
 	Because string
-	// Has tells whether there is a cluster of this kind called name, running
-	// or not.
+	// Has tells whether this provider has a cluster called name, running or
+	// not.
 	Has func(name string) bool
 	// New returns the cluster called name, which need not exist yet.
 	New func(name string) (Cluster, error)
 }
 
-// Registry is the list of kinds, the preferred one first.
-type Registry []Kind
+// Providers is the list of providers, the preferred one first.
+type Providers []Provider
 
-// Get returns the kind called name.
-func (r Registry) Get(name string) (Kind, error) {
-	for _, kind := range r {
-		if kind.Name == name {
-			return kind, nil
+// Get returns the provider called name.
+func (p Providers) Get(name string) (Provider, error) {
+	for _, provider := range p {
+		if provider.Name == name {
+			return provider, nil
 		}
 	}
-	return Kind{}, fmt.Errorf("unknown kind of cluster %q; there is: %s", name, strings.Join(r.Names(), ", "))
+	return Provider{}, fmt.Errorf("unknown provider %q; valid values: %s", name, strings.Join(p.Names(), ", "))
 }
 
-// Names lists the names of the kinds.
-func (r Registry) Names() []string {
+// Names lists the names of the providers.
+func (p Providers) Names() []string {
 	var names []string
-	for _, kind := range r {
-		names = append(names, kind.Name)
+	for _, provider := range p {
+		names = append(names, provider.Name)
 	}
 	return names
 }
 
-// Of returns the kind of the cluster called name, if there is one.
-func (r Registry) Of(name string) (Kind, bool) {
-	for _, kind := range r {
-		if kind.Has(name) {
-			return kind, true
+// Of returns the provider of the cluster called name, if there is one.
+func (p Providers) Of(name string) (Provider, bool) {
+	for _, provider := range p {
+		if provider.Has(name) {
+			return provider, true
 		}
 	}
-	return Kind{}, false
+	return Provider{}, false
 }
 
-// Choose returns the first kind that this machine can run, and why it is
+// Choose returns the first provider that this machine can run, and why it is
 // that one.
-func (r Registry) Choose(ctx context.Context) (kind Kind, why string, err error) {
+func (p Providers) Choose(ctx context.Context) (provider Provider, why string, err error) {
 	var not []string
-	for _, kind := range r {
-		if kind.Because == "" {
+	for _, provider := range p {
+		if provider.Because == "" {
 			continue
 		}
-		err := kind.Available(ctx)
+		err := provider.Available(ctx)
 		if err == nil {
-			return kind, strings.Join(append(not, kind.Because), "; "), nil
+			return provider, strings.Join(append(not, provider.Because), "; "), nil
 		}
-		not = append(not, fmt.Sprintf("not %s: %v", kind.Name, err))
+		not = append(not, fmt.Sprintf("not %s: %v", provider.Name, err))
 	}
-	return Kind{}, "", fmt.Errorf("this machine cannot run clusters: %s", strings.Join(not, "; "))
+	return Provider{}, "", fmt.Errorf("this machine cannot run clusters: %s", strings.Join(not, "; "))
 }
 
 // CheckName returns an error unless name can be the name of a cluster: a DNS

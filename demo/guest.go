@@ -15,7 +15,7 @@ var ErrAdoptedFlux = errors.New("Flux was on this cluster before the demo, and s
 // AdoptedFlux tells whether Flux was on the cluster before the demo.
 func AdoptedFlux(cluster clusters.Cluster) bool {
 	guest, is := cluster.(clusters.Guest)
-	return is && guest.AdoptedFlux()
+	return is && guest.Adopted()
 }
 
 // MayChangeFlux returns ErrAdoptedFlux if Flux's controllers on the cluster

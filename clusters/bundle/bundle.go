@@ -1,6 +1,6 @@
 // Package bundle finds the folder with the binaries that clusters are made
 // of and proves that they are whole. hack/bundle builds that folder; every
-// kind of cluster takes its binaries from it.
+// provider takes its binaries from it.
 package bundle
 
 import (

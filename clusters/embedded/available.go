@@ -18,7 +18,7 @@ func Available(context.Context) error {
 	return enoughRoom(xdg.StateHome)
 }
 
-// Has tells whether there is a cluster of this kind called name, running or
+// Has tells whether there is a cluster of this provider called name, running or
 // not, in the folder of all clusters.
 func Has(stateDir, name string) bool {
 	return newFolder(stateDir, name, nil).Has()

@@ -5,30 +5,29 @@
 package embedded
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
+	"slices"
 	"time"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/supervisor"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
-	"github.com/fluxdemo/fluxdemo/clusters/embedded/supervisor"
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
 	"github.com/fluxdemo/fluxdemo/clusters/folder"
-	"github.com/fluxdemo/fluxdemo/clusters/logfile"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/detached"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/logfile"
 )
 
-// Kind is the name of this kind of cluster.
-const Kind = "embedded"
+// Provider is the name of this provider of clusters.
+const Provider = "embedded"
 
 // Options is what Up needs to create a cluster. A cluster that exists keeps
 // what it was created with.
@@ -66,7 +65,7 @@ func New(name string, o Options) (*Cluster, error) {
 func newFolder(stateDir, name string, others []string) folder.Folder {
 	return folder.Folder{
 		Dir:      filepath.Join(stateDir, name),
-		Provider: Kind,
+		Provider: Provider,
 		Children: append([]string{
 			supervisor.SettingsFile, supervisor.Kubeconfig, supervisor.PKIDir, supervisor.NodeDir, supervisor.LogDir,
 			controlplane.RunDir, controlplane.EtcdDir, probeFile,
@@ -101,7 +100,7 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 	}
 	_, status, err := supervisor.Dial(ctx, c.dir)
 	restart := errors.Is(err, supervisor.ErrUnreachable) ||
-		err == nil && c.options.AllowEgress && !status.Settings.AllowEgress
+		err == nil && (c.options.AllowEgress && !status.Settings.AllowEgress || hasFailed(status))
 	if restart {
 		// What the running supervisor does not hear, or cannot do, the next
 		// one does on the same data.
@@ -110,7 +109,7 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 		}
 		err = supervisor.ErrNotRunning
 	}
-	if err == nil && len(status.Components) > 0 {
+	if err == nil && status.Ready {
 		if err := c.repair(ctx, status, steps); err != nil {
 			return err
 		}
@@ -131,6 +130,12 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 		return err
 	}
 	return nil
+}
+
+// hasFailed tells whether something has failed that only another supervisor
+// can start again.
+func hasFailed(status supervisor.Status) bool {
+	return slices.ContainsFunc(status.Components, func(c supervisor.Component) bool { return c.State == supervisor.StateFailed })
 }
 
 func exists(path string) bool {
@@ -167,7 +172,7 @@ func (c *Cluster) start(ctx context.Context, steps clusters.Steps, answers func(
 			return err
 		}
 		if client, _, err = supervisor.Dial(ctx, c.dir); err != nil {
-			return &clusters.LogError{Err: fmt.Errorf("talking to the supervisor: %w", err), Log: c.supervisorLog()}
+			return &clusters.LogError{Err: fmt.Errorf("talking to the supervisor: %w", err), Log: supervisor.LogFile(c.dir)}
 		}
 	}
 	ends := map[string]func(error){}
@@ -191,7 +196,7 @@ func (c *Cluster) start(ctx context.Context, steps clusters.Steps, answers func(
 	case err == nil || ctx.Err() != nil:
 		return err
 	case !errors.As(err, &failed):
-		return &clusters.LogError{Err: err, Log: c.supervisorLog()}
+		return &clusters.LogError{Err: err, Log: supervisor.LogFile(c.dir)}
 	case failed.Log == "":
 		return err
 	}
@@ -226,44 +231,14 @@ func (c *Cluster) launch(ctx context.Context) error {
 	if err := b.Verify(c.options.Stamp); err != nil {
 		return err
 	}
-	log, err := os.OpenFile(c.supervisorLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	listening, tell, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer listening.Close()
-	args := []string{supervisor.Verb, "--dir=" + c.dir, "--bundle=" + b.Dir}
+	args := []string{"--dir=" + c.dir, "--bundle=" + b.Dir}
 	if c.options.AllowEgress {
 		args = append(args, "--allow-egress")
 	}
 	if c.options.Port != 0 {
 		args = append(args, fmt.Sprintf("--port=%d", c.options.Port))
 	}
-	cmd := exec.Command(c.options.Program, args...)
-	cmd.Env = c.environ()
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.ExtraFiles = []*os.File{tell} // file descriptor 3
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		tell.Close()
-		return fmt.Errorf("starting the supervisor: %w", err)
-	}
-	tell.Close()
-	// Whatever it says, or its end, ends the wait.
-	stop := context.AfterFunc(ctx, func() { listening.Close() })
-	defer stop()
-	said, _ := bufio.NewReader(listening).ReadString('\n')
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if said != supervisor.Listening+"\n" {
-		return &clusters.LogError{Err: errors.New("the supervisor did not start"), Log: c.supervisorLog()}
-	}
-	return cmd.Process.Release()
+	return supervisor.Process(c.dir).Start(ctx, detached.Command{Program: c.options.Program, Args: args, Env: c.environ()})
 }
 
 // environ is the supervisor's environment. Only a cluster whose pods may
@@ -275,11 +250,6 @@ func (c *Cluster) environ() environ.Environ {
 	}
 	return environ.Base(os.Environ())
 }
-
-func (c *Cluster) supervisorLog() string { return supervisorLog(c.dir) }
-
-// supervisorLog is the first file of the cluster in dir.
-func supervisorLog(dir string) string { return filepath.Join(dir, supervisor.LogDir, "supervisor.log") }
 
 // Down implements clusters.Cluster.
 func (c *Cluster) Down(ctx context.Context, keepData bool) error {

@@ -12,15 +12,15 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
-	"github.com/fluxdemo/fluxdemo/clusters/embedded/node"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/supervisor"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
-	"github.com/fluxdemo/fluxdemo/clusters/embedded/supervisor"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
 )
 
 // Status implements clusters.Cluster.
 func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
-	status := clusters.Status{Name: c.name, Kind: Kind, Kubeconfig: c.Kubeconfig()}
+	status := clusters.Status{Name: c.name, Provider: Provider, Kubeconfig: c.Kubeconfig()}
 	switch owned, err := c.folder.Owned(); {
 	case err != nil:
 		return status, err

@@ -22,14 +22,14 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/clusters/existing/forward"
+	"github.com/fluxdemo/fluxdemo/clusters/existing/internal/forward"
 	"github.com/fluxdemo/fluxdemo/clusters/folder"
-	"github.com/fluxdemo/fluxdemo/clusters/logfile"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/logfile"
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
-// Kind is the name of this kind of cluster.
-const Kind = "existing"
+// Provider is the name of this provider of clusters.
+const Provider = "existing"
 
 // patience is how long a cluster may take to answer. Some are far away.
 const patience = 15 * time.Second
@@ -41,12 +41,14 @@ type Options struct {
 	Program    string   // path of the fluxdemo executable
 	Kubeconfig string   // the user's, only read; empty for what kubectl would read
 	Context    string   // name of the context in it
-	AdoptFlux  bool     // use the Flux that runs there already
 	Namespaces []string // that the demo is made of; their Services are forwarded
-	Flux       string   // that of Namespaces in which Flux runs
+	// Adopt returns those of Namespaces that are there already and that the
+	// demo uses as they are, or an error if what is there is in its way. It
+	// is asked before anything is written.
+	Adopt func(ctx context.Context, config *rest.Config) ([]string, error)
 	// Fits returns an error if something on the cluster is in the demo's way.
-	// It is asked before anything is written; adopted tells that Flux was
-	// there before.
+	// It is asked before anything is written; adopted tells that Adopt has
+	// returned a namespace.
 	Fits func(ctx context.Context, config *rest.Config, adopted bool) error
 	// Clean takes what the demo made off the cluster.
 	Clean    func(ctx context.Context) error
@@ -77,7 +79,7 @@ func New(name string, o Options) (*Cluster, error) {
 func newFolder(stateDir, name string, others []string) folder.Folder {
 	return folder.Folder{
 		Dir:      filepath.Join(stateDir, name),
-		Provider: Kind,
+		Provider: Provider,
 		Children: append([]string{settingsName, inventoryName, kubeconfigName, forward.Folder}, others...),
 		Unmarked: func(dir *os.Root) bool {
 			raw, err := dir.ReadFile(settingsName)
@@ -98,9 +100,11 @@ func newFolder(stateDir, name string, others []string) folder.Folder {
 
 // settings is what is remembered of a cluster.
 type settings struct {
-	Context   string `json:"context"`
-	Server    string `json:"server"`
-	AdoptFlux bool   `json:"adoptFlux"` // Flux was there before
+	Context string `json:"context"`
+	Server  string `json:"server"`
+	// Adopted tells that a part of the demo was there before. The name on
+	// disk is that of earlier versions.
+	Adopted bool `json:"adoptFlux"`
 	// Cluster is the UID of the namespace kube-system, which tells clusters
 	// apart that answer at the same address. Earlier versions did not keep it.
 	Cluster types.UID `json:"cluster,omitempty"`
@@ -149,7 +153,7 @@ func Has(stateDir, name string) bool {
 	return newFolder(stateDir, name, nil).Has()
 }
 
-// Available implements clusters.Kind: there is a context to name.
+// Available implements clusters.Provider: there is a context to name.
 func Available(context.Context) error {
 	contexts, err := Contexts("")
 	if err != nil {
@@ -178,14 +182,14 @@ func (c *Cluster) Entered() bool {
 	return err == nil
 }
 
-// AdoptedFlux tells whether Flux was on the cluster before the demo. Where
-// that cannot be read any more, it says so: what may be another's is let be.
-func (c *Cluster) AdoptedFlux() bool {
+// Adopted implements clusters.Guest. Where it cannot be read any more, it says
+// so: what may be another's is let be.
+func (c *Cluster) Adopted() bool {
 	made, err := loadSettings(c.dir)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
-	return made.AdoptFlux
+	return made.Adopted
 }
 
 // Up implements clusters.Cluster. Until it has found the cluster fit, it
@@ -234,7 +238,7 @@ func (c *Cluster) enter(ctx context.Context) error {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	target, err := c.Target()
+	target, err := c.target()
 	if err != nil {
 		return err
 	}
@@ -249,7 +253,7 @@ func (c *Cluster) enter(ctx context.Context) error {
 	if err := target.write(c.Kubeconfig()); err != nil {
 		return err
 	}
-	return settings{Context: target.Context, Server: target.Server, AdoptFlux: adopt, Cluster: uid}.save(c.dir)
+	return settings{Context: target.Context, Server: target.Server, Adopted: adopt, Cluster: uid}.save(c.dir)
 }
 
 // repairKubeconfig takes the context from the user's kubeconfig once more, if
@@ -260,7 +264,7 @@ func (c *Cluster) repairKubeconfig(made settings) error {
 		return nil
 	}
 	c.options.Context = made.Context
-	target, failed := c.Target()
+	target, failed := c.target()
 	if failed == nil && target.Server != made.Server {
 		failed = fmt.Errorf("your context %q is now one of %s, and was of %s", made.Context, target.Server, made.Server)
 	}

@@ -11,26 +11,15 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// fluxGroup ends the API groups of Flux.
-const fluxGroup = ".toolkit.fluxcd.io"
-
-// gitRepositories are what Flux follows.
-func gitRepositories() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Group: "source" + fluxGroup, Version: "v1", Resource: "gitrepositories"}
-}
-
 // clients are the ways to talk to the cluster.
 type clients struct {
-	typed   kubernetes.Interface
-	dynamic dynamic.Interface
+	typed kubernetes.Interface
 }
 
 // connect returns clients for the cluster of a kubeconfig file.
@@ -45,9 +34,6 @@ func connect(kubeconfig string) (clients, error) {
 func newClients(config *rest.Config) (c clients, err error) {
 	config.QPS, config.Burst = 100, 200
 	if c.typed, err = kubernetes.NewForConfig(config); err != nil {
-		return c, err
-	}
-	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
 		return c, err
 	}
 	return c, nil
@@ -69,9 +55,9 @@ func (c clients) identity(ctx context.Context) (types.UID, error) {
 }
 
 // inspect returns an error if the demo cannot be a guest on the target. Else
-// it returns whether Flux is to be taken as it is there, and which cluster
-// this is.
-func (c *Cluster) inspect(ctx context.Context, target Target) (adopt bool, uid types.UID, err error) {
+// it returns whether a part of the demo is taken as it is there, and which
+// cluster this is.
+func (c *Cluster) inspect(ctx context.Context, target target) (adopt bool, uid types.UID, err error) {
 	config, err := clientcmd.NewDefaultClientConfig(target.config, nil).ClientConfig()
 	if err != nil {
 		return false, "", fmt.Errorf("reading the context %q: %w", target.Context, err)
@@ -86,23 +72,16 @@ func (c *Cluster) inspect(ctx context.Context, target Target) (adopt bool, uid t
 	if err := mayDoEverything(ctx, clients.typed); err != nil {
 		return false, "", err
 	}
-	there, err := c.findFlux(ctx, clients)
+	adopted, err := c.options.Adopt(ctx, config)
 	if err != nil {
 		return false, "", err
 	}
-	if there && !c.options.AdoptFlux {
-		return false, "", errors.New("Flux runs on this cluster already; choose another cluster, or use that Flux with --adopt-flux")
-	}
 	var taken []string
 	for _, name := range c.options.Namespaces {
-		_, err := clients.typed.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
-		if there && name == c.options.Flux {
-			if apierrors.IsNotFound(err) {
-				return false, "", fmt.Errorf("Flux on this cluster is not in the namespace %s, which the demo needs it in; choose another cluster", name)
-			}
+		if slices.Contains(adopted, name) {
 			continue
 		}
-		switch {
+		switch _, err := clients.typed.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{}); {
 		case err == nil:
 			taken = append(taken, name)
 		case !apierrors.IsNotFound(err):
@@ -112,15 +91,15 @@ func (c *Cluster) inspect(ctx context.Context, target Target) (adopt bool, uid t
 	if len(taken) > 0 {
 		return false, "", fmt.Errorf("the cluster has namespaces that the demo would use: %s; choose another cluster", strings.Join(taken, ", "))
 	}
-	if err := c.options.Fits(ctx, config, there); err != nil {
+	if err := c.options.Fits(ctx, config, len(adopted) > 0); err != nil {
 		return false, "", err
 	}
 	uid, err = clients.identity(ctx)
-	return there, uid, err
+	return len(adopted) > 0, uid, err
 }
 
 // mayDoEverything returns an error unless the user is an administrator, whom
-// Flux needs to be installed by.
+// the demo needs to be installed by.
 func mayDoEverything(ctx context.Context, client kubernetes.Interface) error {
 	review, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 		Spec: authorizationv1.SelfSubjectAccessReviewSpec{
@@ -131,7 +110,7 @@ func mayDoEverything(ctx context.Context, client kubernetes.Interface) error {
 		return fmt.Errorf("asking what you may do on the cluster: %w", err)
 	}
 	if !review.Status.Allowed {
-		return errors.New("you are no administrator of this cluster (cluster-admin), which installing Flux takes")
+		return errors.New("you are no administrator of this cluster (cluster-admin), which installing the demo takes")
 	}
 	return nil
 }
@@ -150,25 +129,4 @@ func (c *Cluster) MakesVolumes(ctx context.Context) (bool, error) {
 	return slices.ContainsFunc(classes.Items, func(class storagev1.StorageClass) bool {
 		return class.Annotations["storageclass.kubernetes.io/is-default-class"] == "true" && class.Provisioner != "kubernetes.io/no-provisioner"
 	}), nil
-}
-
-// findFlux tells whether Flux is on the cluster, by its CRDs: they are there
-// as long as it has any object. It is an error if Flux follows a repository
-// under the name that the demo needs.
-func (c *Cluster) findFlux(ctx context.Context, clients clients) (bool, error) {
-	groups, err := clients.typed.Discovery().ServerGroups()
-	if err != nil {
-		return false, fmt.Errorf("asking for the cluster's APIs: %w", err)
-	}
-	if !slices.ContainsFunc(groups.Groups, func(g metav1.APIGroup) bool { return g.Name == gitRepositories().Group }) {
-		return false, nil
-	}
-	_, err = clients.dynamic.Resource(gitRepositories()).Namespace(c.options.Flux).Get(ctx, c.options.Flux, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("looking at what Flux follows: %w", err)
-	}
-	return false, fmt.Errorf("Flux on this cluster follows a repository of its own (gitrepository/%s in %s), which a demo would get in the way of; choose another cluster", c.options.Flux, c.options.Flux)
 }

@@ -8,10 +8,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic/fake"
 	typedfake "k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 )
@@ -37,35 +34,6 @@ func TestMayDoEverything(t *testing.T) {
 			}
 			if len(client.Actions()) != 1 {
 				t.Errorf("it has done %v", client.Actions())
-			}
-		})
-	}
-}
-
-func TestFindFlux(t *testing.T) {
-	follows := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository", "metadata": map[string]any{"name": "flux-system", "namespace": "flux-system"},
-	}}
-	for name, test := range map[string]struct {
-		served  bool
-		objects []runtime.Object
-		there   bool
-		want    string
-	}{
-		"no Flux":           {},
-		"Flux":              {served: true, there: true},
-		"one that is taken": {served: true, objects: []runtime.Object{follows}, want: "follows a repository of its own (gitrepository/flux-system in flux-system)"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			typed := typedfake.NewClientset()
-			if test.served {
-				typed.Resources = []*metav1.APIResourceList{{GroupVersion: "source.toolkit.fluxcd.io/v1"}}
-			}
-			c := &Cluster{options: Options{Flux: "flux-system"}}
-			there, err := c.findFlux(t.Context(), clients{typed: typed, dynamic: fake.NewSimpleDynamicClientWithCustomListKinds(
-				runtime.NewScheme(), map[schema.GroupVersionResource]string{gitRepositories(): "GitRepositoryList"}, test.objects...)})
-			if got := errText(err); there != test.there || (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
-				t.Errorf("%v, %q; want %v, %q", there, got, test.there, test.want)
 			}
 		})
 	}

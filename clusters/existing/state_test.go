@@ -40,7 +40,7 @@ func newGuest(t *testing.T) *Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target, err := c.Target()
+	target, err := c.target()
 	if err == nil {
 		err = errors.Join(c.folder.Claim(), target.write(c.Kubeconfig()), settings{Context: "guest", Server: target.Server}.save(c.dir))
 	}
@@ -70,7 +70,7 @@ func cuts(t *testing.T, path string, try func(what string, whole bool)) {
 }
 
 // TestSettingsTorn cuts existing.json at every length. What cannot be read is
-// said, and a Flux that may be another's is taken for one.
+// said, and a part of the demo that may be another's is taken for one.
 func TestSettingsTorn(t *testing.T) {
 	c := newGuest(t)
 	cuts(t, settingsFile(c.dir), func(what string, whole bool) {
@@ -78,8 +78,8 @@ func TestSettingsTorn(t *testing.T) {
 		if whole != (err == nil) || err != nil && !strings.Contains(err.Error(), "`fluxdemo down --name "+filepath.Base(c.dir)+"` takes the demo off") {
 			t.Errorf("%q: %v", what, err)
 		}
-		if c.AdoptedFlux() == whole {
-			t.Errorf("%q: whose Flux it is, is taken for known", what)
+		if c.Adopted() == whole {
+			t.Errorf("%q: whether it was adopted is taken for known", what)
 		}
 		if !c.Entered() || !Has(filepath.Dir(c.dir), "guest") {
 			t.Errorf("%q: the demo is forgotten", what)
@@ -159,7 +159,7 @@ func TestEnterCutOff(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if c.Entered() || c.AdoptedFlux() {
+	if c.Entered() || c.Adopted() {
 		t.Error("it counts as entered")
 	}
 	if status, err := c.Status(t.Context()); err != nil || status.Running {

@@ -11,14 +11,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/clusters/existing/forward"
-	"github.com/fluxdemo/fluxdemo/clusters/pods"
+	"github.com/fluxdemo/fluxdemo/clusters/existing/internal/forward"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/pods"
 )
 
 // Status implements clusters.Cluster. The components are the demo's pods and
 // the port forwarder; the rest of the cluster is not the demo's business.
 func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
-	status := clusters.Status{Name: c.name, Kind: Kind, Kubeconfig: c.Kubeconfig()}
+	status := clusters.Status{Name: c.name, Provider: Provider, Kubeconfig: c.Kubeconfig()}
 	switch owned, err := c.folder.Owned(); {
 	case err != nil:
 		return status, err

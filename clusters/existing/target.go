@@ -10,13 +10,13 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
-// Target is the cluster that a context of the user's kubeconfig means.
-type Target struct {
-	Context, Server, User string
-
+// target is the cluster that a context of the user's kubeconfig names.
+type target struct {
+	clusters.Target
 	config clientcmdapi.Config // nothing but the context
 }
 
@@ -47,42 +47,48 @@ func load(kubeconfig string) (*clientcmdapi.Config, error) {
 	return all, nil
 }
 
-// Target reads the user's kubeconfig. It asks no server.
-func (c *Cluster) Target() (Target, error) {
+// Target implements clusters.Guest.
+func (c *Cluster) Target() (clusters.Target, error) {
+	t, err := c.target()
+	return t.Target, err
+}
+
+// target reads the user's kubeconfig.
+func (c *Cluster) target() (target, error) {
 	all, err := load(c.options.Kubeconfig)
 	if err != nil {
-		return Target{}, err
+		return target{}, err
 	}
 	names := slices.Sorted(maps.Keys(all.Contexts))
-	listed := "there is: " + strings.Join(names, ", ")
+	listed := "valid values: " + strings.Join(names, ", ")
 	if len(names) == 0 {
 		listed = "your kubeconfig has none"
 	}
 	if c.options.Context == "" {
 		// Never the current one: that is how wrong clusters are hit.
-		return Target{}, &ContextError{errors.New("name the cluster with --context; " + listed)}
+		return target{}, &ContextError{errors.New("name the cluster with --context; " + listed)}
 	}
 	named, ok := all.Contexts[c.options.Context]
 	if !ok {
-		return Target{}, &ContextError{fmt.Errorf("there is no context %q; %s", c.options.Context, listed)}
+		return target{}, &ContextError{fmt.Errorf("there is no context %q; %s", c.options.Context, listed)}
 	}
 	server, ok := all.Clusters[named.Cluster]
 	if !ok {
-		return Target{}, &ContextError{fmt.Errorf("the context %q names the cluster %q, which your kubeconfig does not have", c.options.Context, named.Cluster)}
+		return target{}, &ContextError{fmt.Errorf("the context %q names the cluster %q, which your kubeconfig does not have", c.options.Context, named.Cluster)}
 	}
 	all.CurrentContext = c.options.Context
 	if err := clientcmdapi.MinifyConfig(all); err != nil {
-		return Target{}, &ContextError{fmt.Errorf("reading the context %q: %w", c.options.Context, err)}
+		return target{}, &ContextError{fmt.Errorf("reading the context %q: %w", c.options.Context, err)}
 	}
 	// Certificates move in: the files that they stand in may go.
 	if err := clientcmdapi.FlattenConfig(all); err != nil {
-		return Target{}, &ContextError{fmt.Errorf("reading the context %q: %w", c.options.Context, err)}
+		return target{}, &ContextError{fmt.Errorf("reading the context %q: %w", c.options.Context, err)}
 	}
-	return Target{Context: c.options.Context, Server: server.Server, User: named.AuthInfo, config: *all}, nil
+	return target{clusters.Target{Context: c.options.Context, Server: server.Server, User: named.AuthInfo}, *all}, nil
 }
 
 // write writes a kubeconfig with the context alone, for its owner only.
-func (t Target) write(path string) error {
+func (t target) write(path string) error {
 	raw, err := clientcmd.Write(t.config)
 	if err == nil {
 		err = statefile.Write(path, raw, 0o600)

@@ -28,7 +28,7 @@ const format = 1
 // mark is the content of MarkFile.
 type mark struct {
 	Format   int    `json:"format"`
-	Provider string `json:"provider"`           // the kind of cluster
+	Provider string `json:"provider"`           // of the cluster
 	Removing bool   `json:"removing,omitempty"` // some children are gone
 }
 
@@ -36,7 +36,7 @@ type mark struct {
 type Folder struct {
 	// Dir is its path. The folder above it may hold anything.
 	Dir string
-	// Provider is the kind of cluster that it is for.
+	// Provider is the provider that the folder is for.
 	Provider string
 	// Children names what is kept in it, files and folders, beside MarkFile.
 	Children []string
@@ -204,7 +204,7 @@ func (f Folder) parse(raw []byte) (m mark, err error) {
 	case m.Format < 1 || m.Provider == "":
 		return mark{}, errors.New("it is incomplete")
 	case m.Provider != f.Provider:
-		return mark{}, &ForeignError{f.Dir, fmt.Sprintf("its cluster is of kind %q", m.Provider)}
+		return mark{}, &ForeignError{f.Dir, fmt.Sprintf("its provider is %q", m.Provider)}
 	case m.Format > format:
 		return mark{}, &ForeignError{f.Dir, "a newer fluxdemo has made it"}
 	}

@@ -103,7 +103,7 @@ func TestOwned(t *testing.T) {
 		{"a damaged mark", map[string]string{folder.MarkFile: mark[:10], "notes.txt": ""}, false, "its " + folder.MarkFile + " is damaged"},
 		{"an empty mark", map[string]string{folder.MarkFile: ""}, false, "damaged"},
 		{"an incomplete mark", map[string]string{folder.MarkFile: "{}"}, false, "damaged"},
-		{"another kind", map[string]string{folder.MarkFile: `{"format":1,"provider":"car"}`}, false, `of kind "car"`},
+		{"another kind", map[string]string{folder.MarkFile: `{"format":1,"provider":"car"}`}, false, `its provider is "car"`},
 		{"a newer format", map[string]string{folder.MarkFile: `{"format":2,"provider":"boat"}`, "boat.json": "a boat"}, false, "newer fluxdemo"},
 		{"a mark outside", map[string]string{folder.MarkFile: "->../other/" + folder.MarkFile, "../other/" + folder.MarkFile: mark}, false, "damaged"},
 	} {

@@ -16,8 +16,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 )
 
 // Image is a container image and the name that manifests have for it.
@@ -116,24 +114,16 @@ type Program struct {
 	Repository string // the image's name without tag and digest; every tag of it is meant
 	Path       string // of the executable on this machine
 	User       string // numeric uid:gid, as the official image has it
-}
 
-// Fluxdemo is the repository of this program's own image.
-const Fluxdemo = "ghcr.io/fluxdemo/fluxdemo"
+	// How the program runs as a process of this machine, on clusters whose
+	// pods are processes.
 
-// Flux tells whether the program is one of Flux's controllers.
-func (p Program) Flux() bool { return p.Repository != Fluxdemo }
-
-// Programs lists what is there of images: the bundle's, and fluxdemo itself,
-// which is at the path program. It is the one place that knows.
-func Programs(b *bundle.Bundle, program string) []Program {
-	all := []Program{{Repository: Fluxdemo, Path: program, User: "65532:65532"}}
-	for _, controller := range []string{
-		"source-controller", "kustomize-controller", "helm-controller", "notification-controller",
-	} {
-		all = append(all, Program{"ghcr.io/fluxcd/" + controller, b.Path(controller), "65534:65534"})
-	}
-	return all
+	// Flags come after the container's arguments: of a flag that is given
+	// twice the last one wins.
+	Flags []string
+	// PortFlags maps the name of a container port to the flag that sets its
+	// listen address, for example "http" to "--addr".
+	PortFlags map[string]string
 }
 
 // Repository returns an image's name without its tag and digest.

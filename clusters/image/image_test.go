@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +18,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
-	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
 )
 
@@ -224,28 +222,3 @@ func TestNames(t *testing.T) {
 }
 
 var sixtyFour = strings.Repeat("0123456789abcdef", 4)
-
-// TestBundle makes the images of the real bundle, if there is one: its
-// programs have to be static.
-func TestBundle(t *testing.T) {
-	if testing.Short() {
-		t.Skip("reads the whole bundle")
-	}
-	dir := os.Getenv(bundle.EnvVar)
-	if dir == "" {
-		dir = filepath.Join("..", "..", "build", "bundle")
-	}
-	b, err := bundle.Find(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	programs := image.Programs(b, b.Path("flux")) // any static program will do for fluxdemo
-	var references []string
-	for _, p := range programs {
-		references = append(references, p.Repository+":test")
-	}
-	images, err := image.Build(references, programs, runtime.GOARCH)
-	if err != nil || len(images) != len(programs) {
-		t.Errorf("%d images of %d programs, %v", len(images), len(programs), err)
-	}
-}

@@ -23,8 +23,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
-// Kind is the name of this kind of cluster.
-const Kind = "kind"
+// Provider is the name of this provider of clusters.
+const Provider = "kind"
 
 // Options is what Up needs to create a cluster. A cluster that exists keeps
 // what it was created with.
@@ -34,7 +34,7 @@ type Options struct {
 	Config    string   // path of a kind configuration to start from; empty for none
 	Port      int      // of the API server; 0 for any free one
 	Retain    bool     // keep the nodes of a start that failed or was interrupted
-	Official  bool     // leave Flux's images to their registry
+	Official  bool     // leave the images of others to their registry
 	Children  []string // what else is kept in the cluster's folder, and goes with it
 	// Images returns what the nodes get before anything is run on them;
 	// official is what Options.Official was when the cluster was created.
@@ -68,7 +68,7 @@ func New(name string, o Options) (*Cluster, error) {
 func newFolder(stateDir, name string, others []string) folder.Folder {
 	return folder.Folder{
 		Dir:      filepath.Join(stateDir, name),
-		Provider: Kind,
+		Provider: Provider,
 		Children: append([]string{settingsFile, ownerFolder, logFolder, kubeconfigFile, kubeconfigFile + lockEnding}, others...),
 		Unmarked: func(dir *os.Root) bool {
 			owner, err := dir.Stat(ownerFolder)
@@ -322,7 +322,7 @@ func (c *Cluster) Down(ctx context.Context, keepData bool) error {
 	return err
 }
 
-// Has tells whether there is a cluster of this kind called name, running or
+// Has tells whether there is a cluster of this provider called name, running or
 // not, in the folder of all clusters.
 func Has(stateDir, name string) bool {
 	return newFolder(stateDir, name, nil).Has()

@@ -24,7 +24,7 @@ import (
 // freeLeases deletes the leases that were last renewed before any of the
 // nodes was started. Their holders ended with the nodes, and who comes after
 // them would wait until they run out: 15 s in the control plane, 35 s in
-// Flux, one after the other.
+// what runs on it, one after the other.
 func (c *Cluster) freeLeases(ctx context.Context, nodes []node) error {
 	client, err := c.client()
 	if err != nil {

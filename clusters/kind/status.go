@@ -15,7 +15,7 @@ import (
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/clusters/pods"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/pods"
 )
 
 // Services of a node's systemd that have a log of their own.
@@ -32,7 +32,7 @@ func staticComponents() []string {
 
 // Status implements clusters.Cluster.
 func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
-	status := clusters.Status{Name: c.name, Kind: Kind, Kubeconfig: c.Kubeconfig()}
+	status := clusters.Status{Name: c.name, Provider: Provider, Kubeconfig: c.Kubeconfig()}
 	switch owned, err := c.folder.Owned(); {
 	case err != nil:
 		return status, err

@@ -24,12 +24,12 @@ import (
 // kind too: the node image to use. `make test-kind` sets it.
 const nodeImageVar = "FLUXDEMO_TEST_NODE_IMAGE"
 
-// TestConformance does the same on every kind of cluster, and expects the
+// TestConformance does the same on every provider, and expects the
 // same. It brings up a cluster of its own, since the suite ends with its end.
 func TestConformance(t *testing.T) {
 	t.Parallel() // or all tests would wait for its subtests
-	t.Run(embedded.Kind, func(t *testing.T) { conform(t, ownDemo(t)) })
-	t.Run(kind.Kind, func(t *testing.T) { conform(t, kindDemo(t)) })
+	t.Run(embedded.Provider, func(t *testing.T) { conform(t, ownDemo(t)) })
+	t.Run(kind.Provider, func(t *testing.T) { conform(t, kindDemo(t)) })
 }
 
 // kindDemo returns a home for a kind cluster, which is not up. Where there is
@@ -41,7 +41,7 @@ func kindDemo(t *testing.T) *testDemo {
 		t.Skipf("NOT TESTED ON KIND: %s names no node image; `make test-kind` makes one", nodeImageVar)
 	}
 	return ownDemo(t, func(d *testDemo) {
-		d.kind, d.upArgs = kind.Kind, []string{"--node-image=" + nodeImage}
+		d.kind, d.upArgs = kind.Provider, []string{"--node-image=" + nodeImage}
 		// Its containers are seen by everybody who uses the engine.
 		d.name = fmt.Sprintf("test-%d-%d", os.Getpid(), time.Now().UnixMilli()%100000)
 	})
@@ -53,7 +53,7 @@ func (d *testDemo) instance(t *testing.T) clusters.Cluster {
 	state := filepath.Dir(d.cluster())
 	var c clusters.Cluster
 	var err error
-	if d.kind == kind.Kind {
+	if d.kind == kind.Provider {
 		c, err = kind.New(d.name, kind.Options{StateDir: state})
 	} else {
 		c, err = embedded.New(d.name, embedded.Options{StateDir: state})
@@ -91,7 +91,7 @@ func conform(t *testing.T, d *testDemo) {
 }
 
 func conformStatus(t *testing.T, d *testDemo, now health.Status) {
-	if s := now.Cluster; !s.Running || s.Kind != d.kind || s.Name != d.name || s.Kubeconfig != d.kubeconfig() || !strings.HasPrefix(s.Server, "https://127.0.0.1:") {
+	if s := now.Cluster; !s.Running || s.Provider != d.kind || s.Name != d.name || s.Kubeconfig != d.kubeconfig() || !strings.HasPrefix(s.Server, "https://127.0.0.1:") {
 		t.Errorf("the cluster: %+v", s)
 	}
 	names := d.must(t, "logs")
@@ -342,7 +342,7 @@ func conformWalks(t *testing.T, d *testDemo) {
 			t.Fatal(err)
 		}
 		d.sub(t, name, func(t *testing.T) {
-			if d.kind == existing.Kind && s.walk.OwnCluster {
+			if d.kind == existing.Provider && s.walk.OwnCluster {
 				if r := d.fluxdemo("walk", name, "--auto"); r.code != exitUsage || r.stdout != "" || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "--name own") {
 					t.Errorf("a guest: %v", r)
 				}
@@ -432,9 +432,9 @@ func conformDown(t *testing.T, d *testDemo, before health.Status) {
 }
 
 // TestNoBranchOnKind looks for what would make a demo or a walk behave in
-// another way on another kind of cluster.
+// another way on another provider.
 func TestNoBranchOnKind(t *testing.T) {
-	code := regexp.MustCompile(`clusters/(kind|embedded|existing)"|"(embedded|existing)"|[cC]luster\.Kind\b`)
+	code := regexp.MustCompile(`clusters/(kind|embedded|existing)"|"(embedded|existing)"|[cC]luster\.Provider\b`)
 	text := regexp.MustCompile(`(?i)\bembedded\b|\bkind cluster|--cluster\b|\bdocker\b|\bpodman\b|\bkind (create|load|get)\b`)
 	seen := 0
 	err := filepath.WalkDir(filepath.Join("..", "..", "demo"), func(path string, entry fs.DirEntry, err error) error {

@@ -45,7 +45,7 @@ type testDemo struct {
 }
 
 func (s *suite) newDemo(name string, b *bundle.Bundle, options ...func(*testDemo)) (*testDemo, error) {
-	d := &testDemo{dir: filepath.Join(s.root, name), name: "fluxdemo", kind: embedded.Kind, bundle: b}
+	d := &testDemo{dir: filepath.Join(s.root, name), name: "fluxdemo", kind: embedded.Provider, bundle: b}
 	for _, option := range options {
 		option(d)
 	}
@@ -175,7 +175,7 @@ func (d *testDemo) named(args []string) []string {
 		args = append(args, "--cluster="+d.kind)
 		args = append(args, d.upArgs...)
 	}
-	if (args[0] == "down" || args[0] == "reset") && d.kind == existing.Kind {
+	if (args[0] == "down" || args[0] == "reset") && d.kind == existing.Provider {
 		args = append(args, "--yes")
 	}
 	return args

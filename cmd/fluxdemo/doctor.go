@@ -32,20 +32,20 @@ func newDoctor(o *options) *cobra.Command {
 				err = b.Verify("")
 			}
 			check("bundle", good, err)
-			// One kind of cluster is enough.
+			// One provider is enough.
 			var no []error
-			registry := o.registry()
-			for _, kind := range registry {
-				err := kind.Available(cmd.Context())
+			providers := o.providers()
+			for _, provider := range providers {
+				err := provider.Available(cmd.Context())
 				if err == nil {
-					check(kind.Name, "clusters of this kind can run here", nil)
+					check(provider.Name, "clusters can run here", nil)
 					continue
 				}
-				fmt.Fprintf(out, "- %-9s %v\n", kind.Name, err)
+				fmt.Fprintf(out, "- %-9s %v\n", provider.Name, err)
 				no = append(no, err)
 			}
-			if len(no) == len(registry) {
-				check("clusters", "", errors.New("none of these kinds can run here"))
+			if len(no) == len(providers) {
+				check("clusters", "", errors.New("none of these providers can run here"))
 			}
 			git, err := exec.LookPath("git")
 			if err != nil {

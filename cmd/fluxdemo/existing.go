@@ -27,6 +27,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/install"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
+	"github.com/fluxdemo/fluxdemo/demo/programs"
 	"github.com/fluxdemo/fluxdemo/demo/uninstall"
 )
 
@@ -54,10 +55,10 @@ func (g *guestOptions) addYes(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&g.yes, "yes", "y", false, "existing: do not ask")
 }
 
-// existingKind lets a demo be a guest on a cluster that is there.
-func (o *options) existingKind() clusters.Kind {
-	return clusters.Kind{
-		Name:      existing.Kind,
+// existingProvider lets a demo be a guest on a cluster that is there.
+func (o *options) existingProvider() clusters.Provider {
+	return clusters.Provider{
+		Name:      existing.Provider,
 		Available: existing.Available,
 		Has:       func(name string) bool { return existing.Has(stateDir(), name) },
 		New: func(name string) (clusters.Cluster, error) {
@@ -67,7 +68,10 @@ func (o *options) existingKind() clusters.Kind {
 			}
 			return existing.New(name, existing.Options{
 				StateDir: stateDir(), Program: exe, Kubeconfig: o.guest.kubeconfig, Context: o.guest.context,
-				AdoptFlux: o.guest.adoptFlux, Namespaces: demo.Namespaces(), Flux: demo.FluxNamespace,
+				Namespaces: demo.Namespaces(),
+				Adopt: func(ctx context.Context, config *rest.Config) ([]string, error) {
+					return demo.Adopt(ctx, config, o.guest.adoptFlux)
+				},
 				Fits: func(ctx context.Context, config *rest.Config, adopted bool) error {
 					rendered, err := o.render()
 					if err != nil {
@@ -89,7 +93,7 @@ func (o *options) existingKind() clusters.Kind {
 // and asks whether that is right. On other clusters, and on the second time,
 // there is nothing to ask.
 func (o *options) confirmEnter(cmd *cobra.Command, cluster clusters.Cluster) error {
-	guest, ok := cluster.(*existing.Cluster)
+	guest, ok := cluster.(clusters.Guest)
 	if !ok || guest.Entered() {
 		return nil
 	}
@@ -106,7 +110,7 @@ func (o *options) confirmEnter(cmd *cobra.Command, cluster clusters.Cluster) err
 // confirmLeave shows what is about to be removed from a cluster of others,
 // and asks whether that is right.
 func (o *options) confirmLeave(cmd *cobra.Command, cluster clusters.Cluster) error {
-	guest, ok := cluster.(*existing.Cluster)
+	guest, ok := cluster.(clusters.Guest)
 	if !ok || !guest.Entered() {
 		return nil
 	}
@@ -174,11 +178,11 @@ func (o *options) confirm(cmd *cobra.Command, question string) error {
 
 // fit makes what is rendered fit a cluster that is not the demo's own.
 func (o *options) fit(ctx context.Context, cluster clusters.Cluster, rendered install.Rendered, steps clusters.Steps) (install.Rendered, error) {
-	guest, ok := cluster.(*existing.Cluster)
+	guest, ok := cluster.(clusters.Guest)
 	if !ok {
 		return rendered, nil
 	}
-	if guest.AdoptedFlux() {
+	if guest.Adopted() {
 		rendered = rendered.WithoutFlux()
 	}
 	claim, err := guest.MakesVolumes(ctx)
@@ -209,7 +213,7 @@ func (o *options) push(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	images, err := image.Build(names, image.Programs(b, exe), runtime.GOARCH)
+	images, err := image.Build(names, programs.All(b, exe), runtime.GOARCH)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func startHost(t *testing.T, host *testDemo) {
 func guestOf(t *testing.T, host *testDemo) *testDemo {
 	t.Helper()
 	return ownDemo(t, func(d *testDemo) {
-		d.kind, d.name = existing.Kind, "guest"
+		d.kind, d.name = existing.Provider, "guest"
 		d.upArgs = []string{"--kubeconfig=" + host.kubeconfig(), "--context=" + controlplane.ContextName, "--yes"}
 	})
 }
@@ -139,7 +139,7 @@ func refuses(t *testing.T, d, host *testDemo) {
 		code int
 		want string
 	}{
-		{"no context", []string{named, "--yes"}, exitUsage, "--context; there is: " + controlplane.ContextName},
+		{"no context", []string{named, "--yes"}, exitUsage, "--context; valid values: " + controlplane.ContextName},
 		{"a context that is not there", []string{named, "--context=prod", "--yes"}, exitUsage, `no context "prod"`},
 		{"no kubeconfig", []string{"--kubeconfig=/nowhere", context, "--yes"}, exitUsage, "/nowhere"},
 		{"nobody to ask", []string{named, context}, exitUsage, "--yes"},

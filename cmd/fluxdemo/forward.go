@@ -6,21 +6,21 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fluxdemo/fluxdemo/clusters/existing/forward"
+	"github.com/fluxdemo/fluxdemo/clusters/existing"
 )
 
 // newForward is what `up` starts in the background for an existing cluster;
-// see package forward.
+// see existing.Forward.
 func newForward() *cobra.Command {
-	var o forward.Options
+	var o existing.ForwardOptions
 	cmd := &cobra.Command{
 		Use:    "forward",
 		Short:  "Forward the ports of an existing cluster (started by up)",
 		Hidden: true,
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log := log.New(os.Stderr, "", log.LstdFlags|log.LUTC)
-			return forward.Run(cmd.Context(), o, log, func() { tell(forward.Listening) })
+			o.Logf = log.New(os.Stderr, "", log.LstdFlags|log.LUTC).Printf
+			return existing.Forward(cmd.Context(), o)
 		},
 	}
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "folder of the cluster")

@@ -37,7 +37,7 @@ func programVersion() string {
 // from them.
 type options struct {
 	name        string
-	kind        string
+	provider    string
 	bundleDir   string
 	allowEgress bool
 	gitURL      string
@@ -88,7 +88,7 @@ func (o *options) installManifests() ([]byte, error) {
 
 func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.name, "name", cmp.Or(os.Getenv(shell.NameVar), "fluxdemo"), "name of the cluster")
-	flags.StringVar(&o.kind, "cluster", auto, "kind of cluster: auto, "+strings.Join(o.registry().Names(), ", "))
+	flags.StringVar(&o.provider, "cluster", auto, "provider of the cluster: auto, "+strings.Join(o.providers().Names(), ", "))
 	flags.StringVar(&o.bundleDir, "bundle", "", "folder of the bundle (default: $FLUXDEMO_BUNDLE, beside fluxdemo, or the cache)")
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
 	"github.com/fluxdemo/fluxdemo/clusters/kind"
+	"github.com/fluxdemo/fluxdemo/demo/programs"
 )
 
 // newPrefetch fetches what a talk needs while there is a network.
@@ -30,7 +31,7 @@ a stage without Wi-Fi.`,
 			if err := o.choose(cmd.Context(), cmd.ErrOrStderr()); err != nil {
 				return err
 			}
-			if err := o.checkKindFlags(cmd); err != nil {
+			if err := o.checkProviderFlags(cmd); err != nil {
 				return err
 			}
 			steps := newStepPrinter(cmd.ErrOrStderr())
@@ -39,11 +40,11 @@ a stage without Wi-Fi.`,
 			if err != nil {
 				return asUsage(err)
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "Ready: `fluxdemo up --cluster %s` needs no network.\n", o.kind)
+			fmt.Fprintf(cmd.ErrOrStderr(), "Ready: `fluxdemo up --cluster %s` needs no network.\n", o.provider)
 			return nil
 		},
 	}
-	o.addKindFlags(cmd)
+	o.addProviderFlags(cmd)
 	return cmd
 }
 
@@ -58,7 +59,7 @@ func (o *options) prefetch(ctx context.Context, steps clusters.Steps) error {
 	if err != nil {
 		return err
 	}
-	if err := step("Bundle", func() error { return b.Verify("") }); err != nil || o.kind != kind.Kind {
+	if err := step("Bundle", func() error { return b.Verify("") }); err != nil || o.provider != kind.Provider {
 		return err
 	}
 	official := o.images == imagesRegistry
@@ -117,6 +118,6 @@ func (o *options) officialImages() ([]string, error) {
 		return nil, err
 	}
 	return slices.DeleteFunc(rendered.Images(), func(reference string) bool {
-		return image.Repository(reference) == image.Fluxdemo
+		return image.Repository(reference) == programs.Own
 	}), nil
 }

@@ -79,7 +79,7 @@ func ownVersions(parts []clusters.Component) {
 func printStatus(out io.Writer, demo health.Status, wide bool) error {
 	cluster := demo.Cluster
 	if !cluster.Running {
-		fmt.Fprintf(out, "%s (%s) is stopped; `fluxdemo up --name %s` starts it.\n", cluster.Name, cluster.Kind, cluster.Name)
+		fmt.Fprintf(out, "%s (%s) is stopped; `fluxdemo up --name %s` starts it.\n", cluster.Name, cluster.Provider, cluster.Name)
 		return nil
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

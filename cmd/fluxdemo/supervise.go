@@ -1,25 +1,21 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"log"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
-	"github.com/fluxdemo/fluxdemo/clusters/embedded/supervisor"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded"
+	"github.com/fluxdemo/fluxdemo/demo/programs"
 )
 
 // newSupervise is what `up` starts in the background for an embedded
-// cluster; see package supervisor.
+// cluster; see embedded.Supervise.
 func newSupervise() *cobra.Command {
-	var dir, bundleDir string
-	var allowEgress bool
-	var port int
+	var o embedded.SuperviseOptions
+	var bundleDir string
 	cmd := &cobra.Command{
 		Use:    "supervise",
 		Short:  "Run an embedded cluster (started by up)",
@@ -34,37 +30,14 @@ func newSupervise() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			settings, err := supervisor.LoadSettings(dir)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			settings.AllowEgress = settings.AllowEgress || allowEgress
-			if port != 0 {
-				settings.Port, settings.FixedPort = port, true
-			}
-			return supervisor.Run(cmd.Context(), supervisor.Options{
-				Dir: dir, Bundle: b, Program: exe, Version: programVersion(),
-				Log:      log.New(os.Stderr, "", log.LstdFlags|log.LUTC),
-				LogFile:  filepath.Join(dir, supervisor.LogDir, "supervisor.log"),
-				Settings: settings,
-			}, func() { tell(supervisor.Listening) })
+			o.Bundle, o.Programs, o.Version, o.Logf = b, programs.All(b, exe), programVersion(), log.New(os.Stderr, "", log.LstdFlags|log.LUTC).Printf
+			return embedded.Supervise(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "", "folder of the cluster")
+	cmd.Flags().StringVar(&o.Dir, "dir", "", "folder of the cluster")
 	cmd.Flags().StringVar(&bundleDir, "bundle", "", "folder of the bundle")
-	cmd.Flags().BoolVar(&allowEgress, "allow-egress", false, "let pods reach the world")
-	cmd.Flags().IntVar(&port, "port", 0, "port of the API server")
+	cmd.Flags().BoolVar(&o.AllowEgress, "allow-egress", false, "let pods reach the world")
+	cmd.Flags().IntVar(&o.Port, "port", 0, "port of the API server")
 	_ = cmd.MarkFlagRequired("dir") // fails only if there is no such flag
 	return cmd
-}
-
-// tell says something to the command that started this one in the
-// background.
-func tell(what string) {
-	starter := os.NewFile(3, "started-by")
-	if starter == nil {
-		return
-	}
-	fmt.Fprintln(starter, what)
-	starter.Close()
 }

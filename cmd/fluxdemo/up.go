@@ -43,7 +43,7 @@ of processes (embedded) elsewhere; --cluster says which one you want.`,
 			if err != nil {
 				return err
 			}
-			if err := o.checkKindFlags(cmd); err != nil {
+			if err := o.checkProviderFlags(cmd); err != nil {
 				return err
 			}
 			upstream, err := o.upstream(cmd.Context(), cluster)
@@ -72,7 +72,7 @@ of processes (embedded) elsewhere; --cluster says which one you want.`,
 	cmd.Flags().BoolVar(&o.allowEgress, "allow-egress", false, "embedded: let pods reach the world beyond this machine")
 	cmd.Flags().IntVar(&o.port, "port", 0, "port of the API server on 127.0.0.1 (default: any free one)")
 	cmd.Flags().StringVar(&o.gitURL, "git-url", "", "empty repository of yours that Flux follows instead; token in $"+gitTokenVar)
-	o.addKindFlags(cmd)
+	o.addProviderFlags(cmd)
 	return cmd
 }
 

@@ -189,10 +189,10 @@ func (o *options) place(ctx context.Context) (*place, error) {
 // the cluster needs is the user's own: the engine that runs it, or the credentials and the proxy that lead there.
 func (o *options) commandEnviron(demo *shell.Demo) []string {
 	base, ownHome := environ.Base, true
-	switch there, _ := o.registry().Of(o.name); there.Name {
-	case kind.Kind:
+	switch there, _ := o.providers().Of(o.name); there.Name {
+	case kind.Provider:
 		base, ownHome = environ.Engine, false
-	case existing.Kind:
+	case existing.Provider:
 		base, ownHome = environ.Guest, false
 	}
 	return demo.Commands(base(os.Environ()), ownHome, xdg.StateHome, o.name)

@@ -142,7 +142,7 @@ func (c Config) apiServer() []string {
 		// The node is there when it says so: nothing would take the taint off.
 		"--disable-admission-plugins=TaintNodesByCondition",
 		// A demo's first seconds are all requests; fairness between users
-		// would queue Flux behind them.
+		// would queue everybody else behind them.
 		"--enable-priority-and-fairness=false",
 		"--max-requests-inflight=2000",
 		"--max-mutating-requests-inflight=1000",

@@ -47,7 +47,7 @@ func (m Machine) String() string {
 func (b *bench) describe(ctx context.Context) Machine {
 	m := Machine{OS: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU()}
 	if status, err := b.cluster.Status(ctx); err == nil {
-		m.Cluster = status.Kind
+		m.Cluster = status.Provider
 	}
 	if version, err := b.kube.Discovery().ServerVersion(); err == nil {
 		m.Server = version.GitVersion

@@ -1,0 +1,194 @@
+package supervisor
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
+	"github.com/fluxdemo/fluxdemo/clusters/statefile"
+)
+
+// controlFile tells clients where the supervisor takes orders.
+const controlFile = "control.json"
+
+// address is the content of controlFile. A loopback port with a token, and
+// not a unix socket, because a client's path to that could be too long.
+type address struct {
+	Addr  string `json:"addr"`
+	Token string `json:"token"`
+}
+
+// Status is what the supervisor knows of its cluster.
+type Status struct {
+	PID        int               `json:"pid"`
+	Started    time.Time         `json:"started"`
+	Memory     int64             `json:"memory"` // bytes
+	Version    string            `json:"version"`
+	Bundle     string            `json:"bundle"`
+	Settings   Settings          `json:"settings"`
+	Ready      bool              `json:"ready"` // the start is over; Components and Pods are known from then on
+	Components []Component       `json:"components"`
+	Pods       []node.PodProcess `json:"pods"`
+}
+
+// Component is the state of one process of the control plane, or of a part of
+// the supervisor that has failed.
+type Component struct {
+	Name     string    `json:"name"`
+	State    string    `json:"state"` // Waiting, Running, Restarting or Failed
+	PID      int       `json:"pid,omitempty"`
+	Started  time.Time `json:"started,omitzero"`
+	Memory   int64     `json:"memory,omitempty"` // bytes
+	Restarts int       `json:"restarts"`
+	LastExit string    `json:"lastExit,omitempty"`
+	Log      string    `json:"log"`
+}
+
+// control is the server that takes orders.
+type control struct {
+	s      *Supervisor
+	server *http.Server
+	file   string
+	down   chan struct{} // closed by the first order to go down
+	once   sync.Once
+	gone   chan struct{} // closed when everything is down
+	told   chan struct{} // closed when somebody knows how the start went
+	tell   sync.Once
+}
+
+// listen starts to take orders.
+func (s *Supervisor) listen() (*control, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listening for orders: %w", err)
+	}
+	c := &control{
+		s:    s,
+		file: filepath.Join(s.options.Dir, controlplane.RunDir, controlFile),
+		down: make(chan struct{}),
+		gone: make(chan struct{}),
+		told: make(chan struct{}),
+	}
+	at := address{Addr: listener.Addr().String(), Token: rand.Text()}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", c.status)
+	mux.HandleFunc("GET /progress", c.progress)
+	mux.HandleFunc("POST /down", c.shutdown)
+	c.server = &http.Server{Handler: authorized(at.Token, mux), ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		if err := c.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.options.Logf("taking orders: %v", err)
+		}
+	}()
+	raw, err := json.Marshal(at)
+	if err == nil {
+		err = statefile.Write(c.file, raw, 0o600)
+	}
+	if err != nil {
+		c.close()
+		return nil, fmt.Errorf("saying where orders go: %w", err)
+	}
+	return c, nil
+}
+
+func authorized(token string, next http.Handler) http.Handler {
+	want := []byte("Bearer " + token)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
+			http.Error(w, "the token is wrong", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (c *control) status(w http.ResponseWriter, _ *http.Request) {
+	s := c.s
+	status := Status{
+		PID: os.Getpid(), Started: s.started, Memory: process.RSS(os.Getpid()),
+		Version: s.options.Version, Bundle: s.options.Bundle.Dir, Settings: s.options.Settings,
+	}
+	// Until the start is over, start may still be adding to these.
+	if _, ended, _ := s.progress.from(0); ended {
+		status.Ready = true
+		status.Components = s.components()
+		if s.node != nil {
+			status.Pods = s.node.Pods()
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(status) // the client has gone; nobody to tell
+}
+
+// progress streams the news of the start, a JSON object a line, to its end.
+func (c *control) progress(w http.ResponseWriter, r *http.Request) {
+	out := json.NewEncoder(w)
+	flush := http.NewResponseController(w)
+	for n := 0; ; {
+		steps, ended, more := c.s.progress.from(n)
+		for _, step := range steps {
+			if err := out.Encode(step); err != nil {
+				return
+			}
+		}
+		n += len(steps)
+		_ = flush.Flush()
+		if ended {
+			c.tell.Do(func() { close(c.told) })
+			return
+		}
+		select {
+		case <-more:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// shutdown answers when everything is down.
+func (c *control) shutdown(w http.ResponseWriter, r *http.Request) {
+	c.once.Do(func() { close(c.down) })
+	select {
+	case <-c.gone:
+		w.WriteHeader(http.StatusNoContent)
+	case <-r.Context().Done():
+	}
+}
+
+// awaitTold gives the command that started this process the time to learn
+// why the start failed.
+func (c *control) awaitTold() {
+	timer := time.NewTimer(5 * time.Second)
+	defer timer.Stop()
+	select {
+	case <-c.told:
+	case <-timer.C:
+	}
+}
+
+// downDone lets the orders to go down be answered.
+func (c *control) downDone() { close(c.gone) }
+
+// drain answers what was asked, for a second at most.
+func (c *control) drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = c.server.Shutdown(ctx) // whoever is still connected loses the connection
+}
+
+func (c *control) close() {
+	_ = os.Remove(c.file)
+	c.server.Close()
+}

@@ -1,0 +1,44 @@
+package supervisor
+
+import "sync"
+
+// StateFailed is the state of a component that the supervisor cannot start
+// again: the next supervisor can.
+const StateFailed = "Failed"
+
+// inside is a part of the cluster that runs in the supervisor itself.
+type inside struct {
+	name string
+
+	mu  sync.Mutex
+	err error
+}
+
+func (p *inside) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
+}
+
+func (p *inside) failure() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err
+}
+
+// components says how the control plane is, and which parts of the supervisor
+// have failed. It must not be called before the start is over.
+func (s *Supervisor) components() []Component {
+	var all []Component
+	for _, u := range append([]*unit{s.etcd, s.api}, s.clients...) {
+		if u != nil { // the start failed before it was known
+			all = append(all, u.status())
+		}
+	}
+	for _, part := range s.inside {
+		if err := part.failure(); err != nil {
+			all = append(all, Component{Name: part.name, State: StateFailed, LastExit: err.Error(), Log: LogFile(s.options.Dir)})
+		}
+	}
+	return all
+}

@@ -1,0 +1,52 @@
+// Package programs says which program is behind which image of the demo, and
+// which flags it needs where it runs as a process of this machine instead of
+// in a container.
+package programs
+
+import (
+	"maps"
+
+	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/clusters/image"
+)
+
+// Own is the repository of this program's own image.
+const Own = "ghcr.io/fluxdemo/fluxdemo"
+
+// All lists the programs of the demo's images: this program, whose executable
+// is at the path own, and Flux's controllers from the bundle.
+func All(b *bundle.Bundle, own string) []image.Program {
+	return append([]image.Program{OwnProgram(own)}, Flux(b)...)
+}
+
+// OwnProgram is this program, whose executable is at path.
+func OwnProgram(path string) image.Program {
+	return image.Program{
+		Repository: Own, Path: path, User: "65532:65532",
+		PortFlags: map[string]string{"http": "--addr"},
+	}
+}
+
+// Flux lists Flux's controllers from the bundle. Leader election does not work
+// outside of a container (it looks for its namespace in a fixed file) and is
+// not needed with one replica.
+func Flux(b *bundle.Bundle) []image.Program {
+	var all []image.Program
+	for _, controller := range []struct {
+		name      string
+		portFlags map[string]string // beside those that all of them have
+	}{
+		{"source-controller", map[string]string{"http": "--storage-addr"}},
+		{"kustomize-controller", nil},
+		{"helm-controller", nil},
+		{"notification-controller", map[string]string{"http": "--events-addr", "http-webhook": "--receiverAddr"}},
+	} {
+		flags := map[string]string{"http-prom": "--metrics-addr", "healthz": "--health-addr"}
+		maps.Copy(flags, controller.portFlags)
+		all = append(all, image.Program{
+			Repository: "ghcr.io/fluxcd/" + controller.name, Path: b.Path(controller.name), User: "65534:65534",
+			Flags: []string{"--enable-leader-election=false"}, PortFlags: flags,
+		})
+	}
+	return all
+}
