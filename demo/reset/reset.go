@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
@@ -183,8 +182,7 @@ func (r *resetter) rewind(ctx context.Context) error {
 		return err
 	}
 	return object.Await(ctx, r.client, source, func(o *unstructured.Unstructured) bool {
-		revision, _, _ := unstructured.NestedString(o.Object, "status", "artifact", "revision")
-		return strings.HasSuffix(revision, ":"+r.root)
+		return object.IsCommit(object.Stored(o), r.root)
 	})
 }
 
