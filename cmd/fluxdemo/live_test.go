@@ -13,7 +13,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
-	"github.com/fluxdemo/fluxdemo/demo/services/git"
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 )
 
 // The objects that these tests are about.
@@ -266,11 +266,11 @@ func checkPush(t *testing.T, d *testDemo, w *watching, events []live.Event, revi
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sent struct{ Deliveries []git.Event }
+	var sent struct{ Deliveries []event.Git }
 	if err := json.Unmarshal([]byte(raw), &sent); err != nil {
 		t.Fatal(err)
 	}
-	if last := sent.Deliveries[len(sent.Deliveries)-1]; "main@sha1:"+last.Commit != revision || last.State != git.StateDelivered {
+	if last := sent.Deliveries[len(sent.Deliveries)-1]; "main@sha1:"+last.Commit != revision || last.State != event.Delivered {
 		t.Errorf("the Git host has delivered %+v", last)
 	}
 	// The notifications, which are Flux's own events, in their order.

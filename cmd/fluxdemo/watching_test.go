@@ -14,7 +14,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
-	"github.com/fluxdemo/fluxdemo/demo/services/inbox"
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 )
 
 // watching is a subscription to everything, from a test's beginning to its end.
@@ -182,13 +182,13 @@ func statuses(events []live.Event, target binding.Target) []live.Status {
 }
 
 // notices asks the inbox for what it has of a revision, in its order.
-func (w *watching) notices(revision string) []inbox.Notification {
+func (w *watching) notices(revision string) []event.Notification {
 	w.t.Helper()
 	raw, err := fetch(w.urls.inbox + "/notifications?contains=" + revision)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	var l inbox.List
+	var l event.Notifications
 	if err := json.Unmarshal([]byte(raw), &l); err != nil {
 		w.t.Fatal(err)
 	}

@@ -18,6 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/demo/object"
 )
 
 // appliedTime is how long Flux may take to apply a commit that it is asked to apply.
@@ -56,7 +58,7 @@ func (f Followers) concerns(o *unstructured.Unstructured) bool {
 		return s
 	}
 	return text("kind") == sourcev1.GitRepositoryKind && text("name") == f.Name &&
-		(text("namespace") == "" || text("namespace") == f.Namespace) && !suspended(o) && f.ours(o)
+		(text("namespace") == "" || text("namespace") == f.Namespace) && !object.Suspended(o) && f.ours(o)
 }
 
 func (f Followers) ours(o *unstructured.Unstructured) bool { return f.Ours == nil || f.Ours(o) }
@@ -74,7 +76,7 @@ func (f Followers) Applied(ctx context.Context, commit string, before map[string
 	err := f.handled(ctx, sourcev1.GroupVersion.WithKind(sourcev1.GitRepositoryKind), token, commit,
 		func(all []unstructured.Unstructured) []*unstructured.Unstructured {
 			for i := range all {
-				if o := &all[i]; o.GetName() == f.Name && !suspended(o) && f.ours(o) {
+				if o := &all[i]; o.GetName() == f.Name && !object.Suspended(o) && f.ours(o) {
 					return []*unstructured.Unstructured{o}
 				}
 			}
@@ -155,7 +157,7 @@ func (f Followers) handled(ctx context.Context, kind schema.GroupVersionKind, to
 			return err
 		}
 		last, err := follow(ctx, f.Client, watcher, list.DeepCopy(), f.Namespace, pick, func(o *unstructured.Unstructured) (string, error) {
-			if o.GetAnnotations()[meta.ReconcileRequestAnnotation] < token {
+			if object.Requested(o) < token {
 				// Somebody may remove it right now, as Flux does with what Git no longer has.
 				return "it was not asked", client.IgnoreNotFound(ask(o))
 			}
@@ -209,27 +211,18 @@ func follow(ctx context.Context, c client.Client, watcher watch.Interface, list 
 
 // behind says why an object is not at the commit yet, "" when it is.
 func behind(o *unstructured.Unstructured, token, commit string) string {
-	text := func(path ...string) string {
-		s, _, _ := unstructured.NestedString(o.Object, path...)
-		return s
-	}
-	if text("status", "lastHandledReconcileAt") < token {
+	if object.Handled(o) < token {
 		return "it has not looked again"
 	}
-	for _, revision := range []string{text("status", "artifact", "revision"), text("status", "lastAppliedRevision")} {
+	for _, revision := range []string{object.Stored(o), object.Applied(o)} {
 		if strings.HasSuffix(revision, commit) {
 			return ""
 		}
 	}
-	if strings.HasSuffix(text("status", "lastAttemptedRevision"), commit) && ready(o) == "False" {
+	if strings.HasSuffix(object.Attempted(o), commit) && object.Condition(o, meta.ReadyCondition).Status == metav1.ConditionFalse {
 		return "" // that commit is as bad as it was
 	}
-	return "it is at " + text("status", "lastAppliedRevision") + text("status", "artifact", "revision")
-}
-
-func suspended(o *unstructured.Unstructured) bool {
-	is, _, _ := unstructured.NestedBool(o.Object, "spec", "suspend")
-	return is
+	return "it is at " + object.Applied(o) + object.Stored(o)
 }
 
 // name returns the object's name as kubectl writes it, for example kustomization/apps.
@@ -237,33 +230,15 @@ func name(o *unstructured.Unstructured) string {
 	return strings.ToLower(o.GetKind()) + "/" + o.GetName()
 }
 
-// condition returns the status and the message of the object's condition Ready.
-func condition(o *unstructured.Unstructured) (status, message string) {
-	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
-	for _, each := range conditions {
-		if condition, ok := each.(map[string]any); ok && condition["type"] == meta.ReadyCondition {
-			status, _ = condition["status"].(string)
-			message, _ = condition["message"].(string)
-		}
-	}
-	return status, message
-}
-
-// ready returns the status of the object's condition Ready.
-func ready(o *unstructured.Unstructured) string {
-	status, _ := condition(o)
-	return status
-}
-
 // unready says in one line why a Kustomization is not ready, "" if it is. While it is at work its condition says
 // nothing, so then it is what the last time has come to.
 func unready(o *unstructured.Unstructured) string {
-	status, message := condition(o)
-	message = strings.Join(strings.Fields(message), " ")
-	switch status {
-	case string(metav1.ConditionTrue):
+	ready := object.Condition(o, meta.ReadyCondition)
+	message := strings.Join(strings.Fields(ready.Message), " ")
+	switch ready.Status {
+	case metav1.ConditionTrue:
 		return ""
-	case string(metav1.ConditionFalse):
+	case metav1.ConditionFalse:
 		return cmp.Or(message, "it is not ready")
 	}
 	history, _, _ := unstructured.NestedSlice(o.Object, "status", "history")

@@ -13,9 +13,12 @@ import (
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/demo/object"
 )
 
 // lastEvents is how many events of each object are told.
@@ -69,7 +72,7 @@ func Diagnose(ctx context.Context, c client.Reader) string {
 
 // atFault reports whether an object is not ready, and what it says of itself.
 func atFault(o *unstructured.Unstructured) (message string, fault bool) {
-	if suspended, _, _ := unstructured.NestedBool(o.Object, "spec", "suspend"); suspended {
+	if object.Suspended(o) {
 		return "it is suspended; `flux resume` lets it go on", true
 	}
 	wanted := "Ready"
@@ -85,19 +88,14 @@ func atFault(o *unstructured.Unstructured) (message string, fault bool) {
 			return fmt.Sprintf("%d of %d pods are of the new version, %d are available", updated, replicas, available), true
 		}
 	}
-	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
-	for _, each := range conditions {
-		condition, ok := each.(map[string]any)
-		if !ok || condition["type"] != wanted {
-			continue
-		}
-		message, _ := condition["message"].(string)
-		if generation, found, _ := unstructured.NestedInt64(o.Object, "status", "observedGeneration"); found && generation < o.GetGeneration() {
-			return "its last change was not looked at yet; before that: " + message, true
-		}
-		return message, condition["status"] != "True"
+	condition := object.Condition(o, wanted)
+	switch {
+	case condition.Type == "":
+		return "its controller has not said anything yet", true
+	case object.Outdated(o):
+		return "its last change was not looked at yet; before that: " + condition.Message, true
 	}
-	return "its controller has not said anything yet", true
+	return condition.Message, condition.Status != metav1.ConditionTrue
 }
 
 // events returns the object's last events, the newest last, a line each.

@@ -3,12 +3,14 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 	notificationv1 "github.com/fluxcd/notification-controller/api/v1"
+	fluxmeta "github.com/fluxcd/pkg/apis/meta"
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/demo"
+	"github.com/fluxdemo/fluxdemo/demo/object"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
 )
 
@@ -50,8 +53,8 @@ func (s Status) Healthy() bool {
 			return false
 		}
 	}
-	for _, object := range s.Objects {
-		if object.Ready != "True" && !object.Suspended {
+	for _, o := range s.Objects {
+		if o.Ready != "True" && !o.Suspended {
 			return false
 		}
 	}
@@ -117,19 +120,12 @@ func objects(ctx context.Context, c client.WithWatch, cluster clusters.Cluster) 
 }
 
 func describe(u *unstructured.Unstructured) Object {
-	o := Object{Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName(), Ready: "Unknown"}
-	o.Suspended, _, _ = unstructured.NestedBool(u.Object, "spec", "suspend")
-	o.Revision, _, _ = unstructured.NestedString(u.Object, "status", "lastAppliedRevision")
-	if o.Revision == "" {
-		o.Revision, _, _ = unstructured.NestedString(u.Object, "status", "artifact", "revision")
+	ready := object.Condition(u, fluxmeta.ReadyCondition)
+	return Object{
+		Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName(),
+		Ready:     cmp.Or(string(ready.Status), "Unknown"),
+		Suspended: object.Suspended(u),
+		Revision:  cmp.Or(object.Applied(u), object.Stored(u)),
+		Message:   ready.Message,
 	}
-	conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
-	for _, each := range conditions {
-		condition, ok := each.(map[string]any)
-		if ok && condition["type"] == "Ready" {
-			o.Ready, _ = condition["status"].(string)
-			o.Message, _ = condition["message"].(string)
-		}
-	}
-	return o
 }

@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
+	"github.com/fluxcd/pkg/apis/meta"
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
@@ -98,16 +100,7 @@ func current(u *unstructured.Unstructured, result *status.Result) bool {
 	if !strings.HasSuffix(u.GroupVersionKind().Group, ".toolkit.fluxcd.io") {
 		return true
 	}
-	conditions, _, err := unstructured.NestedSlice(u.Object, "status", "conditions")
-	if err != nil {
-		return false
-	}
-	for _, each := range conditions {
-		if condition, ok := each.(map[string]any); ok && condition["type"] == "Ready" {
-			return condition["status"] == "True"
-		}
-	}
-	return false
+	return Condition(u, meta.ReadyCondition).Status == metav1.ConditionTrue
 }
 
 // AwaitGone returns when an object is not there any more.

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
-	"github.com/fluxcd/pkg/apis/meta"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -101,7 +99,7 @@ func (r *resetter) apply(ctx context.Context, fits func(*unstructured.Unstructur
 
 // resume has a suspended object go on. Git says nothing about that.
 func (r *resetter) resume(ctx context.Context, o *unstructured.Unstructured) error {
-	if suspended, _, _ := unstructured.NestedBool(o.Object, "spec", "suspend"); !suspended {
+	if !object.Suspended(o) {
 		return nil
 	}
 	return object.Applying(o, r.owner.Patch(ctx, o, map[string]any{"spec": map[string]any{"suspend": nil}}))
@@ -131,7 +129,7 @@ func (r *resetter) ask(ctx context.Context, o *unstructured.Unstructured, token 
 	if err := r.client.Get(ctx, client.ObjectKeyFromObject(o), there); err != nil {
 		return object.Applying(o, err)
 	}
-	return object.Applying(o, r.owner.Patch(ctx, there, map[string]any{"metadata": map[string]any{"annotations": map[string]any{meta.ReconcileRequestAnnotation: token}}}))
+	return object.Applying(o, r.owner.Patch(ctx, there, object.Request(token)))
 }
 
 // removalTime is how long what Flux has pruned may take to go.
@@ -156,8 +154,7 @@ func (r *resetter) reconcile(ctx context.Context) error {
 				}
 			}
 			return object.Await(groupCtx, r.client, o, func(o *unstructured.Unstructured) bool {
-				handled, _, _ := unstructured.NestedString(o.Object, "status", "lastHandledReconcileAt")
-				return r.at(o) && (!stood || handled >= token)
+				return r.at(o) && (!stood || object.Handled(o) >= token)
 			})
 		})
 	}
@@ -212,13 +209,7 @@ func (r *resetter) kustomizations(ctx context.Context) ([]*unstructured.Unstruct
 
 // at tells whether a Kustomization has tried and applied the beginning.
 func (r *resetter) at(o *unstructured.Unstructured) bool {
-	for _, field := range []string{"lastAttemptedRevision", "lastAppliedRevision"} {
-		revision, _, _ := unstructured.NestedString(o.Object, "status", field)
-		if !strings.HasSuffix(revision, ":"+r.root) {
-			return false
-		}
-	}
-	return true
+	return object.IsCommit(object.Attempted(o), r.root) && object.IsCommit(object.Applied(o), r.root)
 }
 
 func isKustomization(o *unstructured.Unstructured) bool {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
@@ -18,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
 	"github.com/fluxdemo/fluxdemo/demo/object"
@@ -36,7 +36,7 @@ const timeLimit = 5 * time.Minute
 //
 // On a cluster of others it takes away only what is provably the demo's, and returns what it left alone where it
 // would have tidied up.
-func Run(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) ([]ownership.Left, error) {
+func Run(ctx context.Context, cluster clusters.Cluster, report clusters.Steps) ([]ownership.Left, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeLimit, fmt.Errorf("not done after %s", timeLimit))
 	defer cancel()
 	c, err := demo.Connect(cluster.Kubeconfig())
@@ -55,21 +55,20 @@ func Run(ctx context.Context, cluster clusters.Cluster, steps clusters.Steps) ([
 		return nil, err
 	}
 	r := &resetter{client: c, cluster: cluster, owner: owner, urls: urls}
-	for _, step := range []struct {
-		name string
-		work func(context.Context) error
-	}{
-		{"What is not in Git", r.tidy},
-		{"The fleet's beginning", r.rewind},
-		{"GitRepository and Kustomizations", r.reconcile},
-		{"Sample app", r.app},
-	} {
-		end := steps.Start(step.name)
-		err := step.work(ctx)
-		end(err)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", step.name, err)
-		}
+	const (
+		tidy   = "What is not in Git"
+		rewind = "The fleet's beginning"
+		sync   = "GitRepository and Kustomizations"
+		app    = "Sample app"
+	)
+	// One after the other, see resetter.
+	if err := steps.Run(ctx, report,
+		steps.Step{Name: tidy, Do: r.tidy},
+		steps.Step{Name: rewind, Needs: []string{tidy}, Do: r.rewind},
+		steps.Step{Name: sync, Needs: []string{rewind}, Do: r.reconcile},
+		steps.Step{Name: app, Needs: []string{sync}, Do: r.app},
+	); err != nil {
+		return nil, err
 	}
 	return owner.Left(), nil
 }
@@ -183,8 +182,7 @@ func (r *resetter) rewind(ctx context.Context) error {
 		return err
 	}
 	return object.Await(ctx, r.client, source, func(o *unstructured.Unstructured) bool {
-		revision, _, _ := unstructured.NestedString(o.Object, "status", "artifact", "revision")
-		return strings.HasSuffix(revision, ":"+r.root)
+		return object.IsCommit(object.Stored(o), r.root)
 	})
 }
 

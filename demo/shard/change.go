@@ -102,12 +102,11 @@ func Move(ctx context.Context, cluster clusters.Cluster, kind, namespace, name, 
 	if err := label(ctx, owner, o, shard, token); err != nil {
 		return err
 	}
-	if suspended, _, _ := unstructured.NestedBool(o.Object, "spec", "suspend"); suspended {
+	if object.Suspended(o) {
 		return nil
 	}
 	return object.Await(ctx, c, o, func(o *unstructured.Unstructured) bool {
-		handled, _, _ := unstructured.NestedString(o.Object, "status", "lastHandledReconcileAt")
-		return handled == token
+		return object.Handled(o) == token
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
 )
@@ -196,23 +197,31 @@ func kept(o *unstructured.Unstructured, prunes bool) string {
 func (r *Removal) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, removeTime, fmt.Errorf("not gone after %s", removeTime))
 	defer cancel()
-	if err := r.quiet(ctx); err != nil {
-		return err
-	}
-	if err := r.release(ctx); err != nil {
-		return err
-	}
-	if err := each(ctx, r.others, r.remove); err != nil {
-		return err
-	}
-	if err := each(ctx, r.definitions, func(ctx context.Context, crd *unstructured.Unstructured) error {
-		return r.holder(ctx, crd, func() error { return r.owner.Unused(ctx, crd) })
-	}); err != nil {
-		return err
-	}
-	return each(ctx, r.namespaces, func(ctx context.Context, namespace *unstructured.Unstructured) error {
-		return r.holder(ctx, namespace, func() error { return r.owner.Vacant(ctx, namespace) })
-	})
+	const (
+		suspend     = "Suspending the demo's Kustomizations"
+		release     = "Removing Flux's objects"
+		others      = "Removing what Flux has applied"
+		definitions = "Removing definitions"
+		namespaces  = "Removing namespaces"
+	)
+	// In the order in which nothing is made again. The caller reports all of it as one step.
+	return steps.Run(ctx, nil,
+		steps.Step{Name: suspend, Do: r.quiet},
+		steps.Step{Name: release, Needs: []string{suspend}, Do: r.release},
+		steps.Step{Name: others, Needs: []string{release}, Do: func(ctx context.Context) error {
+			return each(ctx, r.others, r.remove)
+		}},
+		steps.Step{Name: definitions, Needs: []string{others}, Do: func(ctx context.Context) error {
+			return each(ctx, r.definitions, func(ctx context.Context, crd *unstructured.Unstructured) error {
+				return r.holder(ctx, crd, func() error { return r.owner.Unused(ctx, crd) })
+			})
+		}},
+		steps.Step{Name: namespaces, Needs: []string{definitions}, Do: func(ctx context.Context) error {
+			return each(ctx, r.namespaces, func(ctx context.Context, namespace *unstructured.Unstructured) error {
+				return r.holder(ctx, namespace, func() error { return r.owner.Vacant(ctx, namespace) })
+			})
+		}},
+	)
 }
 
 // each calls do for all objects, in this order but several at a time.

@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"net/url"
 
-	"github.com/fluxdemo/fluxdemo/demo/services/git"
-	"github.com/fluxdemo/fluxdemo/demo/services/serve"
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 )
 
 // Webhook says which delivery of a webhook to wait for. Zero fields match everything.
@@ -18,7 +17,7 @@ type Webhook struct {
 }
 
 // DescribeDelivery returns in one line what became of a webhook.
-func DescribeDelivery(ev *git.Event) string {
+func DescribeDelivery(ev *event.Git) string {
 	commit := ev.Commit[:min(len(ev.Commit), 8)]
 	if ev.Error != "" {
 		return fmt.Sprintf("webhook for %s: %s", commit, ev.Error)
@@ -26,14 +25,14 @@ func DescribeDelivery(ev *git.Event) string {
 	return fmt.Sprintf("webhook for %s: %s after %d ms", commit, ev.State, ev.DurationMS)
 }
 
-func (w Webhook) fits(ev *git.Event) bool {
-	return ev.Kind == git.EventDelivery && (w.Commit == "" || w.Commit == ev.Commit) && (w.Status == 0 || w.Status == ev.Status)
+func (w Webhook) fits(ev *event.Git) bool {
+	return ev.Kind == event.Delivery && (w.Commit == "" || w.Commit == ev.Commit) && (w.Status == 0 || w.Status == ev.Status)
 }
 
 // Delivery waits until the Git host has sent a webhook that w fits, one from before the call included, and returns
 // what became of it. repository is the address to clone from. It listens to the Git host's stream of events, and
 // begins anew when the Git host was restarted. ctx carries the deadline; the error says what was delivered last.
-func Delivery(ctx context.Context, repository string, w Webhook) (*git.Event, error) {
+func Delivery(ctx context.Context, repository string, w Webhook) (*event.Git, error) {
 	base, err := url.Parse(repository)
 	if err != nil || base.Host == "" {
 		return nil, fmt.Errorf("wait for a webhook: %q is not the repository's address, such as http://127.0.0.1:30080/fleet.git", repository)
@@ -41,11 +40,11 @@ func Delivery(ctx context.Context, repository string, w Webhook) (*git.Event, er
 	events := (&url.URL{Scheme: base.Scheme, Host: base.Host, Path: "/events"}).String()
 	var (
 		last  = errors.New("the Git host has delivered nothing yet")
-		found *git.Event
+		found *event.Git
 	)
 	again(ctx, func() bool {
-		err := serve.Follow(ctx, events, "", nil, func(_ string, data []byte) bool {
-			ev := &git.Event{}
+		err := event.Follow(ctx, events, "", nil, func(_ string, data []byte) bool {
+			ev := &event.Git{}
 			if err := json.Unmarshal(data, ev); err != nil {
 				last = fmt.Errorf("read the Git host's events: %w", err)
 				return false
@@ -54,7 +53,7 @@ func Delivery(ctx context.Context, repository string, w Webhook) (*git.Event, er
 				found = ev
 				return true
 			}
-			if ev.Kind == git.EventDelivery {
+			if ev.Kind == event.Delivery {
 				last = errors.New("the last one was: " + DescribeDelivery(ev))
 			}
 			return false

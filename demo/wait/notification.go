@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fluxdemo/fluxdemo/demo/services/inbox"
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 )
 
 // longPoll is how long the inbox may hold back its answer.
@@ -28,11 +28,11 @@ type Match struct {
 }
 
 // Describe returns a notification in two lines: what it is about, and its message.
-func Describe(n *inbox.Notification) string {
+func Describe(n *event.Notification) string {
 	return fmt.Sprintf("%s  %s/%s  %s\n%s", n.Severity, n.InvolvedObject.Kind, n.InvolvedObject.Name, n.Reason, strings.TrimSpace(n.Message))
 }
 
-func (m Match) fits(n *inbox.Notification) bool {
+func (m Match) fits(n *event.Notification) bool {
 	same := func(want, got string) bool { return want == "" || want == got }
 	return same(m.Kind, n.InvolvedObject.Kind) && same(m.Name, n.InvolvedObject.Name) && same(m.Reason, n.Reason) &&
 		same(m.Severity, n.Severity) && strings.Contains(n.Message, m.Contains) && m.fitsRevision(n.Metadata)
@@ -55,7 +55,7 @@ func (m Match) fitsRevision(metadata map[string]string) bool {
 // Notification waits until the inbox at inboxURL has a notification that m fits, one from before the call included,
 // and returns it. It uses the inbox's long poll, and begins anew when the inbox was restarted.
 // ctx carries the deadline; the error says what the inbox had last.
-func Notification(ctx context.Context, inboxURL string, m Match) (*inbox.Notification, error) {
+func Notification(ctx context.Context, inboxURL string, m Match) (*event.Notification, error) {
 	base, err := url.Parse(inboxURL)
 	if err != nil || base.Host == "" {
 		return nil, fmt.Errorf("wait for a notification: %q is not the inbox's address, such as http://127.0.0.1:30080", inboxURL)
@@ -66,7 +66,7 @@ func Notification(ctx context.Context, inboxURL string, m Match) (*inbox.Notific
 	var (
 		since int64
 		last  = errors.New("the inbox was not asked yet")
-		found *inbox.Notification
+		found *event.Notification
 	)
 	again(ctx, func() bool {
 		for ctx.Err() == nil {
@@ -101,7 +101,7 @@ func Notification(ctx context.Context, inboxURL string, m Match) (*inbox.Notific
 	return found, nil
 }
 
-func ask(ctx context.Context, client *http.Client, base *url.URL, since int64) ([]inbox.Notification, error) {
+func ask(ctx context.Context, client *http.Client, base *url.URL, since int64) ([]event.Notification, error) {
 	u := *base
 	u.RawQuery = url.Values{"since": {strconv.FormatInt(since, 10)}, "wait": {longPoll.String()}}.Encode()
 	status, body, err := get(ctx, client, u.String())
@@ -111,7 +111,7 @@ func ask(ctx context.Context, client *http.Client, base *url.URL, since int64) (
 	if status != http.StatusOK {
 		return nil, fmt.Errorf("the inbox answers %d %s", status, http.StatusText(status))
 	}
-	var list inbox.List
+	var list event.Notifications
 	if err := json.Unmarshal(body, &list); err != nil {
 		return nil, fmt.Errorf("read the inbox's answer: %w", err)
 	}

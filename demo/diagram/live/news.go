@@ -8,24 +8,24 @@ import (
 	fluxmeta "github.com/fluxcd/pkg/apis/meta"
 
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
-	"github.com/fluxdemo/fluxdemo/demo/services/git"
-	"github.com/fluxdemo/fluxdemo/demo/services/inbox"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 )
 
 // zeroCommit stands for a branch that is not there.
 const zeroCommit = "0000000000000000000000000000000000000000"
 
 // revisionOf is Flux's name for a commit on a ref.
-func revisionOf(ev git.Event) string {
+func revisionOf(ev event.Git) string {
 	short := strings.TrimPrefix(strings.TrimPrefix(ev.Ref, "refs/heads/"), "refs/tags/")
 	return short + "@sha1:" + ev.Commit
 }
 
 // fromGit takes an event of the Git host that happened at a time. old says that it is from before the watch.
-func (m *model) fromGit(ev git.Event, at time.Time, old bool, seen time.Time) {
+func (m *model) fromGit(ev event.Git, at time.Time, old bool, seen time.Time) {
 	revision := revisionOf(ev)
 	switch {
-	case ev.Kind == git.EventPush:
+	case ev.Kind == event.Push:
 		if old {
 			break
 		}
@@ -40,13 +40,13 @@ func (m *model) fromGit(ev git.Event, at time.Time, old bool, seen time.Time) {
 			m.git = State{Target: binding.Hook, Status: Working, Message: "on its way", Revision: revision, Since: at}
 		}
 		m.release(func(request) bool { return true })
-	case ev.Kind != git.EventDelivery:
-	case ev.State == git.StateDelivered:
+	case ev.Kind != event.Delivery:
+	case ev.State == event.Delivered:
 		if !old && m.push != nil && m.push.revision == revision && !m.push.arrived {
 			m.arrived(seen, fmt.Sprintf("the Git host: delivered, status %d", ev.Status))
 		}
 		m.git = State{Target: binding.Hook, Status: Ready, Message: "delivered", Revision: revision, Since: at}
-	case ev.State == git.StateRetrying, ev.State == git.StateFailed:
+	case ev.State == event.Retrying, ev.State == event.Failed:
 		m.git = State{Target: binding.Hook, Status: Failed, Message: ev.Error, Revision: revision, Since: at}
 	}
 	m.roles(seen)
@@ -66,7 +66,7 @@ func (m *model) arrived(seen time.Time, evidence string) {
 }
 
 // fromInbox takes a notification. old says that it is from before the watch.
-func (m *model) fromInbox(n inbox.Notification, old bool, seen time.Time) {
+func (m *model) fromInbox(n event.Notification, old bool, seen time.Time) {
 	if old {
 		return
 	}

@@ -5,14 +5,12 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/fluxdemo/fluxdemo/demo/services/git"
-	"github.com/fluxdemo/fluxdemo/demo/services/inbox"
-	"github.com/fluxdemo/fluxdemo/demo/services/serve"
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 )
 
 // follow hands on the events of the stream at address, and connects again when it breaks off. open is closed once the
 // server has answered, or at once if there is no address.
-func (w *Watcher) follow(ctx context.Context, address string, open chan struct{}, event func(data []byte)) {
+func (w *Watcher) follow(ctx context.Context, address string, open chan struct{}, take func(data []byte)) {
 	if address == "" {
 		close(open)
 		return
@@ -20,14 +18,14 @@ func (w *Watcher) follow(ctx context.Context, address string, open chan struct{}
 	go func() {
 		last, opened := "", false
 		for ctx.Err() == nil {
-			err := serve.Follow(ctx, address, last, func() {
+			err := event.Follow(ctx, address, last, func() {
 				if !opened {
 					opened = true
 					close(open)
 				}
 			}, func(id string, data []byte) bool {
 				last = id
-				event(data)
+				take(data)
 				return false
 			})
 			if err != nil && ctx.Err() == nil {
@@ -43,10 +41,7 @@ func (w *Watcher) follow(ctx context.Context, address string, open chan struct{}
 func (w *Watcher) gitEvent() func(data []byte) {
 	since := time.Now()
 	return func(data []byte) {
-		var ev struct {
-			Time time.Time `json:"time"`
-			git.Event
-		}
+		var ev event.NumberedGit
 		if err := json.Unmarshal(data, &ev); err != nil {
 			w.opts.Logf("read an event of the Git host: %v", err)
 			return
@@ -55,7 +50,7 @@ func (w *Watcher) gitEvent() func(data []byte) {
 		if !old {
 			since = ev.Time
 		}
-		w.tell(func(m *model, seen time.Time) { m.fromGit(ev.Event, ev.Time, old, seen) })
+		w.tell(func(m *model, seen time.Time) { m.fromGit(ev.Git, ev.Time, old, seen) })
 	}
 }
 
@@ -63,7 +58,7 @@ func (w *Watcher) gitEvent() func(data []byte) {
 func (w *Watcher) mailEvent() func(data []byte) {
 	since := time.Now()
 	return func(data []byte) {
-		var n inbox.Notification
+		var n event.Notification
 		if err := json.Unmarshal(data, &n); err != nil {
 			w.opts.Logf("read an event of the inbox: %v", err)
 			return

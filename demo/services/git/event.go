@@ -9,64 +9,21 @@ import (
 	"github.com/go-git/go-git/v6/plumbing"
 	"github.com/go-git/go-git/v6/plumbing/object"
 
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 )
 
-// The kinds of an Event.
-const (
-	EventPush     = "push"
-	EventDelivery = "delivery"
-)
-
-// The states of a delivery: retrying is reported once, after the first failed attempt; the others are final.
-const (
-	StateDelivered  = "delivered"
-	StateRetrying   = "retrying"
-	StateSuperseded = "superseded" // a newer push to the same branch is delivered instead
-	StateFailed     = "failed"     // given up
-)
-
-// Event is a push that was received, or what became of its webhook. It holds no secrets.
-type Event struct {
-	// Kind is EventPush or EventDelivery.
-	Kind string `json:"kind"`
-	// Repository is the name without ".git", Ref the full name of the branch or tag.
-	Repository string `json:"repository"`
-	Ref        string `json:"ref"`
-	// Before and Commit are the commits that Ref pointed to and points to; zeros mean that it was or is not there.
-	Before string `json:"before"`
-	Commit string `json:"commit"`
-	// The rest belongs to deliveries.
-	State string `json:"state,omitempty"`
-	// Delivery is the UUID in X-GitHub-Delivery.
-	Delivery string `json:"delivery,omitempty"`
-	// Status is the receiver's last HTTP status; 0 if it gave none.
-	Status   int `json:"status,omitempty"`
-	Attempts int `json:"attempts,omitempty"`
-	// DurationMS counts from the push (or start of the server) to the end of the last attempt, in milliseconds.
-	DurationMS int64 `json:"durationMs,omitempty"`
-	// Error says why the last attempt failed.
-	Error string `json:"error,omitempty"`
-}
-
-// numbered is an Event as the pages and streams show it.
-type numbered struct {
-	ID   int64     `json:"id"`
-	Time time.Time `json:"time"`
-	Event
-}
-
-func encodeEvent(it serve.Item[Event]) (string, any) {
-	return it.Value.Kind, numbered{it.ID, it.Time, it.Value}
+func encodeEvent(it serve.Item[event.Git]) (string, any) {
+	return it.Value.Kind, event.NumberedGit{ID: it.ID, Time: it.Time, Git: it.Value}
 }
 
 // deliveries shows the last webhooks, oldest first.
 func (s *Server) deliveries(w http.ResponseWriter, _ *http.Request) {
 	items, _, _ := s.feed.Since(0)
-	list := []numbered{}
+	list := []event.NumberedGit{}
 	for _, it := range items {
-		if it.Value.Kind == EventDelivery {
-			list = append(list, numbered{it.ID, it.Time, it.Value})
+		if it.Value.Kind == event.Delivery {
+			list = append(list, event.NumberedGit{ID: it.ID, Time: it.Time, Git: it.Value})
 		}
 	}
 	serve.JSON(w, map[string]any{"deliveries": list})

@@ -18,6 +18,7 @@ import (
 	"github.com/go-git/go-git/v6/plumbing"
 	"github.com/google/uuid"
 
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 )
 
@@ -31,7 +32,7 @@ const (
 // the pushes in order; of those that wait, only the newest counts.
 type notifier struct {
 	cfg    Config
-	feed   *serve.Feed[Event]
+	feed   *serve.Feed[event.Git]
 	log    *slog.Logger
 	client *http.Client
 	ctx    context.Context
@@ -59,10 +60,10 @@ type delivery struct {
 	repo   *repo
 	update refUpdate
 	since  time.Time
-	event  Event
+	event  event.Git
 }
 
-func newNotifier(cfg Config, feed *serve.Feed[Event], log *slog.Logger) *notifier {
+func newNotifier(cfg Config, feed *serve.Feed[event.Git], log *slog.Logger) *notifier {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &notifier{
 		cfg: cfg, feed: feed, log: log, ctx: ctx, cancel: cancel, lanes: map[laneKey]*lane{},
@@ -87,7 +88,7 @@ func (n *notifier) close() {
 
 // push records a received push and starts its delivery.
 func (n *notifier) push(rp *repo, u refUpdate) {
-	n.feed.Add(newEvent(EventPush, rp, u))
+	n.feed.Add(newEvent(event.Push, rp, u))
 	n.enqueue(rp, u)
 }
 
@@ -164,17 +165,17 @@ func (n *notifier) drive(key laneKey, l *lane) {
 // superseded hands on to the newer delivery what the receiver has not heard of.
 func (n *notifier) superseded(old, newer *delivery) {
 	newer.update.Before = old.update.Before
-	n.record(old, StateSuperseded)
+	n.record(old, event.Superseded)
 }
 
 // deliver tries until the receiver accepts, a newer push comes, or the time is up.
 func (n *notifier) deliver(d *delivery, l *lane) {
-	d.event = newEvent(EventDelivery, d.repo, d.update)
+	d.event = newEvent(event.Delivery, d.repo, d.update)
 	d.event.Delivery = uuid.NewString()
 	body, err := payload(n.cfg, d.repo, d.update)
 	if err != nil {
 		d.event.Error = err.Error()
-		n.record(d, StateFailed)
+		n.record(d, event.Failed)
 		return
 	}
 	deadline := time.NewTimer(n.cfg.RetryFor)
@@ -190,12 +191,12 @@ func (n *notifier) deliver(d *delivery, l *lane) {
 			if err := d.repo.setDelivered(d.update.Ref, d.update.After); err != nil {
 				n.log.Warn("a restart will deliver this push again", "error", err.Error())
 			}
-			n.record(d, StateDelivered)
+			n.record(d, event.Delivered)
 			return
 		}
 		d.event.Error = err.Error()
 		if d.event.Attempts == 1 {
-			n.record(d, StateRetrying)
+			n.record(d, event.Retrying)
 		}
 		retry := time.NewTimer(pause)
 		select {
@@ -206,7 +207,7 @@ func (n *notifier) deliver(d *delivery, l *lane) {
 			n.superseded(d, l.next)
 			n.mu.Unlock()
 		case <-deadline.C:
-			n.record(d, StateFailed)
+			n.record(d, event.Failed)
 		case <-n.ctx.Done():
 		}
 		retry.Stop()
@@ -248,7 +249,7 @@ func (n *notifier) attempt(d *delivery, body []byte) (status int, err error) {
 func (n *notifier) record(d *delivery, state string) {
 	ev := d.event
 	if ev.Kind == "" { // superseded before its first attempt
-		ev = newEvent(EventDelivery, d.repo, d.update)
+		ev = newEvent(event.Delivery, d.repo, d.update)
 	}
 	ev.State = state
 	ev.DurationMS = time.Since(d.since).Milliseconds()
@@ -257,6 +258,6 @@ func (n *notifier) record(d *delivery, state string) {
 		"status", ev.Status, "attempts", ev.Attempts, "durationMs", ev.DurationMS, "error", ev.Error)
 }
 
-func newEvent(kind string, rp *repo, u refUpdate) Event {
-	return Event{Kind: kind, Repository: rp.name, Ref: u.Ref.String(), Before: u.Before.String(), Commit: u.After.String()}
+func newEvent(kind string, rp *repo, u refUpdate) event.Git {
+	return event.Git{Kind: kind, Repository: rp.name, Ref: u.Ref.String(), Before: u.Before.String(), Commit: u.After.String()}
 }

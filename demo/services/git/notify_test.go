@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 )
 
 const token = "webhook-token"
@@ -111,16 +113,16 @@ func TestWebhookIsRetried(t *testing.T) {
 	tip := commit(t, w, "one")
 	git(t, w, "push", "-q", "origin", "main")
 	receive(t, accepted, "webhook")
-	ev := await(t, h, StateDelivered)
+	ev := await(t, h, event.Delivered)
 	if ev.Attempts != 3 || ev.Status != 200 || ev.Commit != tip || ev.Error != "" || ev.DurationMS < 300 {
 		t.Errorf("delivered: %+v", ev)
 	}
 	page := get(t, h.url+"/deliveries")
-	var list struct{ Deliveries []numbered }
+	var list struct{ Deliveries []event.NumberedGit }
 	if err := json.Unmarshal([]byte(page), &list); err != nil {
 		t.Fatal(err)
 	}
-	if len(list.Deliveries) != 2 || list.Deliveries[0].State != StateRetrying || list.Deliveries[0].Status != 503 || list.Deliveries[1].State != StateDelivered {
+	if len(list.Deliveries) != 2 || list.Deliveries[0].State != event.Retrying || list.Deliveries[0].Status != 503 || list.Deliveries[1].State != event.Delivered {
 		t.Errorf("deliveries: %s", page)
 	}
 }
@@ -131,7 +133,7 @@ func TestWebhookGivesUp(t *testing.T) {
 	w := work(t, h, "fleet")
 	commit(t, w, "one")
 	git(t, w, "push", "-q", "origin", "main")
-	ev := await(t, h, StateFailed)
+	ev := await(t, h, event.Failed)
 	if ev.Attempts < 2 || !strings.Contains(ev.Error, "refused") {
 		t.Errorf("failed: %+v", ev)
 	}
@@ -166,12 +168,12 @@ func TestNewestPushWins(t *testing.T) {
 	}()
 	two := commit(t, w, "two")
 	git(t, w, "push", "-q")
-	if ev := await(t, h, StateRetrying); ev.Commit != two {
+	if ev := await(t, h, event.Retrying); ev.Commit != two {
 		t.Errorf("retrying %+v", ev)
 	}
 	three := commit(t, w, "three")
 	git(t, w, "push", "-q")
-	if ev := await(t, h, StateSuperseded); ev.Commit != two {
+	if ev := await(t, h, event.Superseded); ev.Commit != two {
 		t.Errorf("superseded %+v", ev)
 	}
 	close(stop)
@@ -197,8 +199,8 @@ func TestCrashBeforeDelivery(t *testing.T) {
 			t.Errorf("after the restart: %+v", e)
 		}
 	}
-	await(t, h, StateDelivered)
-	await(t, h, StateDelivered)
+	await(t, h, event.Delivered)
+	await(t, h, event.Delivered)
 	h.Close()
 
 	// The receiver is away for the deletion of one branch; the other one is not told again.
@@ -210,7 +212,7 @@ func TestCrashBeforeDelivery(t *testing.T) {
 	if e := receive(t, accepted, "webhook").event; e.Ref != "refs/heads/gone" || !e.Deleted || e.Before != one {
 		t.Errorf("after the second restart: %+v", e)
 	}
-	await(t, h, StateDelivered)
+	await(t, h, event.Delivered)
 	items, _, _ := h.feed.Since(0)
 	if len(items) != 1 {
 		t.Errorf("more was told: %+v", items)
@@ -277,7 +279,7 @@ func events(t *testing.T, h host, last string) func() (id, name, data string) {
 }
 
 // await waits for the next delivery in a state, starting behind the one that it found last.
-func await(t *testing.T, h host, state string) Event {
+func await(t *testing.T, h host, state string) event.Git {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
 	for {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/go-git/go-git/v6/plumbing/transport"
 
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 	"github.com/fluxdemo/fluxdemo/demo/services/forge"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 )
@@ -59,7 +60,7 @@ type Server struct {
 	cfg   Config
 	repos map[string]*repo
 	names []string // of repos, the configured ones first
-	feed  *serve.Feed[Event]
+	feed  *serve.Feed[event.Git]
 	hooks *notifier
 	mux   *http.ServeMux
 	log   *slog.Logger
@@ -90,7 +91,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.RetryFor == 0 {
 		cfg.RetryFor = 2 * time.Minute
 	}
-	s := &Server{cfg: cfg, repos: map[string]*repo{}, feed: serve.NewFeed[Event](remembered), log: serve.Logger(cfg.Logger)}
+	s := &Server{cfg: cfg, repos: map[string]*repo{}, feed: serve.NewFeed[event.Git](remembered), log: serve.Logger(cfg.Logger)}
 	if err := s.openRepos(); err != nil {
 		return nil, err
 	}

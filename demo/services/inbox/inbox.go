@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 )
 
@@ -29,40 +30,6 @@ const (
 //go:embed page.html
 var pageHTML string
 
-// Object is what a notification is about.
-type Object struct {
-	Kind      string `json:"kind"`
-	Namespace string `json:"namespace,omitempty"`
-	Name      string `json:"name"`
-}
-
-// Event is a notification as Flux sends it: the parts of github.com/fluxcd/pkg/apis/event/v1beta1.Event that are shown.
-type Event struct {
-	InvolvedObject      Object            `json:"involvedObject"`
-	Severity            string            `json:"severity"`
-	Timestamp           time.Time         `json:"timestamp"`
-	Message             string            `json:"message"`
-	Reason              string            `json:"reason"`
-	Metadata            map[string]string `json:"metadata,omitempty"`
-	ReportingController string            `json:"reportingController"`
-	ReportingInstance   string            `json:"reportingInstance,omitempty"`
-}
-
-// Notification is an Event in the inbox.
-type Notification struct {
-	// ID counts up from 1; it starts again when the inbox has lost what it kept.
-	ID int64 `json:"id"`
-	// Received is when it came, UTC.
-	Received time.Time `json:"received"`
-	Event
-}
-
-// List is the answer to GET /notifications, newest last. Last is the ID to ask on from.
-type List struct {
-	Last          int64          `json:"last"`
-	Notifications []Notification `json:"notifications"`
-}
-
 // Config says how an Inbox works; the zero value is fine.
 type Config struct {
 	// File is where the notifications are kept, so that a restart does not lose them; empty means in memory only.
@@ -74,7 +41,7 @@ type Config struct {
 // Inbox is the server as an http.Handler.
 type Inbox struct {
 	mux  *http.ServeMux
-	feed *serve.Feed[Event]
+	feed *serve.Feed[event.Flux]
 	page *template.Template
 	log  *slog.Logger
 
@@ -87,14 +54,14 @@ func New(cfg Config) (*Inbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the inbox's page: %w", err)
 	}
-	b := &Inbox{mux: http.NewServeMux(), feed: serve.NewFeed[Event](remembered), page: page, log: serve.Logger(cfg.Logger)}
+	b := &Inbox{mux: http.NewServeMux(), feed: serve.NewFeed[event.Flux](remembered), page: page, log: serve.Logger(cfg.Logger)}
 	if b.journal, err = openJournal(cfg.File, b.feed); err != nil {
 		return nil, fmt.Errorf("open the kept notifications: %w", err)
 	}
 	b.mux.HandleFunc("POST /{$}", b.receive)
 	b.mux.HandleFunc("GET /{$}", b.show)
 	b.mux.HandleFunc("GET /notifications", b.list)
-	b.mux.HandleFunc("GET /events", b.feed.Stream(func(it serve.Item[Event]) (string, any) { return "notification", number(it) }))
+	b.mux.HandleFunc("GET /events", b.feed.Stream(func(it serve.Item[event.Flux]) (string, any) { return "notification", number(it) }))
 	b.mux.HandleFunc("GET /healthz", serve.Healthy)
 	return b, nil
 }
@@ -102,7 +69,9 @@ func New(cfg Config) (*Inbox, error) {
 // ServeHTTP answers Flux, browsers, checks and probes.
 func (b *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.mux.ServeHTTP(w, r) }
 
-func number(it serve.Item[Event]) Notification { return Notification{it.ID, it.Time, it.Value} }
+func number(it serve.Item[event.Flux]) event.Notification {
+	return event.Notification{ID: it.ID, Received: it.Time, Flux: it.Value}
+}
 
 // receive takes one event.
 func (b *Inbox) receive(w http.ResponseWriter, r *http.Request) {
@@ -112,7 +81,7 @@ func (b *Inbox) receive(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "a notification has at most 1 MB", http.StatusRequestEntityTooLarge)
 		return
 	}
-	var ev Event
+	var ev event.Flux
 	if err == nil {
 		err = json.Unmarshal(body, &ev)
 	}
@@ -155,7 +124,7 @@ func (b *Inbox) list(w http.ResponseWriter, r *http.Request) {
 	}
 	deadline := time.NewTimer(min(wait, longestWait))
 	defer deadline.Stop()
-	out := []Notification{}
+	out := []event.Notification{}
 	for {
 		items, last, changed := b.feed.Since(since)
 		for _, it := range items {
@@ -174,13 +143,13 @@ func (b *Inbox) list(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
-		serve.JSON(w, List{last, out})
+		serve.JSON(w, event.Notifications{Last: last, Notifications: out})
 		return
 	}
 }
 
 // matches says whether an event has what the parameters ask for.
-func matches(ev Event, param func(string) string) bool {
+func matches(ev event.Flux, param func(string) string) bool {
 	for name, have := range map[string]string{
 		"kind": ev.InvolvedObject.Kind, "namespace": ev.InvolvedObject.Namespace, "name": ev.InvolvedObject.Name,
 		"severity": ev.Severity, "reason": ev.Reason,
@@ -193,24 +162,13 @@ func matches(ev Event, param func(string) string) bool {
 	return strings.Contains(ev.Message, want) || strings.Contains(ev.Revision(), want)
 }
 
-// Revision is the source's revision that the event names, or empty.
-func (e Event) Revision() string {
-	for key, v := range e.Metadata {
-		// Each controller has its own prefix: kustomize.toolkit.fluxcd.io/revision and so on.
-		if key == "revision" || strings.HasSuffix(key, "/revision") {
-			return v
-		}
-	}
-	return ""
-}
-
 // show is the page for people, newest first.
 func (b *Inbox) show(w http.ResponseWriter, r *http.Request) {
 	items, last, _ := b.feed.Since(0)
 	v := struct {
 		Nonce string
 		Last  int64
-		Items []Notification
+		Items []event.Notification
 	}{Last: last}
 	for _, it := range slices.Backward(items) {
 		v.Items = append(v.Items, number(it))

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 )
 
@@ -74,7 +75,7 @@ func get(t *testing.T, url string) (int, string) {
 
 type answer struct {
 	Last          int64
-	Notifications []Notification
+	Notifications []event.Notification
 }
 
 func list(t *testing.T, url, query string) answer {
@@ -253,7 +254,7 @@ func TestRestart(t *testing.T) {
 
 	w := httptest.NewRecorder()
 	post(1).ServeHTTP(w, httptest.NewRequest("GET", "/notifications", nil))
-	var list List
+	var list event.Notifications
 	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
 		t.Fatal(err)
 	}

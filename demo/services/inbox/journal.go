@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 )
 
@@ -21,11 +22,11 @@ type journal struct {
 	file  *os.File
 	lines int
 	torn  bool // the last line may be cut off
-	feed  *serve.Feed[Event]
+	feed  *serve.Feed[event.Flux]
 }
 
 // openJournal puts what the file at path holds into feed, and opens it for more. Without a path it returns nil.
-func openJournal(path string, feed *serve.Feed[Event]) (*journal, error) {
+func openJournal(path string, feed *serve.Feed[event.Flux]) (*journal, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -33,12 +34,12 @@ func openJournal(path string, feed *serve.Feed[Event]) (*journal, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	var items []serve.Item[Event]
+	var items []serve.Item[event.Flux]
 	for lines := bufio.NewScanner(bytes.NewReader(raw)); lines.Scan(); {
-		var n Notification
+		var n event.Notification
 		// A crash in the middle of a write leaves half a line, which is lost.
 		if json.Unmarshal(lines.Bytes(), &n) == nil {
-			items = append(items, serve.Item[Event]{ID: n.ID, Time: n.Received, Value: n.Event})
+			items = append(items, serve.Item[event.Flux]{ID: n.ID, Time: n.Received, Value: n.Flux})
 		}
 	}
 	feed.Restore(items)
@@ -47,7 +48,7 @@ func openJournal(path string, feed *serve.Feed[Event]) (*journal, error) {
 }
 
 // add appends one notification. Once there are many old ones the file is written anew, with those that count.
-func (j *journal) add(n Notification) error {
+func (j *journal) add(n event.Notification) error {
 	if j == nil {
 		return nil
 	}

@@ -1,5 +1,8 @@
 // Package serve is what the demo's small HTTP servers share: listening, shutting down in time, and strict page headers.
 // It also holds Feed, the short memory of events that a server shows as JSON and streams to browsers.
+//
+// It stands beside the demo's servers, and is not internal to them, because the stage of the slides is such a server too.
+// Clients do not need it: what they read is in package event.
 package serve
 
 import (

@@ -8,14 +8,12 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 )
 
-const (
-	// keepAlive is shorter than the idle time after which a proxy gives up on a silent stream.
-	keepAlive = 15 * time.Second
-	// sendTimeout ends a stream whose client has stopped reading.
-	sendTimeout = 10 * time.Second
-)
+// sendTimeout ends a stream whose client has stopped reading.
+const sendTimeout = 10 * time.Second
 
 // Stream is an answer made of server-sent events.
 type Stream struct {
@@ -34,23 +32,23 @@ func NewStream(w http.ResponseWriter) (s *Stream, ok bool) {
 }
 
 // Send writes one event with v as JSON; id may be empty.
-func (s *Stream) Send(id, event string, v any) error {
+func (s *Stream) Send(id, name string, v any) error {
 	data, err := json.Marshal(v) // a single line, as the format wants
 	if err != nil {
-		return fmt.Errorf("encode event %s: %w", event, err)
+		return fmt.Errorf("encode event %s: %w", name, err)
 	}
 	var b bytes.Buffer
 	if id != "" {
 		fmt.Fprintf(&b, "id: %s\n", id)
 	}
-	fmt.Fprintf(&b, "event: %s\ndata: %s\n\n", event, data)
+	fmt.Fprintf(&b, "event: %s\ndata: %s\n\n", name, data)
 	return s.write(b.Bytes())
 }
 
 // Wait returns true when changed is closed, and false when the client is gone or the server is told to stop.
 // Meanwhile it keeps the connection alive with comments.
 func (s *Stream) Wait(ctx context.Context, changed <-chan struct{}) bool {
-	t := time.NewTicker(keepAlive)
+	t := time.NewTicker(event.KeepAlive)
 	defer t.Stop()
 	for {
 		select {

@@ -1,4 +1,4 @@
-package serve
+package event
 
 import (
 	"bufio"
@@ -9,8 +9,12 @@ import (
 	"time"
 )
 
+// KeepAlive is how often a server writes to a stream that has nothing to say. It is shorter than the idle time after
+// which a proxy gives up on a stream.
+const KeepAlive = 15 * time.Second
+
 // silence is how long a stream may say nothing, not even that it is alive, before it counts as dead.
-const silence = 3 * keepAlive
+const silence = 3 * KeepAlive
 
 // longest is the size of the longest line that Follow takes, in bytes.
 const longest = 4 << 20
