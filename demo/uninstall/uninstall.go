@@ -198,6 +198,7 @@ func (r *Removal) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, removeTime, fmt.Errorf("not gone after %s", removeTime))
 	defer cancel()
 	const (
+		record      = "Recording what is to be removed"
 		suspend     = "Suspending the demo's Kustomizations"
 		release     = "Removing Flux's objects"
 		others      = "Removing what Flux has applied"
@@ -206,7 +207,8 @@ func (r *Removal) Run(ctx context.Context) error {
 	)
 	// In the order in which nothing is made again. The caller reports all of it as one step.
 	return steps.Run(ctx, nil,
-		steps.Step{Name: suspend, Do: r.quiet},
+		steps.Step{Name: record, Do: r.record},
+		steps.Step{Name: suspend, Needs: []string{record}, Do: r.quiet},
 		steps.Step{Name: release, Needs: []string{suspend}, Do: r.release},
 		steps.Step{Name: others, Needs: []string{release}, Do: func(ctx context.Context) error {
 			return each(ctx, r.others, r.remove)
@@ -232,6 +234,18 @@ func each(ctx context.Context, objects []*unstructured.Unstructured, do func(con
 		group.Go(func() error { return do(ctx, o) })
 	}
 	return group.Wait()
+}
+
+// record puts into the demo's record what Flux has applied. Only the inventory
+// of a Kustomization names it, which goes first: after a crash, the next one
+// would not know what is left.
+func (r *Removal) record(ctx context.Context) error {
+	for _, o := range slices.Concat(r.flux, r.others) {
+		if err := r.owner.TakeUp(ctx, o); err != nil {
+			return fmt.Errorf("recording %s: %w", nameOf(o), err)
+		}
+	}
+	return nil
 }
 
 // quiet suspends the demo's Kustomizations: they make nothing again, and

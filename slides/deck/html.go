@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 
-
 	"github.com/fluxdemo/fluxdemo/slides/deck/sanitize"
 )
 

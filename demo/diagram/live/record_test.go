@@ -16,9 +16,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/fluxdemo/fluxdemo/demo/services/git"
-	"github.com/fluxdemo/fluxdemo/demo/services/inbox"
-	"github.com/fluxdemo/fluxdemo/demo/services/serve"
+	"github.com/fluxdemo/fluxdemo/demo/services/event"
 )
 
 // recorded is one thing that a Watcher saw: a line of testdata/*.jsonl. Of Object, Git, Inbox and Mark one is set.
@@ -27,8 +25,8 @@ type recorded struct {
 	Object  *unstructured.Unstructured `json:"object,omitempty"`
 	Initial bool                       `json:"initial,omitempty"` // of Object: it was there when the watch began
 	Deleted bool                       `json:"deleted,omitempty"` // of Object
-	Git     *git.Event                 `json:"git,omitempty"`
-	Inbox   *inbox.Notification        `json:"inbox,omitempty"`
+	Git     *event.Git                 `json:"git,omitempty"`
+	Inbox   *event.Notification        `json:"inbox,omitempty"`
 	Mark    string                     `json:"mark,omitempty"` // what is done to the cluster from here on
 }
 
@@ -105,7 +103,7 @@ func TestRecord(t *testing.T) {
 	}
 	follow := func(address string, take func(data []byte)) {
 		all.Go(func() {
-			_ = serve.Follow(ctx, address+"/events", "", func() {}, func(_ string, data []byte) bool {
+			_ = event.Follow(ctx, address+"/events", "", func() {}, func(_ string, data []byte) bool {
 				take(data)
 				return false
 			})
@@ -114,16 +112,16 @@ func TestRecord(t *testing.T) {
 	follow(os.Getenv("RECORD_GIT"), func(data []byte) {
 		var e struct {
 			Time time.Time `json:"time"`
-			git.Event
+			event.Git
 		}
 		if err := json.Unmarshal(data, &e); err != nil {
 			t.Error(err)
 		} else if e.Time.After(start) {
-			write(recorded{Git: &e.Event})
+			write(recorded{Git: &e.Git})
 		}
 	})
 	follow(os.Getenv("RECORD_INBOX"), func(data []byte) {
-		var n inbox.Notification
+		var n event.Notification
 		if err := json.Unmarshal(data, &n); err != nil {
 			t.Error(err)
 		} else if n.Received.After(start) {
