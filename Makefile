@@ -84,6 +84,14 @@ lint: ## gofmt, go vet, golangci-lint
 	cd hack/nodeimage && CGO_ENABLED=0 $(GO) vet -trimpath ./...
 	$(GO) run $(GOLANGCI) run
 
+.PHONY: docs
+docs: ## Write docs/cli, the reference of all commands
+	FLUXDEMO_UPDATE_DOCS=1 $(GO) test -count=1 -short -run '^TestReference$$' ./cmd/fluxdemo
+
+.PHONY: picture
+picture: bundle build ## Take the README's picture of the stage from a real run (needs chromium)
+	$(GO) run ./hack/picture -fluxdemo bin/fluxdemo -bundle $(BUNDLE) -o docs/stage.png
+
 .PHONY: bench
 bench: bundle build ## Measure start, push latency, memory; PEERS=1 compares
 	$(GO) run ./hack/bench -fluxdemo bin/fluxdemo -bundle $(BUNDLE) $(if $(PEERS),-peers)

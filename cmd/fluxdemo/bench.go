@@ -16,9 +16,11 @@ import (
 func newBench(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure Flux under load, on the cluster of the demo",
-		Args:  cobra.NoArgs,
-		RunE:  help,
+		Short: "Measure Flux under load on the demo cluster",
+		Example: `  fluxdemo bench sharding --sizes 100,500 --shards 0,1
+  fluxdemo bench sharding --sizes 1000 --shards 0 --heavy 0`,
+		Args: cobra.NoArgs,
+		RunE: help,
 	}
 	cmd.AddCommand(newBenchSharding(o))
 	return cmd
@@ -29,17 +31,18 @@ func newBenchSharding(o *options) *cobra.Command {
 	b := benchmark.Options{}
 	cmd := &cobra.Command{
 		Use:   "sharding",
-		Short: "How long neighbours of heavy tenants wait, with shards and without",
-		Long: `For each number of Kustomizations and of shards: makes tenants with so many
-Kustomizations, measures how soon they are ready and what that costs, has
-heavy tenants come and measures how long a neighbour waits, and takes all
-of it away again. Heavy tenants are the first shard's.
+		Short: "Measure how long neighbours of heavy tenants wait",
+		Long: `Measures each combination of --sizes and --shards. It creates tenants with that
+many Kustomizations, measures how soon they are ready and what they cost, adds
+heavy tenants, measures how long their neighbours wait, and removes everything.
+The first shard reconciles the heavy tenants.
 
-The report is a table here, and report.json and report.html in a folder.
-Each measurement is kept at once: the same command goes on after Ctrl-C.
-
-  fluxdemo up
-  fluxdemo bench sharding --sizes 100,500 --shards 0,1`,
+The report is a table on stdout, and report.json and report.html in --report.
+Each measurement is saved at once: after Ctrl-C, run the same command again to
+continue.`,
+		Example: `  fluxdemo bench sharding
+  fluxdemo bench sharding --sizes 100,500 --shards 0,1
+  fluxdemo bench sharding --sizes 10000 --shards 0 --heavy 0 --report big`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if err := checkOutput(output, "json"); err != nil {
@@ -79,14 +82,14 @@ Each measurement is kept at once: the same command goes on after Ctrl-C.
 	}
 	flags := cmd.Flags()
 	flags.IntSliceVar(&b.Sizes, "sizes", []int{100, 500, 1000}, "numbers of Kustomizations")
-	flags.IntSliceVar(&b.Shards, "shards", []int{0, 1, 2, 4}, "numbers of shards, beside the main controllers")
+	flags.IntSliceVar(&b.Shards, "shards", []int{0, 1, 2, 4}, "numbers of shards, in addition to the main controllers")
 	flags.IntVar(&b.HeavyPercent, "heavy", 5, "percentage of heavy Kustomizations; 0 for none")
-	flags.IntVar(&b.Probes, "probes", 20, "neighbours whose wait is measured, each time")
-	flags.BoolVar(&b.OwnSources, "own-sources", false, "a GitRepository for each tenant, and not one for all")
+	flags.IntVar(&b.Probes, "probes", 20, "number of neighbours whose wait is measured")
+	flags.BoolVar(&b.OwnSources, "own-sources", false, "create a GitRepository for each tenant instead of one for all")
 	flags.BoolVar(&b.Impersonate, "impersonate", false, "apply as the tenants' service accounts")
-	flags.DurationVar(&b.Deadline, "deadline", 30*time.Minute, "of one phase of a measurement")
-	flags.StringVar(&dir, "report", "fluxdemo-bench", "folder of the report")
-	flags.BoolVar(&b.Again, "again", false, "measure again what the report has already")
+	flags.DurationVar(&b.Deadline, "deadline", 30*time.Minute, "deadline of one phase of a measurement")
+	flags.StringVar(&dir, "report", "fluxdemo-bench", "folder to write the report to")
+	flags.BoolVar(&b.Again, "again", false, "repeat measurements that are in the report")
 	addOutput(cmd, &output, "json")
 	return cmd
 }

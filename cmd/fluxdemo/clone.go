@@ -16,9 +16,11 @@ func newClone(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "clone DIR",
 		Short: "Clone the demo's Git repository, ready to push",
-		Long: `Clones the demo's Git repository, ready to push from any shell. What that needs
-stands in the clone's own configuration, where it beats yours; nothing outside
-of the clone is written.`,
+		Long: `Clones the demo's Git repository so that you can push from any shell. The
+settings for that are in the clone's own configuration, which overrides yours.
+Nothing outside the clone is written.`,
+		Example: `  fluxdemo clone my-fleet
+  cd my-fleet && git log`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := args[0]

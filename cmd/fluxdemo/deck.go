@@ -14,8 +14,10 @@ func newDeck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deck",
 		Short: "Check and export decks",
-		Args:  cobra.NoArgs,
-		RunE:  help,
+		Example: `  fluxdemo deck lint talk.md
+  fluxdemo deck export talk.md`,
+		Args: cobra.NoArgs,
+		RunE: help,
 	}
 	cmd.AddCommand(newDeckLint(), newDeckExport())
 	return cmd
@@ -52,11 +54,14 @@ func newDeckLint() *cobra.Command {
 	var strict bool
 	cmd := &cobra.Command{
 		Use:   "lint FILE...",
-		Short: "Find the mistakes in decks, with their places",
-		Long: `Reads decks with their sidecars and images, and prints every mistake as
-file:line:column: severity: what is wrong. Every slide shows all the same; an
-error says that something on it will not be as it was meant. The exit code is
-2 if there is an error. It needs no cluster.`,
+		Short: "Report mistakes in decks by line and column",
+		Long: `Reads decks with their sidecars and images, and prints each mistake as
+file:line:column: severity: message. A slide with a mistake is still shown; an
+error means that part of it does not work as written. The exit code is 2 if
+there is an error. Needs no cluster.`,
+		Example: `  fluxdemo deck lint basics
+  fluxdemo deck lint talk.md --strict
+  fluxdemo deck lint talk.md -o json`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOutput(output, "json"); err != nil {
@@ -104,7 +109,7 @@ error says that something on it will not be as it was meant. The exit code is
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&strict, "strict", false, "let warnings fail too")
+	cmd.Flags().BoolVar(&strict, "strict", false, "treat warnings as errors")
 	addOutput(cmd, &output, "json")
 	return cmd
 }

@@ -19,13 +19,12 @@ func newDeckExport() *cobra.Command {
 	formats, themes := []string{"pdf", "png", "html"}, []string{"light", "dark", "contrast"}
 	cmd := &cobra.Command{
 		Use:   "export DECK",
-		Short: "Write a deck as PDF, as pictures, or as pages that need no server",
-		Long: `Writes a deck for those who were not there. Waits are flattened, and diagrams
-are drawn and stay still. It needs no cluster; pdf and png need Chromium.
-
-  fluxdemo deck export talk.md                 talk.pdf, a slide a page
-  fluxdemo deck export talk.md --format png    talk-png/01.png and so on
-  fluxdemo deck export talk.md --format html   talk-html/index.html`,
+		Short: "Export a deck as PDF, pictures, or static pages",
+		Long: `Exports a deck for people who did not see the talk. Pauses are removed, and
+diagrams are static. Needs no cluster; pdf and png need Chromium.`,
+		Example: `  fluxdemo deck export talk.md                 # talk.pdf, one slide a page
+  fluxdemo deck export talk.md --format png    # talk-png/01.png, 02.png ...
+  fluxdemo deck export talk.md --format html   # talk-html/index.html`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeDecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -61,9 +60,9 @@ are drawn and stay still. It needs no cluster; pdf and png need Chromium.
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "pdf", strings.Join(formats, ", "))
-	cmd.Flags().StringVar(&out, "out", "", "`path` of the file or folder to write (default: named after the deck, here)")
-	cmd.Flags().StringVar(&theme, "theme", "", strings.Join(themes, ", ")+" (default: what the deck says)")
+	cmd.Flags().StringVar(&format, "format", "pdf", "valid values: "+strings.Join(formats, ", "))
+	cmd.Flags().StringVar(&out, "out", "", "`path` of the file or folder to write (default: the name of the deck, in the current folder)")
+	cmd.Flags().StringVar(&theme, "theme", "", "valid values: "+strings.Join(themes, ", ")+" (default: the theme of the deck)")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("theme", cobra.FixedCompletions(themes, cobra.ShellCompDirectiveNoFileComp))
 	return cmd

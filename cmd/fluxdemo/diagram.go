@@ -23,9 +23,11 @@ import (
 func newDiagram(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diagram",
-		Short: "Run a plain flowchart: each node a Kustomization",
-		Args:  cobra.NoArgs,
-		RunE:  help,
+		Short: "Run a plain flowchart as Kustomizations",
+		Example: `  fluxdemo diagram run plan.mmd
+  fluxdemo diagram clean`,
+		Args: cobra.NoArgs,
+		RunE: help,
 	}
 	cmd.AddCommand(newDiagramRun(o), newDiagramClean(o))
 	return cmd
@@ -36,15 +38,15 @@ func newDiagramRun(o *options) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "run FILE[#N]",
-		Short: "Turn a flowchart into Kustomizations that wait for each other",
-		Long: `Turns a mermaid flowchart into Kustomizations, one for each node. What an arrow
-points to waits for where it comes from (dependsOn). They are pushed to the
-demo's Git repository, and Flux applies them in that order. Run it again after
-a change: what the diagram no longer has, Flux removes.
-
-  fluxdemo diagram run plan.mmd      a file that is nothing but a diagram
-  fluxdemo diagram run deck.md#2     the second one of a deck: on stage it lights up
-  fluxdemo diagram clean             take them away again`,
+		Short: "Create a Kustomization for each node of a flowchart",
+		Long: `Creates a Kustomization for each node of a Mermaid flowchart. Each arrow becomes
+a dependsOn: the node that it points to waits for the node where it starts. The
+Kustomizations are pushed to the demo's Git repository, and Flux applies them in
+that order. After a change to the diagram, run the command again: Flux removes
+what the diagram no longer contains.`,
+		Example: `  fluxdemo diagram run plan.mmd      # a file with one diagram
+  fluxdemo diagram run talk.md#2     # the second diagram of a deck
+  fluxdemo diagram clean             # remove them again`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkOutput(output, "json"); err != nil {
@@ -72,11 +74,12 @@ func newDiagramClean(o *options) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "clean [NAME...]",
-		Short: "Take away what diagram run has made",
-		Long: `Takes the diagrams out of the demo's Git repository, all of them or those that
-are named, and waits until Flux has removed what it made of them. The name of a
-diagram is its file's; for one of several in a file, its number stands behind
-that: deck-2.`,
+		Short: "Remove what diagram run created",
+		Long: `Removes diagrams from the demo's Git repository, all of them or the named ones,
+and waits until Flux has removed their objects. A diagram has the name of its
+file; if the file has several, a number follows: deck-2.`,
+		Example: `  fluxdemo diagram clean
+  fluxdemo diagram clean plan talk-2`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.withRunner(cmd, timeout, func(ctx context.Context, r *rollout.Runner) error {
 				gone, err := r.Clean(ctx, args)

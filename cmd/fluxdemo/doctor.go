@@ -13,8 +13,10 @@ import (
 func newDoctor(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Check what this machine needs, and say how to get it",
-		Args:  cobra.NoArgs,
+		Short: "Check what this machine needs and how to install it",
+		Example: `  fluxdemo doctor
+  fluxdemo doctor --bundle build/bundle`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := cmd.OutOrStdout()
 			ill := false

@@ -16,8 +16,12 @@ func newDown(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "down",
 		Short: "Remove the cluster and everything in it",
-		Long: `Ends the cluster and removes what belongs to it. Files of yours in its folder
-stay, and are named.`,
+		Long: `Stops the cluster and removes what belongs to it. Files of yours in its folder
+are kept and listed. On an existing cluster, down asks first and removes only
+what up created.`,
+		Example: `  fluxdemo down
+  fluxdemo down --keep-data   # only stop it
+  fluxdemo down --name second`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			start := time.Now()
@@ -57,7 +61,7 @@ stay, and are named.`,
 		},
 	}
 	o.guest.addYes(cmd)
-	cmd.Flags().BoolVar(&keepData, "keep-data", false, "only stop it; the next up brings the same state back")
+	cmd.Flags().BoolVar(&keepData, "keep-data", false, "only stop the cluster; the next up restores its state")
 	return cmd
 }
 

@@ -17,12 +17,12 @@ import (
 func newEnv(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "env",
-		Short: "Print what a shell needs to work with the demo",
+		Short: "Print shell settings for kubectl, flux and git",
 		Long: `Prints lines for a POSIX shell that put the demo's kubectl and flux first on
 PATH, select its kubeconfig, and let git push to its repository, whatever your
-own settings for git, kubectl and Flux are. Your files are left alone:
-
-  eval "$(fluxdemo env)"`,
+own settings for git, kubectl and Flux are. Your files are not changed.`,
+		Example: `  eval "$(fluxdemo env)"
+  eval "$(fluxdemo env --name second)"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cluster, err := o.runningCluster(cmd.Context())

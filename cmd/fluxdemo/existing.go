@@ -44,15 +44,15 @@ type guestOptions struct {
 
 func (g *guestOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&g.kubeconfig, "kubeconfig", "", "existing: kubeconfig `file` to read (default: what kubectl reads)")
-	flags.StringVar(&g.context, "context", "", "existing: `name` of the context to use; there is no default")
-	flags.BoolVar(&g.adoptFlux, "adopt-flux", false, "existing: use the Flux that runs there already")
-	flags.StringVar(&g.imageRegistry, "image-registry", "", "existing: push all images below `HOST/PATH` and run them from there")
+	flags.StringVar(&g.kubeconfig, "kubeconfig", "", "existing: kubeconfig `file` to read (default: the one that kubectl reads)")
+	flags.StringVar(&g.context, "context", "", "existing: `name` of the context to use; required")
+	flags.BoolVar(&g.adoptFlux, "adopt-flux", false, "existing: use the Flux that is installed there")
+	flags.StringVar(&g.imageRegistry, "image-registry", "", "existing: push all images to `HOST/PATH` and run them from there")
 	g.addYes(cmd)
 }
 
 func (g *guestOptions) addYes(cmd *cobra.Command) {
-	cmd.Flags().BoolVarP(&g.yes, "yes", "y", false, "existing: do not ask")
+	cmd.Flags().BoolVarP(&g.yes, "yes", "y", false, "existing: do not ask for confirmation")
 }
 
 // existingProvider lets a demo be a guest on a cluster that is there.

@@ -13,8 +13,12 @@ func newLogs(o *options) *cobra.Command {
 	var follow bool
 	cmd := &cobra.Command{
 		Use:   "logs [COMPONENT]",
-		Short: "Print the log of a component; without a name, list them",
-		Args:  cobra.MaximumNArgs(1),
+		Short: "Print the log of a component",
+		Long:  `Prints the log of a component. Without a name, it lists the components.`,
+		Example: `  fluxdemo logs
+  fluxdemo logs source-controller
+  fluxdemo logs kube-apiserver --follow`,
+		Args: cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			cluster, err := o.runningCluster(cmd.Context())
 			if err != nil {
@@ -49,7 +53,7 @@ func newLogs(o *options) *cobra.Command {
 			return health.WriteLogs(cmd.Context(), cluster.Kubeconfig(), args[0], follow, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on as the log grows")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "follow the log")
 	return cmd
 }
 

@@ -100,13 +100,13 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "fluxdemo",
 		Short: "Run the diagrams of a Flux talk for real",
-		Long: `fluxdemo brings up a Kubernetes cluster with Flux and a Git repository that
-it follows, and walks through GitOps one step at a time.
-
-  fluxdemo up              bring everything up
-  fluxdemo walk gitops     tell the story of GitOps
-  fluxdemo status          see what runs, and where
-  fluxdemo down            remove everything`,
+		Long: `fluxdemo starts a Kubernetes cluster with Flux and a Git repository that Flux
+follows, runs walks on it step by step, and presents decks whose diagrams show
+what happens in the cluster.`,
+		Example: `  fluxdemo up                # start everything
+  fluxdemo walk gitops       # walk through GitOps, step by step
+  fluxdemo present basics    # present a deck with live diagrams
+  fluxdemo down              # remove everything`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -114,12 +114,25 @@ it follows, and walks through GitOps one step at a time.
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
 	o.addFlags(root.PersistentFlags())
-	root.AddCommand(
-		newUp(o), newPrefetch(o), newDown(o), newReset(o), newStatus(o), newEnv(o), newClone(o), newLogs(o),
-		newDoctor(o), newVersion(o), newWalk(o), newDeck(), newPresent(o), newNext(o), newBack(o), newGoto(o),
-		newCheck(o), newHint(o), newSolve(o), newDiagram(o), newShard(o), newBench(o), newPace(o), newWait(), newServe(), newSupervise(), newForward(),
-	)
+	addGroup(root, "cluster", "Cluster:", newUp(o), newDown(o), newReset(o), newStatus(o), newEnv(o), newClone(o),
+		newLogs(o), newPrefetch(o), newDoctor(o))
+	addGroup(root, "walk", "Walk:", newWalk(o), newCheck(o), newHint(o), newSolve(o), newWait())
+	addGroup(root, "present", "Present:", newPresent(o), newNext(o), newBack(o), newGoto(o), newDeck(), newDiagram(o))
+	addGroup(root, "scale", "Flux at scale:", newShard(o), newBench(o), newPace(o))
+	addGroup(root, "other", "Other:", newVersion(o))
+	root.SetHelpCommandGroupID("other")
+	root.SetCompletionCommandGroupID("other")
+	root.AddCommand(newServe(), newSupervise(), newForward()) // hidden: started by other commands
 	return root
+}
+
+// addGroup adds commands under a heading of the help.
+func addGroup(root *cobra.Command, id, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, cmd := range commands {
+		cmd.GroupID = id
+		root.AddCommand(cmd)
+	}
 }
 
 // help is what a verb without a meaning of its own does. Cobra would print

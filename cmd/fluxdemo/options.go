@@ -88,8 +88,8 @@ func (o *options) installManifests() ([]byte, error) {
 
 func (o *options) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.name, "name", cmp.Or(os.Getenv(shell.NameVar), "fluxdemo"), "name of the cluster")
-	flags.StringVar(&o.provider, "cluster", auto, "provider of the cluster: auto, "+strings.Join(o.providers().Names(), ", "))
-	flags.StringVar(&o.bundleDir, "bundle", "", "folder of the bundle (default: $FLUXDEMO_BUNDLE, beside fluxdemo, or the cache)")
+	flags.StringVar(&o.provider, "cluster", auto, "provider of the cluster; valid values: auto, "+strings.Join(o.providers().Names(), ", "))
+	flags.StringVar(&o.bundleDir, "bundle", "", "folder of the bundle (default: $FLUXDEMO_BUNDLE, else beside fluxdemo, else the cache)")
 }
 
 // stateDir is where clusters keep what they need to live.

@@ -11,7 +11,7 @@ import (
 // addOutput adds the flag -o, with the formats that the verb knows beside
 // its default.
 func addOutput(cmd *cobra.Command, value *string, formats ...string) {
-	cmd.Flags().StringVarP(value, "output", "o", "", "output format: "+strings.Join(formats, ", "))
+	cmd.Flags().StringVarP(value, "output", "o", "", "output format; valid values: "+strings.Join(formats, ", "))
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 }
 

@@ -76,13 +76,13 @@ func newPace(o *options) *cobra.Command {
 	var once bool
 	cmd := &cobra.Command{
 		Use:   "pace [KUSTOMIZATION]",
-		Short: "Show live how long a Kustomization waits for its controller",
-		Long: `Follows a Kustomization, apps if none is named, until Ctrl-C: how long it
-waits from a new revision, or a request to reconcile, until it has had its
-turn, against what was promised (--slo).
-
-  fluxdemo pace
-  fluxdemo pace apps --slo 5s`,
+		Short: "Show live how long a Kustomization waits",
+		Long: `Follows a Kustomization until Ctrl-C, and shows how long it waits between a new
+revision, or a request to reconcile, and its reconciliation. --slo is the longest
+wait that you promise. The default Kustomization is apps.`,
+		Example: `  fluxdemo pace
+  fluxdemo pace apps --slo 5s
+  fluxdemo pace infra --once`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := "apps"
@@ -115,8 +115,8 @@ turn, against what was promised (--slo).
 		},
 	}
 	cmd.Flags().StringVarP(&namespace, "namespace", "n", demo.FluxNamespace, "namespace of the Kustomization")
-	cmd.Flags().DurationVar(&slo, "slo", 5*time.Second, "how long it shall wait at most")
-	cmd.Flags().BoolVar(&once, "once", false, "end when it has waited once")
+	cmd.Flags().DurationVar(&slo, "slo", 5*time.Second, "longest wait that you promise")
+	cmd.Flags().BoolVar(&once, "once", false, "exit after the first wait")
 	return cmd
 }
 

@@ -21,11 +21,13 @@ import (
 func newPrefetch(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prefetch",
-		Short: "Fetch and check what up needs, to be able to do without a network",
+		Short: "Download everything up needs to run offline",
 		Long: `Pulls the node image and, with --images registry, Flux's official images, and
-keeps them. Then it does without a network what up would do with all of it:
-reads every byte, and starts the node image. When it says Ready, so will up on
-a stage without Wi-Fi.`,
+keeps them. Then it tests, without a network, what up does with them: it reads
+every byte, and starts the node image. Once it prints Ready, up works offline.`,
+		Example: `  fluxdemo prefetch
+  fluxdemo prefetch --cluster kind
+  fluxdemo prefetch --cluster kind --images registry`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.choose(cmd.Context(), cmd.ErrOrStderr()); err != nil {

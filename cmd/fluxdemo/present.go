@@ -30,17 +30,16 @@ func newPresent(o *options) *cobra.Command {
 	var fresh bool
 	cmd := &cobra.Command{
 		Use:   "present DECK",
-		Short: "Show a deck in the browser, with its diagrams alive",
-		Long: `Shows a deck in the browser until you press Ctrl-C. Diagrams light up while
-things happen in the cluster, and slides that name a step of a walk run it.
-The first address that is printed is for the audience. The second one is for
-you: it has a token, and whoever has that can move the talk.
+		Short: "Present a deck in the browser with live diagrams",
+		Long: `Shows a deck in the browser until you press Ctrl-C. Diagrams light up as the
+cluster changes, and slides that name a step of a walk run it.
 
-  fluxdemo present basics    a deck that comes with fluxdemo; also: pitch
-  fluxdemo present talk.md   any Rabbit deck
-  fluxdemo next              move on, from another shell
-
-Edits of the deck show at once. A stage that was killed goes on where it was.`,
+The first address is for the audience. The second is for the presenter: it
+contains a token, and anyone who has the token can control the talk. Edits of the
+deck show at once. If the stage is killed, the next run resumes at its position.`,
+		Example: `  fluxdemo present basics    # a built-in deck; the other is pitch
+  fluxdemo present talk.md   # any Rabbit deck
+  fluxdemo next              # advance it, from another shell`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeDecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,8 +58,8 @@ Edits of the deck show at once. A stage that was killed goes on where it was.`,
 			return p.serve(cmd.Context())
 		},
 	}
-	cmd.Flags().IntVar(&port, "port", 0, "port on 127.0.0.1 (default: that of last time, or any)")
-	cmd.Flags().BoolVar(&fresh, "fresh", false, "start at the first slide, and walks at their first step")
+	cmd.Flags().IntVar(&port, "port", 0, "port on 127.0.0.1 (default: the last one, else any free one)")
+	cmd.Flags().BoolVar(&fresh, "fresh", false, "start at the first slide, and start walks at their first step")
 	return cmd
 }
 
@@ -262,10 +261,12 @@ func newMove(o *options, cmd *cobra.Command, move func(ctx context.Context, r *s
 func newNext(o *options) *cobra.Command {
 	return newMove(o, &cobra.Command{
 		Use:   "next",
-		Short: "Move the deck on stage on: a wait, a step, a slide",
-		Long: `Does what the key does in the browser: it ends a wait, runs the step that the
-slide offers, or turns to the next slide. It returns when a step has ended, and
-fails if that did.`,
+		Short: "Advance the running presentation",
+		Long: `Does what the key → does in the browser: it shows the next fragment, runs the
+step of the slide, or turns to the next slide. It returns when a step has ended,
+and fails if the step failed.`,
+		Example: `  fluxdemo next
+  fluxdemo next --name second`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, r *stage.Record, _ []string) (stage.Answer, error) {
 		return r.Move(ctx, "next")
@@ -275,8 +276,10 @@ fails if that did.`,
 func newBack(o *options) *cobra.Command {
 	return newMove(o, &cobra.Command{
 		Use:   "back",
-		Short: "Move the deck on stage back; a step is undone",
-		Args:  cobra.NoArgs,
+		Short: "Move the running presentation back, undoing a step",
+		Example: `  fluxdemo back
+  fluxdemo back --name second`,
+		Args: cobra.NoArgs,
 	}, func(ctx context.Context, r *stage.Record, _ []string) (stage.Answer, error) {
 		return r.Move(ctx, "back")
 	})
@@ -285,12 +288,11 @@ func newBack(o *options) *cobra.Command {
 func newGoto(o *options) *cobra.Command {
 	return newMove(o, &cobra.Command{
 		Use:   "goto SLIDE",
-		Short: "Turn the deck on stage to a slide",
-		Long: `Turns to a slide, named by its number, its title, or the end of its address in
-the browser. No step is run or taken back.
-
-  fluxdemo goto 7
-  fluxdemo goto gitops/2     after the second wait`,
+		Short: "Turn the running presentation to a slide",
+		Long: `Turns to a slide, given by its number, its title, or the end of its address in
+the browser. Steps are neither run nor undone.`,
+		Example: `  fluxdemo goto 7
+  fluxdemo goto gitops/2     # after its second fragment`,
 		Args: cobra.ExactArgs(1),
 	}, func(ctx context.Context, r *stage.Record, args []string) (stage.Answer, error) {
 		slide, waits, _ := strings.Cut(strings.TrimPrefix(args[0], "#/"), "/")

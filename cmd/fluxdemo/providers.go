@@ -149,10 +149,10 @@ func (o *options) choose(ctx context.Context, out io.Writer) error {
 // addProviderFlags adds the flags of up that only some providers have.
 func (o *options) addProviderFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&o.nodeImage, "node-image", "", "kind: image of the nodes (default: that of the kind release)")
+	flags.StringVar(&o.nodeImage, "node-image", "", "kind: node image (default: the one of the kind release)")
 	flags.StringVar(&o.kindConfig, "kind-config", "", "kind: configuration `file` to start from")
-	flags.StringVar(&o.images, "images", imagesBundle, "kind: where Flux's images come from: bundle or registry")
-	flags.BoolVar(&o.retain, "retain", false, "kind: keep the nodes of a start that failed")
+	flags.StringVar(&o.images, "images", imagesBundle, "kind: source of Flux's images; valid values: bundle, registry")
+	flags.BoolVar(&o.retain, "retain", false, "kind: keep the nodes if the start fails")
 	o.guest.addFlags(cmd)
 	_ = cmd.RegisterFlagCompletionFunc("context", o.completeContexts)
 	_ = cmd.RegisterFlagCompletionFunc("images", cobra.FixedCompletions([]string{imagesBundle, imagesRegistry}, cobra.ShellCompDirectiveNoFileComp))

@@ -19,14 +19,16 @@ import (
 func newReset(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reset",
-		Short: "Bring the demo back to how it was right after up, in place",
-		Long: `Brings the demo back to how it was right after up, without a new cluster: the
-Git repository to the commit that up pushed first, whatever has become of its
-history, Flux to what that says, and everything away that was put beside it.
-Walks that are half done start anew.
+		Short: "Restore the demo to its state right after up",
+		Long: `Restores the demo to its state right after up, without a new cluster: the Git
+repository returns to the first commit that up pushed, whatever its history is
+now, Flux applies that commit, and everything that was added is removed. Walks
+that are not finished start again.
 
-On a cluster that others use too it asks first, takes away only what is
-provably the demo's, and names what it leaves.`,
+On an existing cluster, reset asks first, removes only what is provably the
+demo's, and lists what it leaves.`,
+		Example: `  fluxdemo reset
+  fluxdemo reset --name second`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			start := time.Now()

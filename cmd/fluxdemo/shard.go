@@ -21,12 +21,11 @@ import (
 func newShard(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "shard",
-		Short: "Divide Flux's work: controllers of their own for some objects",
-		Long: `A shard is source-, kustomize- and helm-controller once more. They look after
-the objects with their key, the label ` + shard.Key + `, and
-the main ones after those without.
-
-  fluxdemo shard add shard1
+		Short: "Divide Flux's objects among several controllers",
+		Long: `A shard is a second set of source-, kustomize- and helm-controller. It reconciles
+the objects that carry its key in the label sharding.fluxcd.io/key; the main
+controllers reconcile the objects without that label.`,
+		Example: `  fluxdemo shard add shard1
   fluxdemo shard move kustomization/apps shard1
   fluxdemo shard list`,
 		Args: cobra.NoArgs,
@@ -40,10 +39,9 @@ func newShardAdd(o *options) *cobra.Command {
 	var export bool
 	cmd := &cobra.Command{
 		Use:   "add NAME",
-		Short: "Bring up the controllers of a shard",
-		Long: `Brings up the controllers of a shard and waits until they are ready.
-
-  fluxdemo shard add shard1
+		Short: "Start the controllers of a shard",
+		Long:  `Starts the controllers of a shard and waits until they are ready.`,
+		Example: `  fluxdemo shard add shard1
   fluxdemo shard add shard1 --export | kubectl apply -f -`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -71,15 +69,17 @@ func newShardAdd(o *options) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&export, "export", false, "print the manifests and apply nothing")
+	cmd.Flags().BoolVar(&export, "export", false, "print the manifests without applying them")
 	return cmd
 }
 
 func newShardRemove(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME",
-		Short: "Take the controllers of a shard away, once it has no objects",
-		Args:  cobra.ExactArgs(1),
+		Short: "Remove a shard that has no objects",
+		Example: `  fluxdemo shard move kustomization/apps main
+  fluxdemo shard remove shard1`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := shard.CheckName(args[0]); err != nil {
 				return usageError{err}
@@ -95,8 +95,10 @@ func newShardList(o *options) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "Show the shards and how many objects each looks after",
-		Args:  cobra.NoArgs,
+		Short: "List the shards and their number of objects",
+		Example: `  fluxdemo shard list
+  fluxdemo shard list -o json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output, "json", "wide"); err != nil {
 				return err
@@ -123,12 +125,15 @@ func newShardMove(o *options) *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
 		Use:   "move KIND/NAME SHARD",
-		Short: "Give an object to a shard, or back to " + shard.Main,
-		Long: `Labels an object with the key of a shard, or takes the label away for ` + shard.Main + `, and
+		Short: "Move an object to a shard, or back to main",
+		Long: `Labels an object with the key of a shard, or removes the label for main, and
 waits until the controllers there have reconciled it.
 
-A source leaves its old artifact behind, where it is served until that pod is
-restarted; what uses the source gets the new address with its next artifact.`,
+A source leaves its old artifact in the old source-controller, which serves it
+until its pod restarts. What uses the source gets the new address with the next
+artifact.`,
+		Example: `  fluxdemo shard move kustomization/apps shard1
+  fluxdemo shard move gitrepository/flux-system main`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kind, name, ok := strings.Cut(args[0], "/")

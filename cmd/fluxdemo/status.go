@@ -21,9 +21,12 @@ func newStatus(o *options) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show what runs, what Flux has applied, and where the pages are",
-		Long: `Shows every component with its process, memory and uptime, the objects that
-Flux reconciles, and the URLs. Ends with code 1 if something is not well.`,
+		Short: "Show components, Flux objects, and URLs",
+		Long: `Shows each component with its process, memory and uptime, the objects that Flux
+reconciles, and the URLs. The exit code is 1 if something is not well.`,
+		Example: `  fluxdemo status
+  fluxdemo status -o wide
+  fluxdemo status -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output, "json", "yaml", "wide"); err != nil {

@@ -23,13 +23,17 @@ import (
 func newUp(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Bring up the cluster, Flux and the demo, or repair them",
-		Long: `Brings up a cluster with Flux, a Git host, an inbox for notifications and a
-sample app that Flux deploys. If they are there, it repairs what is broken and
-returns at once. Ctrl-C stops the wait; the next up goes on from there.
+		Short: "Start or repair the cluster, Flux, and the demo",
+		Long: `Starts a cluster with Flux, a Git host, an inbox for notifications, and a sample
+app that Flux deploys. If the demo is running, up repairs what is broken and
+returns at once. Ctrl-C stops the wait; the next up continues from there.
 
-The cluster is made of containers (kind) where a container engine answers and
-of processes (embedded) elsewhere; --cluster says which one you want.`,
+up uses kind when a container engine is running and has the node image, and the
+embedded cluster, which needs no containers, otherwise. --cluster overrides
+that.`,
+		Example: `  fluxdemo up
+  fluxdemo up --cluster embedded
+  fluxdemo up --cluster existing --context my-cluster`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			start := time.Now()
@@ -69,9 +73,9 @@ of processes (embedded) elsewhere; --cluster says which one you want.`,
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&o.allowEgress, "allow-egress", false, "embedded: let pods reach the world beyond this machine")
+	cmd.Flags().BoolVar(&o.allowEgress, "allow-egress", false, "embedded: let pods reach the internet (blocked by default)")
 	cmd.Flags().IntVar(&o.port, "port", 0, "port of the API server on 127.0.0.1 (default: any free one)")
-	cmd.Flags().StringVar(&o.gitURL, "git-url", "", "empty repository of yours that Flux follows instead; token in $"+gitTokenVar)
+	cmd.Flags().StringVar(&o.gitURL, "git-url", "", "empty Git repository of yours for Flux to follow; its token is read from $"+gitTokenVar)
 	o.addProviderFlags(cmd)
 	return cmd
 }

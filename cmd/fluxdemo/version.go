@@ -24,8 +24,10 @@ func newVersion(o *options) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "Print the versions of fluxdemo and of what it runs",
-		Args:  cobra.NoArgs,
+		Short: "Print the versions of fluxdemo and its components",
+		Example: `  fluxdemo version
+  fluxdemo version -o json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkOutput(output, "json"); err != nil {
 				return err

@@ -14,9 +14,11 @@ import (
 func newWait() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "wait",
-		Short: "Wait for a page, a notification or a webhook, as walks do",
-		Args:  cobra.NoArgs,
-		RunE:  help,
+		Short: "Wait for a page, a notification, or a webhook",
+		Example: `  fluxdemo wait page "$APP_URL" --contains tomato
+  fluxdemo wait notification "$INBOX_URL" --object apps`,
+		Args: cobra.NoArgs,
+		RunE: help,
 	}
 	cmd.AddCommand(newWaitPage(), newWaitNotification(), newWaitDelivery())
 	return cmd
@@ -29,7 +31,9 @@ func newWaitPage() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "page URL",
 		Short: "Wait until a web page contains a text",
-		Args:  cobra.ExactArgs(1),
+		Example: `  fluxdemo wait page "$APP_URL" --contains tomato
+  fluxdemo wait page "$APP_URL" --timeout 10s --time`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
@@ -43,8 +47,8 @@ func newWaitPage() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&contains, "contains", "", "text that the page has to contain")
-	cmd.Flags().BoolVar(&tell, "time", false, "print how many seconds it took")
+	cmd.Flags().StringVar(&contains, "contains", "", "text that the page must contain")
+	cmd.Flags().BoolVar(&tell, "time", false, "print the elapsed seconds")
 	addTimeout(cmd.Flags(), &timeout)
 	return cmd
 }
@@ -54,8 +58,10 @@ func newWaitNotification() *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "notification INBOX-URL",
-		Short: "Wait until the inbox has a notification, and print it",
-		Args:  cobra.ExactArgs(1),
+		Short: "Wait for a notification in the inbox and print it",
+		Example: `  fluxdemo wait notification "$INBOX_URL" --object apps
+  fluxdemo wait notification "$INBOX_URL" --severity error --timeout 1m`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
@@ -68,11 +74,11 @@ func newWaitNotification() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&match.Kind, "kind", "", "kind of the object that it is about")
-	flags.StringVar(&match.Name, "object", "", "name of the object that it is about")
-	flags.StringVar(&match.Reason, "reason", "", "reason, such as ReconciliationSucceeded")
-	flags.StringVar(&match.Severity, "severity", "", "severity: info or error")
-	flags.StringVar(&match.Revision, "revision", "", "revision, such as main@sha1:...")
+	flags.StringVar(&match.Kind, "kind", "", "kind of the object")
+	flags.StringVar(&match.Name, "object", "", "name of the object")
+	flags.StringVar(&match.Reason, "reason", "", "reason, for example ReconciliationSucceeded")
+	flags.StringVar(&match.Severity, "severity", "", "severity; valid values: info, error")
+	flags.StringVar(&match.Revision, "revision", "", "revision, for example main@sha1:4f2a...")
 	flags.StringVar(&match.Contains, "contains", "", "part of the message")
 	addTimeout(flags, &timeout)
 	return cmd
@@ -83,8 +89,10 @@ func newWaitDelivery() *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "delivery REPOSITORY-URL",
-		Short: "Wait until the Git host has sent a webhook, and print what became of it",
-		Args:  cobra.ExactArgs(1),
+		Short: "Wait for a webhook delivery and print its result",
+		Example: `  fluxdemo wait delivery "$FLEET_URL" --status 200
+  fluxdemo wait delivery "$FLEET_URL" --commit "$(git rev-parse HEAD)"`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
@@ -97,8 +105,8 @@ func newWaitDelivery() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&match.Commit, "commit", "", "the commit that was pushed, in full")
-	flags.IntVar(&match.Status, "status", 0, "what the receiver answered, such as 200")
+	flags.StringVar(&match.Commit, "commit", "", "full hash of the pushed commit")
+	flags.IntVar(&match.Status, "status", 0, "HTTP status of the answer, for example 200")
 	addTimeout(flags, &timeout)
 	return cmd
 }

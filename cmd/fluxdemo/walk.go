@@ -26,17 +26,16 @@ func newWalk(o *options) *cobra.Command {
 	f := &walkFlags{}
 	cmd := &cobra.Command{
 		Use:   "walk NAME",
-		Short: "Tell a story on the live cluster, one step at a time",
-		Long: `Runs a walk: shows what each step is about and the commands it types, runs
-them when you press Enter, and checks that the state is there. You can go back,
-skip, and leave: the next run goes on where you were.
-
-  fluxdemo walk gitops               on stage
-  fluxdemo walk gitops --learn       do it yourself, in a shell of your own
-  fluxdemo walk gitops --auto        prove that it works
+		Short: "Run a walk on the cluster, one step at a time",
+		Long: `Runs a walk: shows what each step is about and its commands, runs them when you
+press Enter, and checks the result. You can go back, skip a step, and quit; the
+next run resumes at your position.
 
 The walks: ` + strings.Join(walkNames(), ", ") + `.
-A path to a Markdown file runs a walk of your own.`,
+To run a walk of your own, give the path of its Markdown file.`,
+		Example: `  fluxdemo walk gitops               # on stage
+  fluxdemo walk gitops --learn       # type the commands yourself
+  fluxdemo walk ./mine.md --auto     # run all steps and check them`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if f.all {
 				return cobra.NoArgs(cmd, args)
@@ -73,18 +72,18 @@ A path to a Markdown file runs a walk of your own.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&f.auto, "auto", false, "run all steps without asking, and fail if one does")
-	flags.BoolVar(&f.all, "all", false, "with --auto: all walks that come with fluxdemo, one after the other")
-	flags.BoolVar(&f.json, "json", false, "with --auto: a line of JSON on stdout for each step, command and check")
+	flags.BoolVar(&f.auto, "auto", false, "run all steps without asking; fail if a check fails")
+	flags.BoolVar(&f.all, "all", false, "with --auto: run all built-in walks, one after the other")
+	flags.BoolVar(&f.json, "json", false, "with --auto: print a line of JSON for each step, command, and check")
 	flags.StringVar(&f.junit, "junit", "", "with --auto: write a JUnit report to this `file`")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be typed, and run nothing")
-	flags.StringVar(&f.record, "record", "", "write a recording for asciinema to this `file`")
-	flags.StringVar(&f.present, "present", "", "show this `deck` in the browser meanwhile, in step with the walk")
-	flags.IntVar(&f.step, "step", 0, "start at this step; what comes before is brought about silently")
-	flags.BoolVar(&f.learn, "learn", false, "show what to do, and wait until you have done it")
-	flags.BoolVar(&f.plain, "plain", false, "plain lines instead of the stage's screen")
-	flags.BoolVar(&f.noType, "no-type", false, "show commands at once instead of typing them")
-	flags.IntVar(&f.speed, "speed", tui.DefaultSpeed, "characters typed a second")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "print the commands without running them")
+	flags.StringVar(&f.record, "record", "", "record the walk for asciinema to this `file`")
+	flags.StringVar(&f.present, "present", "", "present this `deck` in the browser, in step with the walk")
+	flags.IntVar(&f.step, "step", 0, "start at this step; earlier steps run first, without output")
+	flags.BoolVar(&f.learn, "learn", false, "show each step and wait until you have done it")
+	flags.BoolVar(&f.plain, "plain", false, "print plain lines instead of the full-screen view")
+	flags.BoolVar(&f.noType, "no-type", false, "show commands at once instead of character by character")
+	flags.IntVar(&f.speed, "speed", tui.DefaultSpeed, "characters per second")
 	cmd.AddCommand(newWalkLint())
 	return cmd
 }

@@ -92,11 +92,12 @@ func learntName(raw []byte) string {
 }
 
 // newLearnVerb makes a verb that acts on the step which the learner is at.
-func newLearnVerb(o *options, use, short, long string, run func(cmd *cobra.Command, session *walk.Session, screen *walk.Screen) error) *cobra.Command {
+func newLearnVerb(o *options, use, short, long, example string, run func(cmd *cobra.Command, session *walk.Session, screen *walk.Screen) error) *cobra.Command {
 	return &cobra.Command{
 		Use:               use + " [NAME]",
 		Short:             short,
 		Long:              long,
+		Example:           example,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(walkNames(), cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -125,7 +126,8 @@ func newLearnVerb(o *options, use, short, long string, run func(cmd *cobra.Comma
 
 func newCheck(o *options) *cobra.Command {
 	return newLearnVerb(o, "check", "Check the step that you are learning",
-		"Waits for the state that the step of `fluxdemo walk NAME --learn` leads to, and\nmarks the step as done. It fails if the state is not there in time.",
+		"Runs the check of the current step of `fluxdemo walk NAME --learn`, and marks the\nstep as done if the check passes in time.",
+		"  fluxdemo check\n  fluxdemo check gitops",
 		func(cmd *cobra.Command, session *walk.Session, screen *walk.Screen) error {
 			return session.Complete(cmd.Context(), screen.Checks())
 		})
@@ -133,7 +135,8 @@ func newCheck(o *options) *cobra.Command {
 
 func newHint(o *options) *cobra.Command {
 	return newLearnVerb(o, "hint", "Show a hint for the step that you are learning",
-		"Shows the hint of the step that `fluxdemo walk NAME --learn` is at.",
+		"Shows the hint of the current step of `fluxdemo walk NAME --learn`.",
+		"  fluxdemo hint\n  fluxdemo hint gitops",
 		func(cmd *cobra.Command, session *walk.Session, screen *walk.Screen) error {
 			if !screen.Hint(&session.Walk().Steps[session.Position()]) {
 				fmt.Fprintln(cmd.OutOrStdout(), "There is no hint for this step; `fluxdemo solve` does it.")
@@ -144,7 +147,8 @@ func newHint(o *options) *cobra.Command {
 
 func newSolve(o *options) *cobra.Command {
 	return newLearnVerb(o, "solve", "Do the step that you are learning",
-		"Takes back what was done of the step that `fluxdemo walk NAME --learn` is at,\nthen runs its commands and shows them.",
+		"Undoes what you have done of the current step of `fluxdemo walk NAME --learn`,\nthen runs its commands and shows them.",
+		"  fluxdemo solve\n  fluxdemo solve gitops",
 		func(cmd *cobra.Command, session *walk.Session, screen *walk.Screen) error {
 			return session.Next(cmd.Context(), screen.Commands())
 		})

@@ -10,11 +10,12 @@ import (
 func newWalkLint() *cobra.Command {
 	return &cobra.Command{
 		Use:   "lint FILE...",
-		Short: "Find the mistakes in walks, with their places",
-		Long: `Reads walks and prints every mistake as file:line:column: what is wrong. That
-includes commands which would do harm on a cluster that others use, unless the
-front matter says "cluster: own".
-The exit code is 2 if there is one. It needs no cluster.`,
+		Short: "Report mistakes in walks by line and column",
+		Long: `Reads walks and prints each mistake as file:line:column: message. Commands that
+would harm a cluster that others use are mistakes too, unless the front matter
+says "cluster: own". The exit code is 2 if there is a mistake. Needs no cluster.`,
+		Example: `  fluxdemo walk lint mine.md
+  fluxdemo walk lint walks/*.md`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			bad := false

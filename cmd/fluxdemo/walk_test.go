@@ -86,7 +86,7 @@ func TestWalkSession(t *testing.T) {
 		if r.code != 0 || !strings.Contains(r.stdout, `eval "$(fluxdemo env)"`) || strings.Contains(r.stdout, "sed") {
 			t.Error(r)
 		}
-		if r := d.fluxdemo("check"); r.code != exitFailure || !strings.Contains(r.stderr, "did not come true") {
+		if r := d.fluxdemo("check"); r.code != exitFailure || !strings.Contains(r.stderr, "failed: ") {
 			t.Error(r)
 		}
 		if out := d.must(t, "hint"); !strings.Contains(out, "Push something gold.") {

@@ -36,7 +36,7 @@ func (e *StepError) Error() string {
 	}
 	fmt.Fprintf(&b, "%s:%d: %s: ", e.File, e.Command.Line, where)
 	if e.Block.Role == Check && e.Block.Label != "" {
-		fmt.Fprintf(&b, "%q did not come true: ", e.Block.Label)
+		fmt.Fprintf(&b, "check %q failed: ", e.Block.Label)
 	}
 	switch {
 	case errors.Is(e.Err, context.Canceled):
