@@ -58,48 +58,9 @@ type inTurn struct {
 	mu sync.Mutex
 }
 
-func (s *inTurn) alone(do func() error) error {
+// Do implements stage.Session and tui.Session.
+func (s *inTurn) Do(ctx context.Context, c walk.Command, ev walk.Events) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return do()
-}
-
-// Begin implements stage.Session.
-func (s *inTurn) Begin(ctx context.Context, ev walk.Events) error {
-	return s.alone(func() error { return s.Session.Begin(ctx, ev) })
-}
-
-// Next implements stage.Session.
-func (s *inTurn) Next(ctx context.Context, ev walk.Events) error {
-	return s.alone(func() error { return s.Session.Next(ctx, ev) })
-}
-
-// Back implements stage.Session.
-func (s *inTurn) Back(ctx context.Context, ev walk.Events) error {
-	return s.alone(func() error { return s.Session.Back(ctx, ev) })
-}
-
-// Again implements stage.Session.
-func (s *inTurn) Again(ctx context.Context, ev walk.Events) error {
-	return s.alone(func() error { return s.Session.Again(ctx, ev) })
-}
-
-// Skip implements stage.Session.
-func (s *inTurn) Skip(ctx context.Context) error {
-	return s.alone(func() error { return s.Session.Skip(ctx) })
-}
-
-// GoTo implements stage.Session.
-func (s *inTurn) GoTo(ctx context.Context, n int, ev walk.Events) error {
-	return s.alone(func() error { return s.Session.GoTo(ctx, n, ev) })
-}
-
-// Pass implements stage.Session.
-func (s *inTurn) Pass() {
-	_ = s.alone(func() error { s.Session.Pass(); return nil })
-}
-
-// End implements stage.Session.
-func (s *inTurn) End(ctx context.Context, ev walk.Events) error {
-	return s.alone(func() error { return s.Session.End(ctx, ev) })
+	return s.Session.Do(ctx, c, ev)
 }

@@ -18,7 +18,7 @@ type StepError struct {
 	File    string
 	Step    *Step
 	Block   *Block
-	Command *Command
+	Command *ShellCommand
 	Output  string        // the end of what the command wrote
 	Elapsed time.Duration // how long it ran
 	Timeout time.Duration // the deadline that it missed; 0 when it ended by itself

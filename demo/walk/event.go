@@ -28,7 +28,7 @@ type Event struct {
 	Kind    EventKind
 	Step    *Step
 	Block   *Block
-	Command *Command
+	Command *ShellCommand
 	Text    string        // Note: a line; Output: what was written; Waiting: the last line that the check wrote, "" when it wrote none
 	Elapsed time.Duration // ends and Waiting: since the start of what the event is about
 	Err     error         // ends: why it failed, nil when it did not

@@ -135,7 +135,10 @@ func (t *teller) press(ctx context.Context, key string) {
 	case key == "s" && !last:
 		t.done(ctx, t.ses.Next(ctx, t.s.brief("skipped: ")))
 	case key == "n" && failed:
-		t.ses.Pass()
+		if err := t.ses.Pass(ctx); err != nil {
+			t.done(ctx, err)
+			return
+		}
 		t.present()
 	case key == "r" && at > 0:
 		if err := t.ses.Back(ctx, t.s.brief("back: ")); err != nil {

@@ -95,8 +95,8 @@ func (w *Walk) findings() []finding {
 }
 
 // commands returns all commands that a walk runs, in the order of the file.
-func (w *Walk) commands() []*Command {
-	var all []*Command
+func (w *Walk) commands() []*ShellCommand {
+	var all []*ShellCommand
 	sections := []*Step{w.Setup}
 	for i := range w.Steps {
 		sections = append(sections, &w.Steps[i])
@@ -198,7 +198,7 @@ func (s *scan) words(call *syntax.CallExpr) []string {
 }
 
 // command looks at one command and all that it calls.
-func (s *scan) command(c *Command) {
+func (s *scan) command(c *ShellCommand) {
 	s.statement(c.stmt, func(n syntax.Node) (line, col int) {
 		at, first := n.Pos(), c.stmt.Pos()
 		return c.Line + int(at.Line()) - int(first.Line()), max(int(at.Col())+c.Col-int(first.Col()), 1)

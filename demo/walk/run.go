@@ -144,7 +144,7 @@ func (r *Runner) block(ctx context.Context, step *Step, b *Block, em *emitter) e
 	return err
 }
 
-func (r *Runner) command(ctx context.Context, step *Step, b *Block, c *Command, blockStart time.Time, em *emitter) error {
+func (r *Runner) command(ctx context.Context, step *Step, b *Block, c *ShellCommand, blockStart time.Time, em *emitter) error {
 	ev := Event{Step: step, Block: b, Command: c}
 	send := func(kind EventKind, text string, since time.Time, err error) {
 		e := ev

@@ -80,7 +80,7 @@ func (s *Screen) heading(step *Step, total int) {
 }
 
 // typed writes a command as it is typed.
-func (s *Screen) typed(c *Command) {
+func (s *Screen) typed(c *ShellCommand) {
 	for i, text := range strings.Split(c.Text, "\n") {
 		mark := "$ "
 		if i > 0 {

@@ -237,13 +237,14 @@ func (s *Session) check(ctx context.Context, ev Events) error {
 	return s.runner.aside(func() error { return s.runner.Check(ctx, s.Position(), ev) })
 }
 
-// Pass says that the step at Position is done, by somebody else or as far as the speaker cares.
-func (s *Session) Pass() {
-	if s.Position() == len(s.Walk().Steps) {
-		return
-	}
-	// A progress that cannot be kept now is reported by what is done next.
-	_ = s.pass(s.p.Begun, "")
+// Pass marks the step at Position as done without running it. It does nothing at the end of the walk.
+func (s *Session) Pass(ctx context.Context) error {
+	return s.locked(ctx, func() error {
+		if s.Position() == len(s.Walk().Steps) {
+			return nil
+		}
+		return s.pass(s.p.Begun, "")
+	})
 }
 
 // Complete waits as Check does, and passes the step. When another process has passed it meanwhile, there is nothing

@@ -44,7 +44,7 @@ func parseShell(s *source, b *Block, first int, indents []int) {
 	}
 	for i, stmt := range file.Stmts {
 		line, col := place(stmt.Pos())
-		c := Command{Line: line, Col: col, stmt: stmt}
+		c := ShellCommand{Line: line, Col: col, stmt: stmt}
 		end := stmt.End().Offset()
 		if stmt.Semicolon.IsValid() {
 			end = stmt.Semicolon.Offset()
@@ -77,7 +77,7 @@ func parseShell(s *source, b *Block, first int, indents []int) {
 }
 
 // moves reports whether the command only goes to another folder.
-func (c *Command) moves() bool {
+func (c *ShellCommand) moves() bool {
 	call, is := c.stmt.Cmd.(*syntax.CallExpr)
 	return is && len(call.Assigns) == 0 && len(call.Args) > 0 && call.Args[0].Lit() == "cd"
 }

@@ -62,16 +62,16 @@ const (
 // Block is a piece of a step: a paragraph, or a fenced block.
 type Block struct {
 	Role     Role
-	Line     int           // line of its first text, or of its opening fence
-	Lang     string        // the fenced block's language
-	Label    string        // label="...": what a check waits for, in words
-	Timeout  time.Duration // deadline of each of its commands
-	Text     string        // Markdown of prose; otherwise what is between the fences
-	Commands []Command     // the block's shell commands, in order
+	Line     int            // line of its first text, or of its opening fence
+	Lang     string         // the fenced block's language
+	Label    string         // label="...": what a check waits for, in words
+	Timeout  time.Duration  // deadline of each of its commands
+	Text     string         // Markdown of prose; otherwise what is between the fences
+	Commands []ShellCommand // the block's shell commands, in order
 }
 
-// Command is one top-level shell statement of a block, as it is typed.
-type Command struct {
+// ShellCommand is one top-level shell statement of a block, as it is typed.
+type ShellCommand struct {
 	Line, Col int    // where it starts in the file, counted from 1, columns in bytes
 	Text      string // as it is written in the file; may have several lines
 	stmt      *syntax.Stmt

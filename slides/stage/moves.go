@@ -55,10 +55,10 @@ func (s *Stage) Next() (*Job, error) {
 			s.moveFrom(from) // it was done before, by another slide or another hand
 			return nil
 		}
-		if err := ses.GoTo(ctx, st.index, nil); err != nil {
+		if err := ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: st.index}, nil); err != nil {
 			return err
 		}
-		return ses.Next(ctx, nil)
+		return ses.Do(ctx, walk.Command{Action: walk.ActionNext}, nil)
 	})
 }
 
@@ -82,7 +82,9 @@ func (s *Stage) Back() (*Job, error) {
 	if b, ok := s.talk.next(s.place); ok && s.failed() {
 		// What a failed step has left is taken back first.
 		if st := s.talk.slides[s.place.Slide].step(b); st != nil && s.working.is(st) {
-			return s.start(*st, func(ctx context.Context, ses Session) error { return ses.GoTo(ctx, st.index, nil) })
+			return s.start(*st, func(ctx context.Context, ses Session) error {
+				return ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: st.index}, nil)
+			})
 		}
 	}
 	if s.place.Beat == 0 {
@@ -100,7 +102,7 @@ func (s *Stage) Back() (*Job, error) {
 		return nil, nil
 	}
 	return s.start(*st, func(ctx context.Context, ses Session) error {
-		if err := ses.GoTo(ctx, st.index, nil); err != nil {
+		if err := ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: st.index}, nil); err != nil {
 			return err
 		}
 		s.mu.Lock()
@@ -129,18 +131,18 @@ func (s *Stage) GoTo(name string, fragment int) error {
 // Again takes the last step back and runs it once more. It fails with ErrBusy while a step runs.
 func (s *Stage) Again() (*Job, error) {
 	return s.startWorking(func(ctx context.Context, ses Session, index int) error {
-		if err := ses.GoTo(ctx, index, nil); err != nil {
+		if err := ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: index}, nil); err != nil {
 			return err
 		}
-		return ses.Next(ctx, nil)
+		return ses.Do(ctx, walk.Command{Action: walk.ActionNext}, nil)
 	})
 }
 
 // Skip leaves the step that has failed behind, as if it were done. It fails with ErrBusy while a step runs.
 func (s *Stage) Skip() (*Job, error) {
-	return s.startWorking(func(_ context.Context, ses Session, index int) error {
+	return s.startWorking(func(ctx context.Context, ses Session, index int) error {
 		if ses.Position() == index {
-			ses.Pass()
+			return ses.Do(ctx, walk.Command{Action: walk.ActionSkip}, nil)
 		}
 		return nil
 	})
@@ -206,7 +208,7 @@ func (s *Stage) with(ctx context.Context, w *walk.Walk, do func(ctx context.Cont
 	if err != nil {
 		return err
 	}
-	if err := ses.Begin(ctx, nil); err != nil {
+	if err := ses.Do(ctx, walk.Command{Action: walk.ActionBegin}, nil); err != nil {
 		return err
 	}
 	return do(ctx, ses)
@@ -225,7 +227,7 @@ func (s *Stage) session(ctx context.Context, w *walk.Walk) (Session, error) {
 	}
 	s.mu.Unlock()
 	if before != nil {
-		if err := before.End(ctx, nil); err != nil {
+		if err := before.Do(ctx, walk.Command{Action: walk.ActionEnd}, nil); err != nil {
 			return nil, fmt.Errorf("tidy up after the walk %s: %w", before.Walk().Name, err)
 		}
 	}

@@ -15,22 +15,8 @@ type Session interface {
 	Position() int
 	// Begun reports whether the step at Position was begun and did not succeed.
 	Begun() bool
-	// Begin brings about what the walk starts from, unless it goes on where it was interrupted.
-	Begin(context.Context, walk.Events) error
-	// Next runs the step at Position.
-	Next(context.Context, walk.Events) error
-	// Back takes back the step before Position, or what a failed one at Position has left.
-	Back(context.Context, walk.Events) error
-	// Again takes the step before Position back and runs it once more.
-	Again(context.Context, walk.Events) error
-	// Skip brings the step at Position about silently.
-	Skip(context.Context) error
-	// GoTo brings about or takes back what lies between, until Position is n.
-	GoTo(ctx context.Context, n int, ev walk.Events) error
-	// Pass goes on as if the step at Position were done.
-	Pass()
-	// End takes away what the walk leaves behind.
-	End(context.Context, walk.Events) error
+	// Do carries out a command and reports its progress.
+	Do(ctx context.Context, c walk.Command, ev walk.Events) error
 }
 
 // Phase is how far a step is.
@@ -73,60 +59,47 @@ type reported struct {
 	stage *Stage
 }
 
-// Begin implements Session.
-func (r *reported) Begin(ctx context.Context, ev walk.Events) error {
-	return r.Session.Begin(ctx, walk.Both(r.stage.quietly("prepare: "), ev))
+// Do implements Session.
+func (r *reported) Do(ctx context.Context, c walk.Command, ev walk.Events) error {
+	quietly := func(what string) walk.Events { return walk.Both(r.stage.quietly(what), ev) }
+	switch c.Action {
+	case walk.ActionBegin:
+		return r.Session.Do(ctx, c, quietly("prepare: "))
+	case walk.ActionEnd:
+		return r.Session.Do(ctx, c, quietly("tidy up: "))
+	case walk.ActionNext, walk.ActionAgain:
+		return r.run(ev, func(ev walk.Events) error { return r.Session.Do(ctx, c, ev) })
+	case walk.ActionGoTo:
+		return r.goTo(ctx, c, quietly)
+	case walk.ActionBack:
+		r.stage.phase(r.step(r.Position()-1), Undoing)
+		err := r.Session.Do(ctx, c, quietly("back: "))
+		r.moved(Undone, err)
+		return err
+	case walk.ActionRun: // silent for the terminal; the stage shows its progress
+		err := r.Session.Do(ctx, walk.Command{Action: walk.ActionNext}, r.stage.quietly("brought about: "))
+		r.moved(Done, err)
+		return err
+	case walk.ActionSkip:
+		err := r.Session.Do(ctx, c, ev)
+		r.moved(Done, err)
+		return err
+	}
+	return r.Session.Do(ctx, c, ev)
 }
 
-// Next implements Session.
-func (r *reported) Next(ctx context.Context, ev walk.Events) error {
-	return r.run(ev, func(ev walk.Events) error { return r.Session.Next(ctx, ev) })
-}
-
-// Again implements Session.
-func (r *reported) Again(ctx context.Context, ev walk.Events) error {
-	return r.run(ev, func(ev walk.Events) error { return r.Session.Again(ctx, ev) })
-}
-
-// Skip implements Session.
-func (r *reported) Skip(ctx context.Context) error {
-	err := r.Session.Next(ctx, r.stage.quietly("brought about: "))
-	r.moved(Done, err)
-	return err
-}
-
-// Back implements Session.
-func (r *reported) Back(ctx context.Context, ev walk.Events) error {
-	r.stage.phase(r.step(r.Position()-1), Undoing)
-	err := r.Session.Back(ctx, walk.Both(r.stage.quietly("back: "), ev))
-	r.moved(Undone, err)
-	return err
-}
-
-// GoTo implements Session.
-func (r *reported) GoTo(ctx context.Context, n int, ev walk.Events) error {
+func (r *reported) goTo(ctx context.Context, c walk.Command, quietly func(what string) walk.Events) error {
 	from, phase, what := r.Position(), Done, "brought about: "
-	if n == from && !r.Begun() {
+	if c.Step == from && !r.Begun() {
 		return nil
 	}
-	if n <= from {
+	if c.Step <= from {
 		phase, what = Undone, "back: "
-		r.stage.phase(r.step(n), Undoing)
+		r.stage.phase(r.step(c.Step), Undoing)
 	}
-	err := r.Session.GoTo(ctx, n, walk.Both(r.stage.quietly(what), ev))
+	err := r.Session.Do(ctx, c, quietly(what))
 	r.moved(phase, err)
 	return err
-}
-
-// Pass implements Session.
-func (r *reported) Pass() {
-	r.Session.Pass()
-	r.moved(Done, nil)
-}
-
-// End implements Session.
-func (r *reported) End(ctx context.Context, ev walk.Events) error {
-	return r.Session.End(ctx, walk.Both(r.stage.quietly("tidy up: "), ev))
 }
 
 // step names a step of the walk; nil when there is none of that index.

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
 // key does what a key asks for.
@@ -164,7 +166,9 @@ func (m *model) goOn() tea.Cmd {
 		return tea.Quit
 	case next, again, skip:
 		if m.pos < len(m.pages) {
-			m.session.Pass()
+			if err := m.session.Do(m.ctx, walk.Command{Action: walk.ActionSkip}, nil); err != nil {
+				m.note = err.Error()
+			}
 			m.pos = m.session.Position()
 		}
 	}

@@ -134,29 +134,30 @@ func (m *model) start(a action, number int) tea.Cmd {
 	m.failed, m.note = nil, ""
 	events := m.stream.events(ctx, m.options.Type && !m.busy.quiet())
 	m.work.Go(func() {
-		err := m.do(ctx, a, number, events)
+		err := m.session.Do(ctx, walk.Command{Action: a.of(), Step: number}, events)
 		cancel()
 		m.stream.put(item{done: true, err: err})
 	})
 	return m.spin()
 }
 
-func (m *model) do(ctx context.Context, a action, number int, ev walk.Events) error {
+// of returns the session's action for one of the screen.
+func (a action) of() walk.Action {
 	switch a {
 	case begin:
-		return m.session.Begin(ctx, ev)
+		return walk.ActionBegin
 	case next:
-		return m.session.Next(ctx, ev)
+		return walk.ActionNext
 	case back:
-		return m.session.Back(ctx, ev)
+		return walk.ActionBack
 	case again:
-		return m.session.Again(ctx, ev)
+		return walk.ActionAgain
 	case skip:
-		return m.session.Skip(ctx)
+		return walk.ActionRun
 	case goTo:
-		return m.session.GoTo(ctx, number, ev)
+		return walk.ActionGoTo
 	default:
-		return m.session.End(ctx, ev)
+		return walk.ActionEnd
 	}
 }
 

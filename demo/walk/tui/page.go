@@ -27,9 +27,9 @@ const (
 // entry is one command that was typed, or one check.
 type entry struct {
 	block   *walk.Block
-	command *walk.Command // nil for a check
-	hidden  bool          // the command is still being typed
-	shown   int           // how many of its characters are typed so far
+	command *walk.ShellCommand // nil for a check
+	hidden  bool               // the command is still being typed
+	shown   int                // how many of its characters are typed so far
 	output  output
 	waiting string // what the check last said
 	since   time.Time

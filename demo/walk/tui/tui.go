@@ -22,24 +22,10 @@ type Session interface {
 	Walk() *walk.Walk
 	// Position returns the index of the step that comes next; the number of steps when all are done.
 	Position() int
-	// Begin brings about what the walk starts from, unless it goes on where it was interrupted.
-	Begin(context.Context, walk.Events) error
 	// Rejoined reports whether Begin found the fleet moved by somebody, and has brought it back.
 	Rejoined() bool
-	// Next runs the step at Position.
-	Next(context.Context, walk.Events) error
-	// Back takes back the step before Position, or what a failed one at Position has left.
-	Back(context.Context, walk.Events) error
-	// Again takes the step before Position back and runs it once more.
-	Again(context.Context, walk.Events) error
-	// Skip brings the step at Position about silently.
-	Skip(context.Context) error
-	// GoTo brings about or takes back what lies between, until Position is n.
-	GoTo(ctx context.Context, n int, ev walk.Events) error
-	// Pass goes on as if the step at Position were done.
-	Pass()
-	// End takes away what the walk leaves behind.
-	End(context.Context, walk.Events) error
+	// Do carries out a command and reports its progress.
+	Do(ctx context.Context, c walk.Command, ev walk.Events) error
 }
 
 // DefaultSpeed is how many characters a second are typed when Options does not say.

@@ -1,0 +1,51 @@
+package walk
+
+import (
+	"context"
+	"fmt"
+)
+
+// Action is what a Command does with a session.
+type Action string
+
+// The actions of a session, each with the name that keys, help and HTTP share.
+const (
+	ActionBegin Action = "begin" // prepare the state that the walk starts from
+	ActionNext  Action = "next"  // run the step at Position
+	ActionBack  Action = "back"  // undo the step before Position, or the failed one at Position
+	ActionAgain Action = "again" // undo the last step and run it once more
+	ActionRun   Action = "run"   // run the step at Position silently
+	ActionSkip  Action = "skip"  // mark the step at Position as done without running it
+	ActionGoTo  Action = "goto"  // run or undo the steps between Position and Command.Step
+	ActionEnd   Action = "end"   // run the cleanup and remove the progress
+)
+
+// Command is what a key, a button or the shell asks of a session, for example Command{Action: ActionNext}.
+type Command struct {
+	Action Action
+	Step   int // ActionGoTo: the index of the step that comes next, counted from 0; len(Steps) for the end
+}
+
+// Do carries out a command and reports its progress to ev, which may be nil. It returns a *StepError when a command
+// of the walk fails, ErrStart or ErrEnd when there is no step to undo or to run, and an error for an unknown action.
+func (s *Session) Do(ctx context.Context, c Command, ev Events) error {
+	switch c.Action {
+	case ActionBegin:
+		return s.Begin(ctx, ev)
+	case ActionNext:
+		return s.Next(ctx, ev)
+	case ActionBack:
+		return s.Back(ctx, ev)
+	case ActionAgain:
+		return s.Again(ctx, ev)
+	case ActionRun:
+		return s.Skip(ctx)
+	case ActionSkip:
+		return s.Pass(ctx)
+	case ActionGoTo:
+		return s.GoTo(ctx, c.Step, ev)
+	case ActionEnd:
+		return s.End(ctx, ev)
+	}
+	return fmt.Errorf("there is no command %q", c.Action)
+}
