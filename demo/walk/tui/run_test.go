@@ -16,8 +16,11 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
-func (noGit) Next(context.Context, walk.Events) error {
-	return errors.New("the Git host does not answer")
+func (n noGit) Do(ctx context.Context, c walk.Command, ev walk.Events) error {
+	if c.Action == walk.ActionNext {
+		return errors.New("the Git host does not answer")
+	}
+	return n.Session.Do(ctx, c, ev)
 }
 
 // cue is a key that is pressed as soon as the screen is so far.
