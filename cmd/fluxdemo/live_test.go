@@ -95,7 +95,7 @@ func ask(t *testing.T, d *testDemo) {
 }
 
 func TestLive(t *testing.T) {
-	d := sharedDemo(t)
+	d := quietDemo(t)
 	await(t, healTime, "all is well", d.healthy)
 	clone := liveClone(t, d)
 	w := watchLive(t, d)

@@ -29,6 +29,7 @@ type suite struct {
 	// places is how many tests use clusters at a time: mostly they wait.
 	places chan struct{}
 
+	whole   sync.Mutex // held while a test takes all places
 	mu      sync.Mutex
 	demos   []*testDemo
 	inside  map[string]bool // names of the tests that have a place
@@ -89,8 +90,10 @@ func places() int {
 }
 
 // enter waits until the test may use clusters. One that has been let in, or
-// part of one that has, may go on at once.
-func (s *suite) enter(t *testing.T) {
+// part of one that has, may go on at once. A test enters alone, with nothing
+// beside it, where it compares when things are seen: what several watches bring
+// has no order among them, and on a machine that is busy they drift apart.
+func (s *suite) enter(t *testing.T, alone bool) {
 	t.Helper()
 	s.mu.Lock()
 	for name := t.Name(); ; {
@@ -106,7 +109,15 @@ func (s *suite) enter(t *testing.T) {
 	}
 	s.mu.Unlock()
 	t.Parallel()
-	s.places <- struct{}{}
+	taken := 1
+	if alone {
+		taken = cap(s.places)
+	}
+	s.whole.Lock()
+	for range taken {
+		s.places <- struct{}{}
+	}
+	s.whole.Unlock()
 	s.mu.Lock()
 	s.inside[t.Name()] = true
 	s.mu.Unlock()
@@ -114,7 +125,9 @@ func (s *suite) enter(t *testing.T) {
 		s.mu.Lock()
 		delete(s.inside, t.Name())
 		s.mu.Unlock()
-		<-s.places
+		for range taken {
+			<-s.places
+		}
 	})
 }
 
@@ -184,8 +197,19 @@ func needsBundle(t *testing.T) *bundle.Bundle {
 // other test uses it at the same time, and none after one that has failed.
 func sharedDemo(t *testing.T) *testDemo {
 	t.Helper()
+	return sharedWith(t, false)
+}
+
+// quietDemo is a sharedDemo for a test that needs the machine for itself.
+func quietDemo(t *testing.T) *testDemo {
+	t.Helper()
+	return sharedWith(t, true)
+}
+
+func sharedWith(t *testing.T, alone bool) *testDemo {
+	t.Helper()
 	b := needsBundle(t)
-	all.enter(t)
+	all.enter(t, alone)
 	d, err := all.takeShared(b)
 	if err != nil {
 		t.Fatalf("the cluster that most tests share does not come up: %v", err)
@@ -237,7 +261,7 @@ func (s *suite) takeShared(b *bundle.Bundle) (*testDemo, error) {
 func ownDemo(t *testing.T, options ...func(*testDemo)) *testDemo {
 	t.Helper()
 	b := needsBundle(t)
-	all.enter(t)
+	all.enter(t, false)
 	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
 	d, err := all.newDemo(name, b, options...)
 	if err != nil {

@@ -43,7 +43,7 @@ type painted struct {
 
 // TestPresent runs a walk from slides, in a real browser: what is painted is what has truly happened, in its order.
 func TestPresent(t *testing.T) {
-	d := sharedDemo(t)
+	d := quietDemo(t)
 	t.Cleanup(func() { d.must(t, "reset") })
 	clone := liveClone(t, d)
 	w := watchLive(t, d)
@@ -136,7 +136,7 @@ func TestPresent(t *testing.T) {
 // TestPresentPlanned shows a flowchart that names nothing in the cluster: its nodes come alive when it is run, and are
 // plain before and after.
 func TestPresentPlanned(t *testing.T) {
-	d := sharedDemo(t)
+	d := quietDemo(t)
 	deck := filepath.Join(d.work(), "planned.md")
 	if err := os.WriteFile(deck, []byte("# Plan\n\n```mermaid\nflowchart LR\n  A[Cellar] --> B[Walls] --> C[Roof]\n```\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -162,7 +162,7 @@ func TestPresentPlanned(t *testing.T) {
 
 // TestPresentChart shows a slide with a chart while the Kustomization that it names waits: the picture tells of it.
 func TestPresentChart(t *testing.T) {
-	d := sharedDemo(t)
+	d := quietDemo(t)
 	deck := filepath.Join(d.work(), "charted.md")
 	if err := os.WriteFile(deck, []byte("# Charted\n{: chart=\"apps\" slo=\"5s\"}\n\na\n"), 0o644); err != nil {
 		t.Fatal(err)
