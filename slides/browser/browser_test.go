@@ -13,6 +13,9 @@ import (
 
 // TestStart looks at the environment of a browser, and at what it leaves.
 func TestStart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a browser")
+	}
 	if runtime.GOOS != "linux" {
 		t.Skip("looks into /proc")
 	}
