@@ -22,7 +22,7 @@ func deckFile(arg string) (string, error) {
 	}
 	text, err := fs.ReadFile(decks.Files, arg+".md")
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("there is no deck %q; there is: %s, or name a file", arg, strings.Join(deckNames(), ", "))
+		return "", fmt.Errorf("there is no deck %q; valid values: %s, or name a file", arg, strings.Join(deckNames(), ", "))
 	}
 	if err != nil {
 		return "", err

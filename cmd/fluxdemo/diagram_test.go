@@ -77,7 +77,7 @@ func TestDiagram(t *testing.T) {
 	run("graph TD\n  A-->D\n")
 	w.state(node("b"), "gone", is(live.Missing))
 
-	if r := d.fluxdemo("diagram", "clean", "other"); r.code != exitFailure || !strings.Contains(r.stderr, "there is: plan") {
+	if r := d.fluxdemo("diagram", "clean", "other"); r.code != exitFailure || !strings.Contains(r.stderr, "valid values: plan") {
 		t.Errorf("another one: %v", r)
 	}
 	if out := d.must(t, "diagram", "clean"); out != "plan\n" {

@@ -20,5 +20,5 @@ func checkOutput(value string, formats ...string) error {
 	if value == "" || slices.Contains(formats, value) {
 		return nil
 	}
-	return usageError{fmt.Errorf("unknown output format %q; there is: %s", value, strings.Join(formats, ", "))}
+	return usageError{fmt.Errorf("unknown output format %q; valid values: %s", value, strings.Join(formats, ", "))}
 }

@@ -14,7 +14,7 @@ func TestPace(t *testing.T) {
 			t.Errorf("%v", r)
 		}
 	}
-	if r := d.fluxdemo("pace", "nobody"); r.code != exitFailure || !regexp.MustCompile(`no Kustomization "nobody" .*; there is: apps, flux-system`).MatchString(r.stderr) {
+	if r := d.fluxdemo("pace", "nobody"); r.code != exitFailure || !regexp.MustCompile(`no Kustomization "nobody" .*; valid values: apps, flux-system`).MatchString(r.stderr) {
 		t.Errorf("%v", r)
 	}
 	// It says so when it follows: what is asked before that is not seen.

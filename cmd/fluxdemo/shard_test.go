@@ -39,7 +39,7 @@ func TestShard(t *testing.T) {
 			t.Errorf("%v", r)
 		}
 	}
-	if r := d.fluxdemo("shard", "move", "kustomization/apps", "shard1"); r.code != exitFailure || !strings.Contains(r.stderr, `there is no shard "shard1"; there is: main`) {
+	if r := d.fluxdemo("shard", "move", "kustomization/apps", "shard1"); r.code != exitFailure || !strings.Contains(r.stderr, `there is no shard "shard1"; valid values: main`) {
 		t.Errorf("%v", r)
 	}
 	if r := d.fluxdemo("shard", "remove", "shard1"); r.code != exitFailure || !strings.Contains(r.stderr, `there is no shard "shard1"`) {

@@ -10,7 +10,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/services/git"
 )
 
-// serveForge serves a Git host of somebody else's, with an empty repository.
+// serveForge serves a Git host that is not the demo's, with an empty repository.
 func serveForge(t *testing.T, password string) (url string) {
 	t.Helper()
 	host, err := git.New(git.Config{Root: t.TempDir(), Username: "git", Password: password})

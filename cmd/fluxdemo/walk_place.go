@@ -53,7 +53,7 @@ func loadWalk(name string) (*walk.Walk, error) {
 	if !strings.ContainsAny(name, "/.") {
 		source, err := fs.ReadFile(builtin.Files, name+".md")
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no walk %q; there is: %s", name, strings.Join(walkNames(), ", "))
+			return nil, fmt.Errorf("there is no walk %q; valid values: %s", name, strings.Join(walkNames(), ", "))
 		}
 		if err != nil {
 			return nil, err

@@ -13,10 +13,10 @@ import (
 	"github.com/go-git/go-git/v6/storage/memory"
 )
 
-// Host is a repository that setup may push to.
+// Host is a repository that Seed may push to.
 type Host struct {
 	URL, Username, Password string
-	Forge                   bool // what is behind it is not the demo's own, and may be somebody's real fleet
+	Forge                   bool // the demo's Git host mirrors a repository of the user, which may hold a real fleet
 }
 
 // Seed makes sure that the repository has a branch for Flux to follow, and that file keeps the commit with which the
@@ -45,7 +45,7 @@ func Seed(ctx context.Context, host Host, content fs.FS, file string) (*Beginnin
 		case errors.Is(err, ErrNoBeginning) && host.Forge:
 			return nil, fmt.Errorf("looking into %s: %w, which a demo would move by force; `fluxdemo down`, then `up` with an empty repository", host.URL, err)
 		case errors.Is(err, ErrNoBeginning):
-			return keep(content, file) // somebody has rewritten it; this is what this version would begin with
+			return keep(content, file) // its history was rewritten; this is what this version would begin with
 		}
 		return b, err
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
-// Rendered is everything that setup applies, and what it pushes first.
+// Rendered is everything that Run applies, and what it pushes first.
 type Rendered struct {
 	flux, services, sync []*unstructured.Unstructured
 	fleet                fs.FS

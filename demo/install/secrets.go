@@ -27,13 +27,13 @@ func secretNames() []types.NamespacedName {
 // secrets makes the demo's Secrets, with random content, and knows what is
 // in them.
 type secrets struct {
-	apply              *apply.Applier
-	username, password string
-	source             manifests.Source // what Flux is to follow
+	apply    *apply.Applier
+	password string           // of the Git host
+	source   manifests.Source // what Flux is to follow
 }
 
 func newSecrets(a *apply.Applier) *secrets {
-	return &secrets{apply: a, username: demo.GitUser}
+	return &secrets{apply: a}
 }
 
 // ensure creates the Secrets that are missing. The Git host's has the same

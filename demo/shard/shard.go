@@ -137,7 +137,7 @@ func exists(ctx context.Context, c client.Client, name string) error {
 		}
 	}
 	if !slices.Contains(names, name) {
-		return fmt.Errorf("%w %q; there is: %s", ErrNotFound, name, strings.Join(names, ", "))
+		return fmt.Errorf("%w %q; valid values: %s", ErrNotFound, name, strings.Join(names, ", "))
 	}
 	return nil
 }

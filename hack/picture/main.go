@@ -18,6 +18,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/fluxdemo/fluxdemo/clusters/environ"
 	"github.com/fluxdemo/fluxdemo/slides/browser"
 )
 
@@ -27,7 +28,8 @@ const slide = "no-need-to-wait-for-the-clock"
 // freeze stops the drawing shortly after the source has passed its artifact on: by then several edges have pulsed.
 const freeze = `new Promise((done) => document.addEventListener("fluxdemo:painted", (e) => {
 	if (e.detail.kind !== "pulse" || e.detail.what !== "artifact" || !e.detail.count) return;
-	setTimeout(() => { document.getAnimations().forEach((a) => a.pause()); done(true); }, 250);
+	document.getAnimations().forEach((a) => { a.pause(); a.currentTime = a.effect.getComputedTiming().duration / 2; });
+	done(true);
 }))`
 
 func main() {
@@ -65,8 +67,8 @@ func take(ctx context.Context, program, bundle, out string) (err error) {
 	if bundle, err = filepath.Abs(bundle); err != nil {
 		return err
 	}
-	d.env = append(os.Environ(), "HOME="+dir, "XDG_STATE_HOME="+filepath.Join(dir, "state"),
-		"XDG_CACHE_HOME="+filepath.Join(dir, "cache"), "FLUXDEMO_BUNDLE="+bundle, "FLUXDEMO_NAME=picture")
+	d.env = environ.Base(os.Environ()).With("HOME", dir).With("XDG_STATE_HOME", filepath.Join(dir, "state")).
+		With("XDG_CACHE_HOME", filepath.Join(dir, "cache")).With("FLUXDEMO_BUNDLE", bundle).With("FLUXDEMO_NAME", "picture")
 	defer func() {
 		err = errors.Join(err, d.run(context.WithoutCancel(ctx), d.program, "down"))
 	}()

@@ -147,7 +147,7 @@ func (l *linter) walks(s *Slide, steps func(string) ([]string, error)) {
 		case err != nil:
 			l.add(ref.at, Error, "%v", err)
 		case ref.Step != "" && !slices.Contains(ids, ref.Step):
-			l.add(ref.at, Error, "the walk %s has no step %q; there is: %s", ref.Walk, ref.Step, strings.Join(ids, ", "))
+			l.add(ref.at, Error, "the walk %s has no step %q; valid values: %s", ref.Walk, ref.Step, strings.Join(ids, ", "))
 		}
 	}
 	if ref := s.Coming; ref.Walk != "" {

@@ -1,12 +1,14 @@
 package live
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -39,7 +41,7 @@ const recordedHook = "/hook/recorded"
 //	RECORD=testdata/x.jsonl RECORD_GIT=http://127.0.0.1:<port> RECORD_INBOX=http://127.0.0.1:<port> \
 //	  go test -run TestRecord ./demo/diagram/live
 //
-// Each line that is written into the file RECORD.marks becomes a mark; the line "end" ends the recording.
+// Each line that is written into the pipe RECORD.marks becomes a mark; the line "end" ends the recording.
 func TestRecord(t *testing.T) {
 	name := os.Getenv("RECORD")
 	if name == "" {
@@ -53,6 +55,16 @@ func TestRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// For reading and writing, so that it does not end when a writer closes it.
+	if err := syscall.Mkfifo(name+".marks", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(name + ".marks")
+	marks, err := os.OpenFile(name+".marks", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer marks.Close()
 	file, err := os.Create(name)
 	if err != nil {
 		t.Fatal(err)
@@ -128,15 +140,8 @@ func TestRecord(t *testing.T) {
 			write(recorded{Inbox: &n})
 		}
 	})
-	marks := 0
-	for ended := false; !ended; time.Sleep(50 * time.Millisecond) {
-		raw, _ := os.ReadFile(name + ".marks") // it is there once something is marked
-		lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
-		for ; marks < len(lines) && lines[marks] != "" && !ended; marks++ {
-			if ended = lines[marks] == "end"; !ended {
-				write(recorded{Mark: lines[marks]})
-			}
-		}
+	for lines := bufio.NewScanner(marks); lines.Scan() && lines.Text() != "end"; {
+		write(recorded{Mark: lines.Text()})
 	}
 	cancel()
 	all.Wait()

@@ -194,7 +194,7 @@ func (r *Runner) Clean(ctx context.Context, wanted []string) ([]string, error) {
 		}
 		for _, name := range gone {
 			if !slices.Contains(all, name) {
-				return fmt.Errorf("there is no diagram %q in it; there is: %s", name, strings.Join(all, ", "))
+				return fmt.Errorf("there is no diagram %q in it; valid values: %s", name, strings.Join(all, ", "))
 			}
 			if err := erase(files, name); err != nil {
 				return err

@@ -84,7 +84,7 @@ func Check(ctx context.Context, c client.Client, name client.ObjectKey) error {
 		}
 		there = append(there, k.Name)
 	}
-	return fmt.Errorf("there is no Kustomization %q in the namespace %s; there is: %s", name.Name, name.Namespace, cmp.Or(strings.Join(there, ", "), "none"))
+	return fmt.Errorf("there is no Kustomization %q in the namespace %s; valid values: %s", name.Name, name.Namespace, cmp.Or(strings.Join(there, ", "), "none"))
 }
 
 // queueEvery is how often the controllers are asked for the lengths of their
