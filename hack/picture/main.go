@@ -28,7 +28,7 @@ const slide = "no-need-to-wait-for-the-clock"
 // freeze stops the drawing shortly after the source has passed its artifact on: by then several edges have pulsed.
 const freeze = `new Promise((done) => document.addEventListener("fluxdemo:painted", (e) => {
 	if (e.detail.kind !== "pulse" || e.detail.what !== "artifact" || !e.detail.count) return;
-	document.getAnimations().forEach((a) => { a.pause(); a.currentTime = a.effect.getComputedTiming().duration / 2; });
+	document.getAnimations().forEach((a) => { a.pause(); a.currentTime = a.effect.getComputedTiming().duration * 0.3; });
 	done(true);
 }))`
 
