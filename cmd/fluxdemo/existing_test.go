@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,6 +46,27 @@ func startHost(t *testing.T, host *testDemo) {
 	if err := cluster.Up(ctx, noSteps{}, func() {}); err != nil {
 		t.Fatal(err)
 	}
+	// What its controllers make of an empty cluster, some of it after the node
+	// is ready: a test compares all that is there before and after.
+	await(t, healTime, "the host's controllers have furnished it", func() error {
+		namespaces := strings.Fields(host.kubectl(t, "get", "namespaces", "-o", "jsonpath={.items[*].metadata.name}"))
+		made := strings.Fields(host.kubectl(t, "get", "serviceaccounts,configmaps", "-A", "-o",
+			`jsonpath={range .items[*]}{.metadata.namespace}/{.kind}/{.metadata.name}{"\n"}{end}`))
+		for _, namespace := range append(namespaces, "kube-node-lease", "kube-public", "kube-system") {
+			for _, want := range []string{"ServiceAccount/default", "ConfigMap/kube-root-ca.crt"} {
+				if !slices.Contains(made, namespace+"/"+want) {
+					return fmt.Errorf("%s has no %s", namespace, want)
+				}
+			}
+		}
+		// The annotation of the TTL controller and the rules of aggregated roles are changes of what is there.
+		ttl := host.kubectl(t, "get", "nodes", "-o", `jsonpath={.items[*].metadata.annotations.node\.alpha\.kubernetes\.io/ttl}`)
+		rules := host.kubectl(t, "get", "clusterroles", "admin", "edit", "view", "-o", `jsonpath={range .items[*]}{.rules[0].verbs[0]} {end}`)
+		if ttl == "" || len(strings.Fields(rules)) != 3 {
+			return fmt.Errorf("the node's TTL is %q, roles may %q", ttl, rules)
+		}
+		return nil
+	})
 }
 
 // guestOf returns a demo that is to be a guest on another cluster.

@@ -68,7 +68,7 @@ func hostileSettings(t *testing.T) []setting {
 		{name: "GIT_CONFIG_SYSTEM", vars: []string{"GIT_CONFIG_NOSYSTEM=0", "GIT_CONFIG_SYSTEM=%HOME%/work.gitconfig"}, files: map[string]string{"work.gitconfig": hostileConfig}, naive: naiveGit},
 		{name: "GIT_AUTHOR_DATE", vars: []string{"GIT_AUTHOR_DATE=2001-01-01T00:00:00Z", "GIT_COMMITTER_DATE=2001-01-01T00:00:00Z"}, naive: naiveGit},
 		{name: "GIT_AUTHOR_NAME", vars: []string{"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.org", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.org"}, naive: naiveGit},
-		{name: "editors", vars: []string{"GIT_EDITOR=false", "GIT_SEQUENCE_EDITOR=false", "EDITOR=false", "VISUAL=false", "KUBE_EDITOR=false"}, naive: naiveGit + "\ngit -c user.name=a -c user.email=a@b revert HEAD"},
+		{name: "editors", vars: []string{"GIT_EDITOR=false", "GIT_SEQUENCE_EDITOR=false", "EDITOR=false", "VISUAL=false", "KUBE_EDITOR=false"}, naive: naiveGit + "\ngit -c user.name=a -c user.email=a@b -c core.editor=true revert --edit HEAD"},
 		{name: "pagers", vars: []string{"GIT_PAGER=false", "PAGER=false", "LESS=-X --no-such-option"}, naive: `printf x | $PAGER`},
 		{name: "GIT_SSH_COMMAND", vars: []string{"GIT_SSH_COMMAND=false", "GIT_SSH=false", "GIT_PROXY_COMMAND=false"}},
 		{name: "GIT_EXTERNAL_DIFF", vars: []string{"GIT_EXTERNAL_DIFF=false"}, naive: naiveGit + "\ngit diff HEAD~1"},

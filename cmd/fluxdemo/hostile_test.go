@@ -120,6 +120,7 @@ curl -q -fsS "$APP_URL" | head -c 15
 func outcome(r result) string {
 	out := regexp.MustCompile(`\b[0-9a-f]{7,40}\b`).ReplaceAllString(r.stdout, "COMMIT")
 	out = regexp.MustCompile(`[0-9]+(\.[0-9]+)? ?m?s\b`).ReplaceAllString(out, "TIME")
+	out = regexp.MustCompile(`(?m)^ *Date: .*\n`).ReplaceAllString(out, "")
 	out = regexp.MustCompile(`(?m)^\s*… .*\n`).ReplaceAllString(out, "") // a check that waits
 	if r.code != 0 {
 		out += r.stderr
