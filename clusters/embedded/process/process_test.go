@@ -107,16 +107,3 @@ func TestLogRotates(t *testing.T) {
 		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
 	}
 }
-
-func TestBackoff(t *testing.T) {
-	b := Backoff{Min: time.Second, Max: 5 * time.Second, Reset: time.Minute}
-	short, long := time.Second, 2*time.Minute
-	for i, step := range []struct{ ran, want time.Duration }{
-		{short, 0}, {short, time.Second}, {short, 2 * time.Second}, {short, 4 * time.Second}, {short, 5 * time.Second}, {short, 5 * time.Second},
-		{long, 0}, {short, time.Second},
-	} {
-		if got := b.Next(step.ran); got != step.want {
-			t.Errorf("end %d: wait %s, want %s", i+1, got, step.want)
-		}
-	}
-}

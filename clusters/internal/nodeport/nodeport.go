@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/conns"
 )
 
@@ -199,11 +200,7 @@ func (l *Listeners) accept(ctx context.Context, p *port, listener net.Listener) 
 		}
 		if err != nil {
 			l.cfg.Logf("node port %d: %v", p.number, err)
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(acceptPause):
-			}
+			backoff.Pause(ctx, acceptPause)
 			continue
 		}
 		// Connections outlive a change of the port, as with kube-proxy: they

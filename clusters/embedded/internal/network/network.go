@@ -24,6 +24,7 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/record"
 
+	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/informer"
 )
 
@@ -178,10 +179,8 @@ func (n *Network) awaitAPI(ctx context.Context) bool {
 			logged = true
 			n.cfg.Logf("network: still waiting for the API server: %v", err)
 		}
-		select {
-		case <-ctx.Done():
+		if !backoff.Pause(ctx, pause) {
 			return false
-		case <-time.After(pause):
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/informer"
 )
 
@@ -154,8 +155,8 @@ func (r *resolver) reach(ctx context.Context, target servicePort, try func(addr 
 	defer end()
 	// A process that opens its port cannot be watched: endpoints that are ready
 	// but do not answer are tried again, ever more seldom.
-	const longest = 250 * time.Millisecond
-	for pause := 10 * time.Millisecond; ; pause = min(2*pause, longest) {
+	retry := backoff.Backoff{Min: 10 * time.Millisecond, Max: 250 * time.Millisecond}
+	for {
 		addrs, ready, err := r.endpoints(target)
 		if err != nil {
 			return err
@@ -173,7 +174,7 @@ func (r *resolver) reach(ctx context.Context, target servicePort, try func(addr 
 		}
 		var again <-chan time.Time
 		if ready {
-			again = time.After(pause)
+			again = time.After(retry.Next())
 		}
 		select {
 		case <-changed:

@@ -10,7 +10,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
 // containerKind is when a container runs in its pod's life.
@@ -50,7 +52,7 @@ type launch struct {
 	dir  string
 
 	values map[string]string // the container's own variables, for $(VAR)
-	mounts mounts
+	mounts podspec.Mounts
 }
 
 // outcome is how one run of a container ended.
@@ -63,7 +65,7 @@ type outcome struct {
 // run runs the container until ctx ends or it has ended for good.
 func (c *container) run(ctx context.Context) {
 	// A process that lived for a minute is not in a crash loop.
-	backoff := process.Backoff{Min: time.Second, Max: 5 * time.Minute, Reset: time.Minute}
+	restarts := backoff.Restarts{Backoff: backoff.Backoff{Min: time.Second, Max: 5 * time.Minute}, Lasting: time.Minute}
 	for ctx.Err() == nil {
 		select {
 		case <-c.kick: // the spec that is read next has that change
@@ -90,7 +92,7 @@ func (c *container) run(ctx context.Context) {
 		if !c.restartsAfter(result.code) {
 			break
 		}
-		if wait := backoff.Next(result.ran); wait > 0 && !c.waitForRestart(ctx, wait) {
+		if wait := restarts.Next(result.ran); wait > 0 && !c.waitForRestart(ctx, wait) {
 			break
 		}
 	}
@@ -166,7 +168,7 @@ func (c *container) once(ctx context.Context, spec *corev1.Container, image Imag
 		return outcome{}, err
 	}
 	key := c.pod.logKey(c.name)
-	log, err := c.pod.rt.logs.create(key)
+	log, err := c.pod.rt.logs.Create(key)
 	if err != nil {
 		return c.notStarted(spec, image, err), nil
 	}
@@ -305,5 +307,5 @@ func (c *container) succeeded() bool {
 
 // spec returns the container's spec as the API last showed it.
 func (c *container) spec() *corev1.Container {
-	return findContainer(c.pod.current(), c.name)
+	return podspec.Container(c.pod.current(), c.name)
 }

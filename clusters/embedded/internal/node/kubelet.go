@@ -12,13 +12,14 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/virtual-kubelet/virtual-kubelet/node/api"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
 )
 
 // streamIdle is how long an exec or port-forward stream may be silent. Its
@@ -109,87 +110,36 @@ func (k *kubelet) handler() http.Handler {
 }
 
 func (k *kubelet) logs(w http.ResponseWriter, r *http.Request) {
-	key := logKey{namespace: r.PathValue("namespace"), pod: r.PathValue("pod"), container: r.PathValue("container")}
-	options, err := parseLogOptions(r.URL.Query(), time.Now())
+	key := podlog.Key{Namespace: r.PathValue("namespace"), Pod: r.PathValue("pod"), Container: r.PathValue("container")}
+	options, err := podlog.ParseOptions(r.URL.Query(), time.Now())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	object := k.runtime.find(key.namespace, key.pod)
+	object := k.runtime.find(key.Namespace, key.Pod)
 	if object == nil {
-		http.Error(w, fmt.Sprintf("pod %s/%s is not on this node", key.namespace, key.pod), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("pod %s/%s is not on this node", key.Namespace, key.Pod), http.StatusNotFound)
 		return
 	}
-	spec := findContainer(object, key.container)
+	spec := podspec.Container(object, key.Container)
 	if spec == nil {
-		http.Error(w, fmt.Sprintf("container %q is not in pod %s/%s", key.container, key.namespace, key.pod), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("container %q is not in pod %s/%s", key.Container, key.Namespace, key.Pod), http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	control := http.NewResponseController(w)
 	flush := func() { _ = control.Flush() }
 	if _, known := findImage(k.runtime.images, spec.Image); !known {
-		printer := logPrinter{w: w, options: logOptions{timestamps: options.timestamps}}
-		_ = printer.print([]byte(time.Now().UTC().Format(logTimeFormat) + " " + simulatedMessage(spec.Image) + "\n"))
+		_ = podlog.Say(w, time.Now(), simulatedMessage(spec.Image), options)
 		return
 	}
-	err = k.runtime.logs.read(r.Context(), key, options, w, flush)
+	err = k.runtime.logs.Read(r.Context(), key, options, w, flush)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && options.previous:
-		http.Error(w, fmt.Sprintf("previous terminated container %q in pod %q not found", key.container, key.pod), http.StatusBadRequest)
+	case errors.Is(err, fs.ErrNotExist) && options.Previous:
+		http.Error(w, fmt.Sprintf("previous terminated container %q in pod %q not found", key.Container, key.Pod), http.StatusBadRequest)
 	case errors.Is(err, fs.ErrNotExist):
-		http.Error(w, fmt.Sprintf("container %q in pod %q is waiting to start", key.container, key.pod), http.StatusBadRequest)
+		http.Error(w, fmt.Sprintf("container %q in pod %q is waiting to start", key.Container, key.Pod), http.StatusBadRequest)
 	case err != nil && r.Context().Err() == nil:
-		k.runtime.logf("log of %s/%s/%s: %v", key.namespace, key.pod, key.container, err)
+		k.runtime.logf("log of %s/%s/%s: %v", key.Namespace, key.Pod, key.Container, err)
 	}
-}
-
-// parseLogOptions reads the query of a kubelet's log request.
-func parseLogOptions(query url.Values, now time.Time) (logOptions, error) {
-	options := logOptions{tail: -1}
-	number := func(name string, least int64) (int64, bool, error) {
-		text := query.Get(name)
-		if text == "" {
-			return 0, false, nil
-		}
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || n < least {
-			return 0, false, fmt.Errorf("%s=%q is not a number of at least %d", name, text, least)
-		}
-		return n, true, nil
-	}
-	if n, ok, err := number("tailLines", 0); err != nil {
-		return options, err
-	} else if ok {
-		options.tail = int(n)
-	}
-	if n, ok, err := number("limitBytes", 1); err != nil {
-		return options, err
-	} else if ok {
-		options.limit = n
-	}
-	if n, ok, err := number("sinceSeconds", 1); err != nil {
-		return options, err
-	} else if ok {
-		options.since = now.Add(-time.Duration(n) * time.Second)
-	}
-	if text := query.Get("sinceTime"); text != "" {
-		at, err := time.Parse(time.RFC3339, text)
-		if err != nil {
-			return options, fmt.Errorf("sinceTime: %w", err)
-		}
-		options.since = at
-	}
-	for name, flag := range map[string]*bool{
-		"follow": &options.follow, "previous": &options.previous, "timestamps": &options.timestamps,
-	} {
-		if text := query.Get(name); text != "" {
-			value, err := strconv.ParseBool(text)
-			if err != nil {
-				return options, fmt.Errorf("%s=%q is neither true nor false", name, text)
-			}
-			*flag = value
-		}
-	}
-	return options, nil
 }

@@ -10,7 +10,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/probe"
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
 // buildRetry is the wait after something failed that no watch can announce
@@ -30,7 +33,7 @@ func (c *container) prepare(ctx context.Context, spec *corev1.Container, image I
 				return result, nil
 			}
 			reason = "CreateContainerError"
-			if isMissing(err) {
+			if podspec.IsMissing(err) {
 				reason = "CreateContainerConfigError"
 			}
 			if told != err.Error() {
@@ -61,48 +64,48 @@ func (c *container) prepare(ctx context.Context, spec *corev1.Container, image I
 func (c *container) build(spec *corev1.Container, image Image) (launch, error) {
 	p := c.pod
 	object := p.current()
-	own, err := containerEnv(object, spec, p.volumes.find, p.rt.machine)
+	own, err := podspec.Variables(object, spec, p.volumes.find, p.rt.machine)
 	if err != nil {
 		return launch{}, err
 	}
 	hostPaths := p.volumes.hostPaths()
-	list, err := containerMounts(spec, hostPaths, own.values)
+	list, err := podspec.MountsOf(spec, hostPaths, own.Values)
 	if err != nil {
 		return launch{}, err
 	}
 	if !mountsPath(list, "/tmp") {
-		list = append(list, mount{path: "/tmp", host: filepath.Join(p.dir, "tmp")})
+		list = append(list, podspec.Mount{Path: "/tmp", Host: filepath.Join(p.dir, "tmp")})
 	}
-	ms := newMounts(list)
-	temporary, _ := ms.resolve("/tmp")
+	ms := podspec.NewMounts(list)
+	temporary, _ := ms.Resolve("/tmp")
 	home := filepath.Join(p.dir, "home")
 
 	// Nothing of this machine but its programs, and what the pod asks for.
-	env := newEnvironment()
-	env.set("PATH", environ.Base(os.Environ()).Get("PATH"))
-	env.set("HOME", home)
-	env.set("TMPDIR", temporary)
-	env.set("HOSTNAME", object.Name)
+	env := podspec.NewEnvironment()
+	env.Set("PATH", environ.Base(os.Environ()).Get("PATH"))
+	env.Set("HOME", home)
+	env.Set("TMPDIR", temporary)
+	env.Set("HOSTNAME", object.Name)
 	kubeconfig := filepath.Join(p.dir, "kubeconfig-"+spec.Name)
-	hasCredentials, err := writeKubeconfig(kubeconfig, p.rt.server, p.rt.caFile, object, spec, hostPaths)
+	hasCredentials, err := podspec.WriteKubeconfig(kubeconfig, p.rt.server, p.rt.caFile, object, spec, hostPaths)
 	if err != nil {
 		return launch{}, err
 	}
 	if hasCredentials {
-		env.set("KUBECONFIG", kubeconfig)
+		env.Set("KUBECONFIG", kubeconfig)
 	}
 	for _, variable := range p.rt.env {
-		env.setPair(variable)
+		env.SetPair(variable)
 	}
-	for _, name := range own.names {
-		env.set(name, ms.rewrite(own.values[name]))
+	for _, name := range own.Names {
+		env.Set(name, ms.Rewrite(own.Values[name]))
 	}
 
 	args, err := arguments(spec, image)
 	if err != nil {
 		return launch{}, err
 	}
-	args = append(ms.rewriteAll(expandAll(args, own.values)), image.Append...)
+	args = append(ms.RewriteAll(podspec.ExpandAll(args, own.Values)), image.Append...)
 	for _, port := range spec.Ports {
 		local, err := p.localPort(port.ContainerPort)
 		if err != nil {
@@ -114,11 +117,11 @@ func (c *container) build(spec *corev1.Container, image Image) (launch, error) {
 	}
 	dir := home
 	if spec.WorkingDir != "" {
-		if mounted, ok := ms.resolve(spec.WorkingDir); ok {
+		if mounted, ok := ms.Resolve(spec.WorkingDir); ok {
 			dir = mounted
 		}
 	}
-	return launch{path: image.Binary, args: args, env: env.list(), dir: dir, values: own.values, mounts: ms}, nil
+	return launch{path: image.Binary, args: args, env: env.List(), dir: dir, values: own.Values, mounts: ms}, nil
 }
 
 // arguments returns what comes after the program's name. A command replaces
@@ -134,9 +137,9 @@ func arguments(spec *corev1.Container, image Image) ([]string, error) {
 	return append(append([]string{}, spec.Command[1:]...), spec.Args...), nil
 }
 
-func mountsPath(list []mount, path string) bool {
+func mountsPath(list []podspec.Mount, path string) bool {
 	for _, m := range list {
-		if m.path == path {
+		if m.Path == path {
 			return true
 		}
 	}
@@ -146,9 +149,9 @@ func mountsPath(list []mount, path string) bool {
 // probe runs the container's probes until ctx ends. unwell is called when a
 // failure asks for a restart.
 func (c *container) probe(ctx context.Context, spec *corev1.Container, image Image, l launch, unwell func(error)) {
-	target := probeTarget{
-		spec: spec, image: image, mounts: l.mounts, local: c.pod.mappedPort,
-		run: func(ctx context.Context, command []string) error { return runCommand(ctx, command, l.env, l.dir) },
+	target := probe.Target{
+		Spec: spec, Binary: image.Binary, Rewrite: l.mounts.RewriteAll, Local: c.pod.mappedPort,
+		Run: func(ctx context.Context, command []string) error { return probe.Run(ctx, command, l.env, l.dir) },
 	}
 	failed := func(kind string) func(error) {
 		return func(err error) {
@@ -157,10 +160,7 @@ func (c *container) probe(ctx context.Context, spec *corev1.Container, image Ima
 	}
 	if spec.StartupProbe != nil {
 		ask, s := c.check(target, "Startup", spec.StartupProbe)
-		// The container has as much time as failures are allowed, however
-		// often it is asked within that time.
-		allowed := s.initialDelay + s.period*time.Duration(s.failures)
-		if err := untilWell(ctx, s, time.Now().Add(allowed), ask, failed("Startup")); err != nil {
+		if err := probe.UntilWell(ctx, s, time.Now().Add(s.Allowed()), ask, failed("Startup")); err != nil {
 			unwell(fmt.Errorf("failed startup probe: %w", err))
 			return
 		}
@@ -172,10 +172,10 @@ func (c *container) probe(ctx context.Context, spec *corev1.Container, image Ima
 	if spec.LivenessProbe != nil {
 		ask, s := c.check(target, "Liveness", spec.LivenessProbe)
 		go func() {
-			if !pause(ctx, s.initialDelay) {
+			if !backoff.Pause(ctx, s.InitialDelay) {
 				return
 			}
-			if err := whileWell(ctx, s, ask, failed("Liveness")); err != nil {
+			if err := probe.WhileWell(ctx, s, ask, failed("Liveness")); err != nil {
 				unwell(fmt.Errorf("failed liveness probe: %w", err))
 			}
 		}()
@@ -185,9 +185,9 @@ func (c *container) probe(ctx context.Context, spec *corev1.Container, image Ima
 	}
 	ask, s := c.check(target, "Readiness", spec.ReadinessProbe)
 	for ctx.Err() == nil {
-		_ = untilWell(ctx, s, time.Time{}, ask, failed("Readiness")) // without a deadline it only ends well
+		_ = probe.UntilWell(ctx, s, time.Time{}, ask, failed("Readiness")) // without a deadline it only ends well
 		c.setReady(ctx, true)
-		_ = whileWell(ctx, s, ask, failed("Readiness")) // each failure has been told
+		_ = probe.WhileWell(ctx, s, ask, failed("Readiness")) // each failure has been told
 		c.setReady(ctx, false)
 	}
 }
@@ -204,13 +204,13 @@ func (c *container) setReady(ctx context.Context, ready bool) {
 
 // check returns how to ask, and when. A probe that this node cannot do counts
 // as passed, and an event says so.
-func (c *container) check(target probeTarget, kind string, p *corev1.Probe) (check, schedule) {
-	ask, err := newCheck(target, p.ProbeHandler)
-	if err != nil && errors.Is(err, errUnsupportedProbe) {
+func (c *container) check(target probe.Target, kind string, p *corev1.Probe) (probe.Check, probe.Schedule) {
+	ask, err := probe.New(target, p.ProbeHandler)
+	if err != nil && errors.Is(err, probe.ErrUnsupported) {
 		c.pod.event(corev1.EventTypeWarning, "ProbeSkipped", fmt.Sprintf("%s probe of container %s counts as passed: %v", kind, c.name, err))
 		ask = func(context.Context) error { return nil }
 	} else if err != nil {
 		ask = func(context.Context) error { return err }
 	}
-	return ask, probeSchedule(p)
+	return ask, probe.ScheduleOf(p)
 }

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
 func TestStubbornProcessIsKilled(t *testing.T) {
@@ -63,7 +64,7 @@ func TestDeletedWithoutGrace(t *testing.T) {
 	for i := range 20 {
 		name := "web-" + strconv.Itoa(i)
 		w.create(newTestPod(name, serving()))
-		pause(t.Context(), time.Duration(i)*time.Millisecond) // to meet different stages of the start
+		backoff.Pause(t.Context(), time.Duration(i)*time.Millisecond) // to meet different stages of the start
 		remove(name)
 	}
 	w.create(newTestPod("last", serving()))
@@ -91,7 +92,7 @@ func (w *world) awaitEmpty() {
 		}
 		select {
 		case <-list[0].stopped.Done():
-			pause(w.t.Context(), 5*time.Millisecond) // it is being taken off the list
+			backoff.Pause(w.t.Context(), 5*time.Millisecond) // it is being taken off the list
 		case <-time.After(time.Until(deadline)):
 		}
 	}
@@ -121,7 +122,7 @@ func (w *world) awaitAnswer(object *corev1.Pod) {
 		if time.Now().After(deadline) {
 			w.t.Fatal("no answer")
 		}
-		pause(w.t.Context(), 10*time.Millisecond)
+		backoff.Pause(w.t.Context(), 10*time.Millisecond)
 	}
 }
 
@@ -162,7 +163,7 @@ func TestConfiguration(t *testing.T) {
 	if _, err := w.client.CoreV1().Secrets("default").Update(t.Context(), secret, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(testWait); ; pause(t.Context(), 5*time.Millisecond) {
+	for deadline := time.Now().Add(testWait); ; backoff.Pause(t.Context(), 5*time.Millisecond) {
 		if data, err := os.ReadFile(file); err == nil && string(data) == "two" {
 			break
 		} else if time.Now().After(deadline) {

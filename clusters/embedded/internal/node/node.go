@@ -29,6 +29,10 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
 // Config is what a node needs. All fields without a note have to be set.
@@ -87,7 +91,7 @@ func New(cfg Config) (*Node, error) {
 		cfg.Logf = func(string, ...any) {}
 	}
 	for _, dir := range []string{cfg.Dir, filepath.Join(cfg.Dir, "pods"), filepath.Join(cfg.Dir, "host"), cfg.LogDir} {
-		if err := makeDir(dir); err != nil {
+		if err := podspec.MakeDir(dir); err != nil {
 			return nil, err
 		}
 	}
@@ -111,7 +115,7 @@ func New(cfg Config) (*Node, error) {
 	n.runtime = &runtime{
 		ctx: ctx, api: cfg.Client.CoreV1(), objects: newObjects(ctx, cfg.Client.CoreV1()),
 		events: n.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "fluxdemo-node", Host: cfg.Name}),
-		images: cfg.Images, ips: newPodIPs(), ports: newLocalPorts(), logs: newLogStore(cfg.LogDir),
+		images: cfg.Images, ips: newPodIPs(), ports: newLocalPorts(), logs: podlog.New(cfg.LogDir),
 		machine: machineResources(), env: cfg.Env,
 		dir: filepath.Join(cfg.Dir, "pods"), hostDir: filepath.Join(cfg.Dir, "host"),
 		server: cfg.Server, caFile: cfg.CAFile, logf: cfg.Logf,
@@ -159,7 +163,7 @@ func (n *Node) settle(ctx context.Context, bound []*corev1.Pod) {
 			ready[name] = c.Ready && (before || !seen)
 		}
 		maps.DeleteFunc(waiting, func(name string, _ bool) bool { return ready[name] })
-		if !pause(ctx, lookEvery) {
+		if !backoff.Pause(ctx, lookEvery) {
 			return
 		}
 	}

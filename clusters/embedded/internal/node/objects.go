@@ -11,15 +11,10 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-)
 
-const (
-	kindSecret    = "secret"
-	kindConfigMap = "configmap"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
-
-// reference names a Secret or ConfigMap.
-type reference struct{ kind, namespace, name string }
 
 // objectsAPI is what objects needs of the API.
 type objectsAPI interface {
@@ -34,7 +29,7 @@ type objects struct {
 	api objectsAPI
 
 	mu      sync.Mutex
-	watched map[reference]*watchedObject
+	watched map[podspec.Reference]*watchedObject
 }
 
 type watchedObject struct {
@@ -45,17 +40,17 @@ type watchedObject struct {
 }
 
 func newObjects(ctx context.Context, api objectsAPI) *objects {
-	return &objects{ctx: ctx, api: api, watched: map[reference]*watchedObject{}}
+	return &objects{ctx: ctx, api: api, watched: map[podspec.Reference]*watchedObject{}}
 }
 
 // subscription is one pod's interest in some objects.
 type subscription struct {
 	objects    *objects
-	references []reference
+	references []podspec.Reference
 	changed    chan struct{} // holds a value after any of them was seen or changed
 }
 
-func (o *objects) subscribe(references []reference) *subscription {
+func (o *objects) subscribe(references []podspec.Reference) *subscription {
 	s := &subscription{objects: o, references: references, changed: make(chan struct{}, 1)}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -89,7 +84,7 @@ func (s *subscription) close() {
 }
 
 // get returns an object's data. It is only found once it has been seen.
-func (s *subscription) get(ref reference) (data map[string][]byte, found bool) {
+func (s *subscription) get(ref podspec.Reference) (data map[string][]byte, found bool) {
 	s.objects.mu.Lock()
 	defer s.objects.mu.Unlock()
 	if w := s.objects.watched[ref]; w != nil && w.found {
@@ -125,29 +120,22 @@ func (s *subscription) known() bool {
 }
 
 // follow keeps one object up to date until ctx ends.
-func (o *objects) follow(ctx context.Context, ref reference, w *watchedObject) {
-	const firstWait, longestWait = 50 * time.Millisecond, 2 * time.Second
-	wait := firstWait
+func (o *objects) follow(ctx context.Context, ref podspec.Reference, w *watchedObject) {
+	retry := backoff.Backoff{Min: 50 * time.Millisecond, Max: 2 * time.Second}
 	for ctx.Err() == nil {
 		began := time.Now()
 		_ = o.listAndWatch(ctx, ref, w) // whatever went wrong, the next round repairs it
-		if time.Since(began) > longestWait {
-			wait = firstWait
+		if time.Since(began) > retry.Max {
+			retry.Reset()
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
-		wait = min(2*wait, longestWait)
+		retry.Wait(ctx)
 	}
 }
 
-func (o *objects) listAndWatch(ctx context.Context, ref reference, w *watchedObject) error {
+func (o *objects) listAndWatch(ctx context.Context, ref podspec.Reference, w *watchedObject) error {
 	// A list rather than a get: it answers "not there" and "there" the same
 	// way and gives the version to watch from.
-	selector := fields.OneTermEqualSelector(metav1.ObjectNameField, ref.name).String()
+	selector := fields.OneTermEqualSelector(metav1.ObjectNameField, ref.Name).String()
 	version, data, found, err := o.list(ctx, ref, metav1.ListOptions{FieldSelector: selector})
 	if err != nil {
 		return err
@@ -155,13 +143,13 @@ func (o *objects) listAndWatch(ctx context.Context, ref reference, w *watchedObj
 	o.publish(ref, w, data, found)
 	options := metav1.ListOptions{FieldSelector: selector, ResourceVersion: version}
 	var watcher watch.Interface
-	if ref.kind == kindSecret {
-		watcher, err = o.api.Secrets(ref.namespace).Watch(ctx, options)
+	if ref.Kind == podspec.KindSecret {
+		watcher, err = o.api.Secrets(ref.Namespace).Watch(ctx, options)
 	} else {
-		watcher, err = o.api.ConfigMaps(ref.namespace).Watch(ctx, options)
+		watcher, err = o.api.ConfigMaps(ref.Namespace).Watch(ctx, options)
 	}
 	if err != nil {
-		return fmt.Errorf("watching %s %s/%s: %w", ref.kind, ref.namespace, ref.name, err)
+		return fmt.Errorf("watching %s %s/%s: %w", ref.Kind, ref.Namespace, ref.Name, err)
 	}
 	defer watcher.Stop()
 	for {
@@ -170,37 +158,37 @@ func (o *objects) listAndWatch(ctx context.Context, ref reference, w *watchedObj
 			return ctx.Err()
 		case event, ok := <-watcher.ResultChan():
 			if !ok || event.Type == watch.Error {
-				return fmt.Errorf("the watch of %s %s/%s ended", ref.kind, ref.namespace, ref.name)
+				return fmt.Errorf("the watch of %s %s/%s ended", ref.Kind, ref.Namespace, ref.Name)
 			}
 			name, data, ok := objectData(event.Object)
-			if ok && name == ref.name {
+			if ok && name == ref.Name {
 				o.publish(ref, w, data, event.Type != watch.Deleted)
 			}
 		}
 	}
 }
 
-func (o *objects) list(ctx context.Context, ref reference, options metav1.ListOptions) (version string, data map[string][]byte, found bool, err error) {
+func (o *objects) list(ctx context.Context, ref podspec.Reference, options metav1.ListOptions) (version string, data map[string][]byte, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if ref.kind == kindSecret {
-		list, err := o.api.Secrets(ref.namespace).List(ctx, options)
+	if ref.Kind == podspec.KindSecret {
+		list, err := o.api.Secrets(ref.Namespace).List(ctx, options)
 		if err != nil {
-			return "", nil, false, fmt.Errorf("reading secret %s/%s: %w", ref.namespace, ref.name, err)
+			return "", nil, false, fmt.Errorf("reading secret %s/%s: %w", ref.Namespace, ref.Name, err)
 		}
 		for i := range list.Items {
-			if list.Items[i].Name == ref.name {
+			if list.Items[i].Name == ref.Name {
 				_, data, found = objectData(&list.Items[i])
 			}
 		}
 		return list.ResourceVersion, data, found, nil
 	}
-	list, err := o.api.ConfigMaps(ref.namespace).List(ctx, options)
+	list, err := o.api.ConfigMaps(ref.Namespace).List(ctx, options)
 	if err != nil {
-		return "", nil, false, fmt.Errorf("reading config map %s/%s: %w", ref.namespace, ref.name, err)
+		return "", nil, false, fmt.Errorf("reading config map %s/%s: %w", ref.Namespace, ref.Name, err)
 	}
 	for i := range list.Items {
-		if list.Items[i].Name == ref.name {
+		if list.Items[i].Name == ref.Name {
 			_, data, found = objectData(&list.Items[i])
 		}
 	}
@@ -224,7 +212,7 @@ func objectData(object any) (name string, data map[string][]byte, ok bool) {
 	return "", nil, false
 }
 
-func (o *objects) publish(ref reference, w *watchedObject, data map[string][]byte, found bool) {
+func (o *objects) publish(ref podspec.Reference, w *watchedObject, data map[string][]byte, found bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	w.known, w.found, w.data = true, found, nil

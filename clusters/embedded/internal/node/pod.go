@@ -14,6 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
 )
 
 // defaultGrace is the termination grace period of a pod that names none.
@@ -195,7 +198,7 @@ func (p *pod) removeFiles() {
 		p.rt.logf("pod %s: removing its folder: %v", p.name(), err)
 	}
 	for _, c := range p.containers {
-		p.rt.logs.remove(p.logKey(c.name))
+		p.rt.logs.Remove(p.logKey(c.name))
 	}
 }
 
@@ -245,7 +248,7 @@ func (p *pod) observe(object *corev1.Pod) {
 		old := p.object
 		p.object = object
 		for _, c := range p.containers {
-			before, now := findContainer(old, c.name), findContainer(object, c.name)
+			before, now := podspec.Container(old, c.name), podspec.Container(object, c.name)
 			if before != nil && now != nil && before.Image != now.Image {
 				notice(c.kick)
 			}
@@ -302,7 +305,7 @@ func (p *pod) specs() []*corev1.Container {
 	object := p.current()
 	var list []*corev1.Container
 	for _, c := range p.containers {
-		list = append(list, findContainer(object, c.name))
+		list = append(list, podspec.Container(object, c.name))
 	}
 	return list
 }
@@ -337,15 +340,15 @@ func (p *pod) mappedPort(port int32) (int, bool) {
 
 func (p *pod) name() string { return p.namespace + "/" + p.podName }
 
-func (p *pod) logKey(container string) logKey {
-	return logKey{namespace: p.namespace, pod: p.podName, container: container}
+func (p *pod) logKey(container string) podlog.Key {
+	return podlog.Key{Namespace: p.namespace, Pod: p.podName, Container: container}
 }
 
 // lastLines returns the end of a container's log, as a termination message.
 func (p *pod) lastLines(container string) string {
 	var out strings.Builder
-	options := logOptions{tail: 20}
-	if err := p.rt.logs.read(p.rt.ctx, p.logKey(container), options, &out, func() {}); err != nil {
+	options := podlog.Options{Tail: 20}
+	if err := p.rt.logs.Read(p.rt.ctx, p.logKey(container), options, &out, func() {}); err != nil {
 		return ""
 	}
 	const longest = 2048

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
 // errPreparing says that the volumes have not been looked at yet.
@@ -19,7 +22,7 @@ var errPreparing = errors.New("the pod's volumes are being prepared")
 // and ConfigMaps that its containers' variables come from.
 type podVolumes struct {
 	pod    *pod
-	tokens *tokens
+	tokens *podspec.Tokens
 	begin  sync.Once
 	ended  sync.WaitGroup // nothing is written any more
 	poke   chan struct{}  // holds a value when the pod's labels or annotations changed
@@ -33,7 +36,7 @@ type podVolumes struct {
 
 func newPodVolumes(p *pod) *podVolumes {
 	return &podVolumes{
-		pod: p, tokens: newTokens(p.rt.api, p.object), poke: make(chan struct{}, 1),
+		pod: p, tokens: podspec.NewTokens(p.rt.api, p.object), poke: make(chan struct{}, 1),
 		err: errPreparing, changed: make(chan struct{}),
 	}
 }
@@ -55,7 +58,7 @@ func (v *podVolumes) state() (changed <-chan struct{}, err error) {
 
 // find returns the data of a Secret or ConfigMap of the pod's namespace.
 func (v *podVolumes) find(kind, name string) (map[string][]byte, bool) {
-	if kind == kindConfigMap && name == rootCAConfigMap {
+	if kind == podspec.KindConfigMap && name == podspec.RootCA {
 		ca, err := os.ReadFile(v.pod.rt.caFile)
 		return map[string][]byte{"ca.crt": ca}, err == nil
 	}
@@ -65,7 +68,7 @@ func (v *podVolumes) find(kind, name string) (map[string][]byte, bool) {
 	if s == nil {
 		return nil, false
 	}
-	return s.get(reference{kind: kind, namespace: v.pod.namespace, name: name})
+	return s.get(podspec.Reference{Kind: kind, Namespace: v.pod.namespace, Name: name})
 }
 
 // hostPaths returns the host path of each volume by the volume's name.
@@ -78,8 +81,7 @@ func (v *podVolumes) hostPaths() map[string]string {
 // follow prepares the volumes, and does it again when something that they are
 // made from changes or a token nears its end, until ctx ends.
 func (v *podVolumes) follow(ctx context.Context) {
-	const firstRetry, longestRetry = 100 * time.Millisecond, 5 * time.Second
-	s := v.pod.rt.objects.subscribe(podReferences(v.pod.current(), v.pod.specs()))
+	s := v.pod.rt.objects.subscribe(podspec.References(v.pod.current(), v.pod.specs()))
 	defer s.close()
 	v.mu.Lock()
 	v.subscription = s
@@ -87,7 +89,7 @@ func (v *podVolumes) follow(ctx context.Context) {
 	if err := s.wait(ctx); err != nil {
 		return
 	}
-	retry, told := firstRetry, ""
+	retry, told := backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}, ""
 	for {
 		paths, err := v.prepare(ctx)
 		if ctx.Err() != nil {
@@ -108,10 +110,9 @@ func (v *podVolumes) follow(ctx context.Context) {
 		// What is missing is announced by a watch; other failures are not.
 		var wake <-chan time.Time
 		var timer *time.Timer
-		if err != nil && !isMissing(err) {
-			timer = time.NewTimer(retry)
-			retry = min(2*retry, longestRetry)
-		} else if next := v.tokens.next(); !next.IsZero() {
+		if err != nil && !podspec.IsMissing(err) {
+			timer = time.NewTimer(retry.Next())
+		} else if next := v.tokens.Next(); !next.IsZero() {
 			timer = time.NewTimer(max(time.Until(next), time.Second))
 		}
 		if timer != nil {
@@ -130,7 +131,8 @@ func (v *podVolumes) follow(ctx context.Context) {
 			return
 		}
 		if err == nil {
-			retry, told = firstRetry, ""
+			retry.Reset()
+			told = ""
 		}
 	}
 }
@@ -138,15 +140,15 @@ func (v *podVolumes) follow(ctx context.Context) {
 // prepare brings all mounted volumes up to date.
 func (v *podVolumes) prepare(ctx context.Context) (map[string]string, error) {
 	object := v.pod.current()
-	source := volumeSource{pod: object, find: v.find, tokens: v.tokens, machine: v.pod.rt.machine}
+	source := podspec.Volumes{Pod: object, Find: v.find, Tokens: v.tokens, Machine: v.pod.rt.machine}
 	for _, dir := range []string{"tmp", "home"} {
-		if err := makeDir(filepath.Join(v.pod.dir, dir)); err != nil {
+		if err := podspec.MakeDir(filepath.Join(v.pod.dir, dir)); err != nil {
 			return nil, err
 		}
 	}
 	paths := map[string]string{}
-	for _, volume := range mountedVolumes(object, v.pod.specs()) {
-		path, err := source.prepareVolume(ctx, volume, filepath.Join(v.pod.dir, "volumes"), v.pod.rt.hostDir)
+	for _, volume := range podspec.Mounted(object, v.pod.specs()) {
+		path, err := source.Prepare(ctx, volume, filepath.Join(v.pod.dir, "volumes"), v.pod.rt.hostDir)
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kuberuntime "k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
 const (
@@ -29,8 +31,7 @@ const (
 // API server that has just started answers with errors of many kinds: it is
 // asked again, quickly at first.
 func (n *Node) register(ctx context.Context) {
-	const firstWait, longestWait = 20 * time.Millisecond, time.Second
-	wait, told := firstWait, ""
+	retry, told := backoff.Backoff{Min: 20 * time.Millisecond, Max: time.Second}, ""
 	for ctx.Err() == nil {
 		err := n.ensureNode(ctx)
 		if err == nil {
@@ -40,16 +41,16 @@ func (n *Node) register(ctx context.Context) {
 			err = n.renewLease(ctx)
 		}
 		if err == nil {
-			wait, told = firstWait, ""
-			pause(ctx, heartbeat)
+			retry.Reset()
+			told = ""
+			backoff.Pause(ctx, heartbeat)
 			continue
 		}
 		if ctx.Err() == nil && err.Error() != told {
 			told = err.Error()
 			n.cfg.Logf("node: %v", err)
 		}
-		pause(ctx, wait)
-		wait = min(2*wait, longestWait)
+		retry.Wait(ctx)
 	}
 }
 

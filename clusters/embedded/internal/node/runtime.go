@@ -18,6 +18,9 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
 const (
@@ -46,7 +49,7 @@ type runtime struct {
 	images  []Image
 	ips     *podIPs
 	ports   *localPorts
-	logs    *logStore
+	logs    *podlog.Store
 	machine corev1.ResourceList
 	env     []string
 
@@ -255,7 +258,7 @@ func (r *runtime) removeFiles(object *corev1.Pod) {
 	}
 	for _, list := range [][]corev1.Container{object.Spec.InitContainers, object.Spec.Containers} {
 		for _, c := range list {
-			r.logs.remove(logKey{namespace: object.Namespace, pod: object.Name, container: c.Name})
+			r.logs.Remove(podlog.Key{Namespace: object.Namespace, Pod: object.Name, Container: c.Name})
 		}
 	}
 }
@@ -282,17 +285,17 @@ func (r *runtime) recover(objects []*corev1.Pod) error {
 			_ = os.RemoveAll(filepath.Join(r.dir, entry.Name())) // tried again at the next start
 		}
 	}
-	return r.logs.clean(func(namespace, pod string) bool { return names[namespace+"/"+pod] })
+	return r.logs.Clean(func(namespace, pod string) bool { return names[namespace+"/"+pod] })
 }
 
 // deletePod writes a pod's last status and takes it out of the API. It goes on
 // until that has worked or the node stops: the pod controller would only do
 // it when the grace period is over.
 func (r *runtime) deletePod(object *corev1.Pod) {
-	const firstWait, longestWait = 50 * time.Millisecond, 2 * time.Second
-	for wait := firstWait; ; wait = min(2*wait, longestWait) {
+	retry := backoff.Backoff{Min: 50 * time.Millisecond, Max: 2 * time.Second}
+	for {
 		err := r.tryDeletePod(object)
-		if err == nil || !pause(r.ctx, wait) {
+		if err == nil || !retry.Wait(r.ctx) {
 			return
 		}
 		r.logf("pod %s/%s: %v", object.Namespace, object.Name, err)

@@ -28,7 +28,7 @@ func (k *kubelet) exec(ctx context.Context, namespace, podName, containerName st
 	if len(command) == 0 {
 		return errors.New("no command was given")
 	}
-	command = l.mounts.rewriteAll(command)
+	command = l.mounts.RewriteAll(command)
 	if filepath.Base(command[0]) == filepath.Base(l.path) && !strings.Contains(command[0], "/") {
 		command[0] = l.path // the container's own program needs no PATH
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
 const (
@@ -43,7 +44,7 @@ func (u *unit) run(ctx context.Context) error {
 		return err
 	}
 	u.spec.Output = log
-	backoff := process.Backoff{Min: 200 * time.Millisecond, Max: 10 * time.Second, Reset: 30 * time.Second}
+	restarts := backoff.Restarts{Backoff: backoff.Backoff{Min: 200 * time.Millisecond, Max: 10 * time.Second}, Lasting: 30 * time.Second}
 	for first := true; ; first = false {
 		proc, err := u.start(ctx)
 		if err != nil && first {
@@ -73,12 +74,10 @@ func (u *unit) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		pause := backoff.Next(ran)
+		pause := restarts.Next(ran)
 		u.logf("%s: %s; starting it again in %s", u.name, ended, pause)
-		select {
-		case <-ctx.Done():
+		if !backoff.Pause(ctx, pause) {
 			return nil
-		case <-time.After(pause):
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package node
+package podspec
 
 import (
 	"context"
@@ -16,18 +16,20 @@ import (
 )
 
 const (
-	// accountPath is where Kubernetes mounts a ServiceAccount's credentials.
+	// AccountPath is where Kubernetes mounts a ServiceAccount's credentials.
 	// A container gets credentials if, and only if, something is mounted
 	// there: admission has left the mount out if they are not wanted.
-	accountPath = "/var/run/secrets/kubernetes.io/serviceaccount"
-	// rootCAConfigMap holds the API server's CA in every namespace. The node
+	AccountPath = "/var/run/secrets/kubernetes.io/serviceaccount"
+	// RootCA holds the API server's CA in every namespace. The node
 	// knows it already and need not wait until the namespace has it.
-	rootCAConfigMap = "kube-root-ca.crt"
+	RootCA = "kube-root-ca.crt"
 
 	defaultTokenSeconds = 3600
 	// tokenRetry is the wait after a token could not be renewed. There is
 	// plenty of time: the old one is good for another fifth of its life.
 	tokenRetry = 10 * time.Second
+	// tokenTimeout is how long the API server may take to give a token.
+	tokenTimeout = 10 * time.Second
 )
 
 // tokenWish is the sort of token that a volume asks for.
@@ -49,9 +51,9 @@ type token struct {
 	refresh time.Time // when to ask for the next one
 }
 
-// tokens holds the ServiceAccount tokens of one pod. They are bound to the
+// Tokens holds the ServiceAccount tokens of one pod. They are bound to the
 // pod: the API refuses them once it is deleted.
-type tokens struct {
+type Tokens struct {
 	api corev1client.ServiceAccountsGetter
 	pod *corev1.Pod
 
@@ -59,12 +61,13 @@ type tokens struct {
 	held map[tokenWish]token
 }
 
-func newTokens(api corev1client.ServiceAccountsGetter, pod *corev1.Pod) *tokens {
-	return &tokens{api: api, pod: pod, held: map[tokenWish]token{}}
+// NewTokens returns the tokens of a pod; none is asked for yet.
+func NewTokens(api corev1client.ServiceAccountsGetter, pod *corev1.Pod) *Tokens {
+	return &Tokens{api: api, pod: pod, held: map[tokenWish]token{}}
 }
 
 // get returns a token that has at least a fifth of its life before it.
-func (t *tokens) get(ctx context.Context, wish tokenWish) (string, error) {
+func (t *Tokens) get(ctx context.Context, wish tokenWish) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old, ok := t.held[wish]
@@ -84,8 +87,8 @@ func (t *tokens) get(ctx context.Context, wish tokenWish) (string, error) {
 	return next.value, nil
 }
 
-func (t *tokens) request(ctx context.Context, wish tokenWish) (token, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+func (t *Tokens) request(ctx context.Context, wish tokenWish) (token, error) {
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
 		ExpirationSeconds: &wish.seconds,
@@ -112,8 +115,8 @@ func (t *tokens) request(ctx context.Context, wish tokenWish) (token, error) {
 	return token{value: answer.Status.Token, refresh: asked.Add(life * 4 / 5)}, nil
 }
 
-// next returns when the first token has to be renewed; zero if there is none.
-func (t *tokens) next() time.Time {
+// Next returns when the first token has to be renewed; zero if there is none.
+func (t *Tokens) Next() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var first time.Time
@@ -125,11 +128,11 @@ func (t *tokens) next() time.Time {
 	return first
 }
 
-// writeKubeconfig writes the kubeconfig of a container to path, and reports
+// WriteKubeconfig writes the kubeconfig of a container to path, and reports
 // whether the container has credentials at all. Client libraries read it
 // through the KUBECONFIG variable, and read the token's file again as it is
 // renewed.
-func writeKubeconfig(path, server, caFile string, pod *corev1.Pod, c *corev1.Container, hostPaths map[string]string) (bool, error) {
+func WriteKubeconfig(path, server, caFile string, pod *corev1.Pod, c *corev1.Container, hostPaths map[string]string) (bool, error) {
 	tokenFile := tokenFile(pod, c, hostPaths)
 	if tokenFile == "" {
 		return false, nil
@@ -151,7 +154,7 @@ func writeKubeconfig(path, server, caFile string, pod *corev1.Pod, c *corev1.Con
 // tokenFile returns the host path of a container's ServiceAccount token.
 func tokenFile(pod *corev1.Pod, c *corev1.Container, hostPaths map[string]string) string {
 	for _, m := range c.VolumeMounts {
-		if m.MountPath != accountPath {
+		if m.MountPath != AccountPath {
 			continue
 		}
 		for _, v := range pod.Spec.Volumes {

@@ -1,4 +1,4 @@
-package node
+package podspec
 
 import (
 	"bytes"
@@ -19,13 +19,22 @@ type file struct {
 	mode fs.FileMode
 }
 
-// volumeSource is what a volume's content is made from.
-type volumeSource struct {
-	pod     *corev1.Pod
-	find    lookup
-	tokens  *tokens
-	machine corev1.ResourceList
+// Volumes is what a volume's content is made from.
+type Volumes struct {
+	Pod     *corev1.Pod
+	Find    Lookup
+	Tokens  *Tokens
+	Machine corev1.ResourceList
 }
+
+// Kinds of objects that variables and volumes come from.
+const (
+	KindSecret    = "secret"
+	KindConfigMap = "configmap"
+)
+
+// Reference names a Secret or ConfigMap.
+type Reference struct{ Kind, Namespace, Name string }
 
 const defaultVolumeMode = 0o600
 
@@ -40,13 +49,13 @@ func fileMode(modes ...*int32) fs.FileMode {
 	return defaultVolumeMode
 }
 
-// prepareVolume brings a volume up to date below dir (the pod's volumes) or
+// Prepare brings a volume up to date below dir (the pod's volumes) or
 // hostDir (host paths) and returns the host path to mount.
-func (s volumeSource) prepareVolume(ctx context.Context, v *corev1.Volume, dir, hostDir string) (string, error) {
+func (s Volumes) Prepare(ctx context.Context, v *corev1.Volume, dir, hostDir string) (string, error) {
 	target := filepath.Join(dir, v.Name)
 	switch {
 	case v.EmptyDir != nil:
-		return target, makeDir(target)
+		return target, MakeDir(target)
 	case v.HostPath != nil:
 		target = filepath.Join(hostDir, filepath.Clean("/"+v.HostPath.Path))
 		return target, prepareHostPath(target, v.HostPath.Type)
@@ -58,8 +67,8 @@ func (s volumeSource) prepareVolume(ctx context.Context, v *corev1.Volume, dir, 
 	return target, syncFiles(target, files)
 }
 
-// makeDir makes a folder and those above it, readable by their owner only.
-func makeDir(dir string) error {
+// MakeDir makes a folder and those above it, readable by their owner only.
+func MakeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making a folder (is the disk full or read-only?): %w", err)
 	}
@@ -70,9 +79,9 @@ func makeDir(dir string) error {
 // stands for the host's root starts empty, so every type is made on demand.
 func prepareHostPath(target string, kind *corev1.HostPathType) error {
 	if kind == nil || (*kind != corev1.HostPathFile && *kind != corev1.HostPathFileOrCreate) {
-		return makeDir(target)
+		return MakeDir(target)
 	}
-	if err := makeDir(filepath.Dir(target)); err != nil {
+	if err := MakeDir(filepath.Dir(target)); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(target, os.O_CREATE|os.O_WRONLY, 0o600)
@@ -83,13 +92,13 @@ func prepareHostPath(target string, kind *corev1.HostPathType) error {
 }
 
 // content returns the files of a volume by their path in it.
-func (s volumeSource) content(ctx context.Context, v *corev1.Volume) (map[string]file, error) {
+func (s Volumes) content(ctx context.Context, v *corev1.Volume) (map[string]file, error) {
 	files := map[string]file{}
 	switch {
 	case v.Secret != nil:
-		return files, s.addKeys(files, kindSecret, v.Secret.SecretName, v.Secret.Items, v.Secret.Optional, v.Secret.DefaultMode)
+		return files, s.addKeys(files, KindSecret, v.Secret.SecretName, v.Secret.Items, v.Secret.Optional, v.Secret.DefaultMode)
 	case v.ConfigMap != nil:
-		return files, s.addKeys(files, kindConfigMap, v.ConfigMap.Name, v.ConfigMap.Items, v.ConfigMap.Optional, v.ConfigMap.DefaultMode)
+		return files, s.addKeys(files, KindConfigMap, v.ConfigMap.Name, v.ConfigMap.Items, v.ConfigMap.Optional, v.ConfigMap.DefaultMode)
 	case v.DownwardAPI != nil:
 		return files, s.addFields(files, v.DownwardAPI.Items, v.DownwardAPI.DefaultMode)
 	case v.Projected != nil:
@@ -103,16 +112,16 @@ func (s volumeSource) content(ctx context.Context, v *corev1.Volume) (map[string
 	return nil, errors.New("this kind of volume is not supported by the virtual node: use emptyDir, hostPath, configMap, secret, downwardAPI or projected")
 }
 
-func (s volumeSource) addProjection(ctx context.Context, files map[string]file, source corev1.VolumeProjection, mode *int32) error {
+func (s Volumes) addProjection(ctx context.Context, files map[string]file, source corev1.VolumeProjection, mode *int32) error {
 	switch {
 	case source.Secret != nil:
-		return s.addKeys(files, kindSecret, source.Secret.Name, source.Secret.Items, source.Secret.Optional, mode)
+		return s.addKeys(files, KindSecret, source.Secret.Name, source.Secret.Items, source.Secret.Optional, mode)
 	case source.ConfigMap != nil:
-		return s.addKeys(files, kindConfigMap, source.ConfigMap.Name, source.ConfigMap.Items, source.ConfigMap.Optional, mode)
+		return s.addKeys(files, KindConfigMap, source.ConfigMap.Name, source.ConfigMap.Items, source.ConfigMap.Optional, mode)
 	case source.DownwardAPI != nil:
 		return s.addFields(files, source.DownwardAPI.Items, mode)
 	case source.ServiceAccountToken != nil:
-		token, err := s.tokens.get(ctx, tokenRequest(source.ServiceAccountToken))
+		token, err := s.Tokens.get(ctx, tokenRequest(source.ServiceAccountToken))
 		if err != nil {
 			return err
 		}
@@ -122,8 +131,8 @@ func (s volumeSource) addProjection(ctx context.Context, files map[string]file, 
 	return errors.New("this kind of projected source is not supported by the virtual node")
 }
 
-func (s volumeSource) addKeys(files map[string]file, kind, name string, items []corev1.KeyToPath, optional *bool, mode *int32) error {
-	data, found := s.find(kind, name)
+func (s Volumes) addKeys(files map[string]file, kind, name string, items []corev1.KeyToPath, optional *bool, mode *int32) error {
+	data, found := s.Find(kind, name)
 	if !found && !isTrue(optional) {
 		return &missingError{what: fmt.Sprintf("%s %q", kind, name)}
 	}
@@ -144,15 +153,15 @@ func (s volumeSource) addKeys(files map[string]file, kind, name string, items []
 	return nil
 }
 
-func (s volumeSource) addFields(files map[string]file, items []corev1.DownwardAPIVolumeFile, mode *int32) error {
+func (s Volumes) addFields(files map[string]file, items []corev1.DownwardAPIVolumeFile, mode *int32) error {
 	for _, item := range items {
 		var value string
 		var err error
 		switch {
 		case item.FieldRef != nil:
-			value, err = fieldValue(s.pod, item.FieldRef.FieldPath)
+			value, err = fieldValue(s.Pod, item.FieldRef.FieldPath)
 		case item.ResourceFieldRef != nil:
-			value, err = resourceValue(s.pod, nil, item.ResourceFieldRef, s.machine)
+			value, err = resourceValue(s.Pod, nil, item.ResourceFieldRef, s.Machine)
 		}
 		if err != nil {
 			return err
@@ -165,7 +174,7 @@ func (s volumeSource) addFields(files map[string]file, items []corev1.DownwardAP
 // syncFiles makes a folder hold exactly these files. A file that differs is
 // replaced by a rename, so that a reader sees the old or the new one, whole.
 func syncFiles(dir string, files map[string]file) error {
-	if err := makeDir(dir); err != nil {
+	if err := MakeDir(dir); err != nil {
 		return err
 	}
 	for name, f := range files {
@@ -176,7 +185,7 @@ func syncFiles(dir string, files map[string]file) error {
 		if old, err := os.ReadFile(target); err == nil && bytes.Equal(old, f.data) {
 			continue
 		}
-		if err := makeDir(filepath.Dir(target)); err != nil {
+		if err := MakeDir(filepath.Dir(target)); err != nil {
 			return err
 		}
 		if err := writeFile(target, f.data, f.mode); err != nil {
@@ -220,10 +229,10 @@ func writeFile(target string, data []byte, mode fs.FileMode) error {
 	return nil
 }
 
-// containerMounts returns where a container's volumes are on the host.
+// MountsOf returns where a container's volumes are on the host.
 // hostPaths maps volume names to host paths.
-func containerMounts(c *corev1.Container, hostPaths map[string]string, env map[string]string) ([]mount, error) {
-	var list []mount
+func MountsOf(c *corev1.Container, hostPaths map[string]string, env map[string]string) ([]Mount, error) {
+	var list []Mount
 	for _, m := range c.VolumeMounts {
 		host, ok := hostPaths[m.Name]
 		if !ok {
@@ -239,24 +248,24 @@ func containerMounts(c *corev1.Container, hostPaths map[string]string, env map[s
 			}
 			host = filepath.Join(host, sub)
 			if _, err := os.Stat(host); errors.Is(err, fs.ErrNotExist) {
-				if err := makeDir(host); err != nil {
+				if err := MakeDir(host); err != nil {
 					return nil, err
 				}
 			}
 		}
-		list = append(list, mount{path: m.MountPath, host: host})
+		list = append(list, Mount{Path: m.MountPath, Host: host})
 	}
 	return list, nil
 }
 
-// podReferences returns the Secrets and ConfigMaps that these containers of a
+// References returns the Secrets and ConfigMaps that these containers of a
 // pod need, by their variables and mounted volumes.
-func podReferences(pod *corev1.Pod, containers []*corev1.Container) []reference {
-	seen := map[reference]bool{}
-	var list []reference
+func References(pod *corev1.Pod, containers []*corev1.Container) []Reference {
+	seen := map[Reference]bool{}
+	var list []Reference
 	add := func(kind, name string) {
-		ref := reference{kind: kind, namespace: pod.Namespace, name: name}
-		if name != "" && !seen[ref] && (kind != kindConfigMap || name != rootCAConfigMap) {
+		ref := Reference{Kind: kind, Namespace: pod.Namespace, Name: name}
+		if name != "" && !seen[ref] && (kind != KindConfigMap || name != RootCA) {
 			seen[ref] = true
 			list = append(list, ref)
 		}
@@ -264,34 +273,34 @@ func podReferences(pod *corev1.Pod, containers []*corev1.Container) []reference 
 	for _, c := range containers {
 		for _, from := range c.EnvFrom {
 			if from.ConfigMapRef != nil {
-				add(kindConfigMap, from.ConfigMapRef.Name)
+				add(KindConfigMap, from.ConfigMapRef.Name)
 			}
 			if from.SecretRef != nil {
-				add(kindSecret, from.SecretRef.Name)
+				add(KindSecret, from.SecretRef.Name)
 			}
 		}
 		for _, v := range c.Env {
 			if v.ValueFrom != nil && v.ValueFrom.ConfigMapKeyRef != nil {
-				add(kindConfigMap, v.ValueFrom.ConfigMapKeyRef.Name)
+				add(KindConfigMap, v.ValueFrom.ConfigMapKeyRef.Name)
 			}
 			if v.ValueFrom != nil && v.ValueFrom.SecretKeyRef != nil {
-				add(kindSecret, v.ValueFrom.SecretKeyRef.Name)
+				add(KindSecret, v.ValueFrom.SecretKeyRef.Name)
 			}
 		}
 	}
-	for _, v := range mountedVolumes(pod, containers) {
+	for _, v := range Mounted(pod, containers) {
 		switch {
 		case v.Secret != nil:
-			add(kindSecret, v.Secret.SecretName)
+			add(KindSecret, v.Secret.SecretName)
 		case v.ConfigMap != nil:
-			add(kindConfigMap, v.ConfigMap.Name)
+			add(KindConfigMap, v.ConfigMap.Name)
 		case v.Projected != nil:
 			for _, source := range v.Projected.Sources {
 				if source.Secret != nil {
-					add(kindSecret, source.Secret.Name)
+					add(KindSecret, source.Secret.Name)
 				}
 				if source.ConfigMap != nil {
-					add(kindConfigMap, source.ConfigMap.Name)
+					add(KindConfigMap, source.ConfigMap.Name)
 				}
 			}
 		}
@@ -299,8 +308,8 @@ func podReferences(pod *corev1.Pod, containers []*corev1.Container) []reference 
 	return list
 }
 
-// mountedVolumes returns the pod's volumes that these containers mount.
-func mountedVolumes(pod *corev1.Pod, containers []*corev1.Container) []*corev1.Volume {
+// Mounted returns the pod's volumes that these containers mount.
+func Mounted(pod *corev1.Pod, containers []*corev1.Container) []*corev1.Volume {
 	mounted := map[string]bool{}
 	for _, c := range containers {
 		for _, m := range c.VolumeMounts {

@@ -1,4 +1,4 @@
-package node
+package probe
 
 import (
 	"context"
@@ -17,19 +17,20 @@ import (
 )
 
 // target is a container with port 8080, named http, at the local address.
-func target(t *testing.T, address string) probeTarget {
+func target(t *testing.T, address string) Target {
 	t.Helper()
 	_, text, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	local, _ := strconv.Atoi(text)
-	return probeTarget{
-		spec:  &corev1.Container{Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}}},
-		image: Image{Binary: "/bin/sh"},
-		local: func(port int32) (int, bool) { return local, port == 8080 },
-		run: func(ctx context.Context, command []string) error {
-			return runCommand(ctx, command, nil, "/")
+	return Target{
+		Spec:    &corev1.Container{Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}}},
+		Binary:  "/bin/sh",
+		Rewrite: func(words []string) []string { return words },
+		Local:   func(port int32) (int, bool) { return local, port == 8080 },
+		Run: func(ctx context.Context, command []string) error {
+			return Run(ctx, command, nil, "/")
 		},
 	}
 }
@@ -79,26 +80,26 @@ func TestChecks(t *testing.T) {
 		"exec failure":     {run("/bin/sh", "-c", "exit 3"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ask, err := newCheck(target(t, address.Host), test.handler)
+			ask, err := New(target(t, address.Host), test.handler)
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = askOnce(t.Context(), schedule{timeout: 500 * time.Millisecond}, ask)
+			err = askOnce(t.Context(), Schedule{timeout: 500 * time.Millisecond}, ask)
 			if (err == nil) != test.well {
 				t.Errorf("got %v, want well: %v", err, test.well)
 			}
 		})
 	}
-	if _, err := newCheck(target(t, address.Host), run("cat", "/etc/hosts")); !errors.Is(err, errUnsupportedProbe) {
+	if _, err := New(target(t, address.Host), run("cat", "/etc/hosts")); !errors.Is(err, ErrUnsupported) {
 		t.Errorf("a foreign program: %v", err)
 	}
-	if _, err := newCheck(target(t, address.Host), tcp(intstr.FromString("nope"))); err == nil || errors.Is(err, errUnsupportedProbe) {
+	if _, err := New(target(t, address.Host), tcp(intstr.FromString("nope"))); err == nil || errors.Is(err, ErrUnsupported) {
 		t.Errorf("an unknown port name: %v", err)
 	}
 }
 
 func TestUntilWell(t *testing.T) {
-	s := schedule{period: time.Hour, timeout: time.Second, successes: 2, failures: 3}
+	s := Schedule{period: time.Hour, timeout: time.Second, successes: 2, failures: 3}
 	var asked atomic.Int32
 	ask := func(context.Context) error {
 		if asked.Add(1) == 2 {
@@ -107,22 +108,22 @@ func TestUntilWell(t *testing.T) {
 		return nil
 	}
 	// Well, unwell, well, well: quickly, though the period is an hour.
-	if err := untilWell(t.Context(), s, time.Time{}, ask, func(error) {}); err != nil || asked.Load() != 4 {
+	if err := UntilWell(t.Context(), s, time.Time{}, ask, func(error) {}); err != nil || asked.Load() != 4 {
 		t.Errorf("%v after %d", err, asked.Load())
 	}
 	never := func(context.Context) error { return errors.New("no") }
-	if err := untilWell(t.Context(), s, time.Now().Add(100*time.Millisecond), never, func(error) {}); err == nil {
+	if err := UntilWell(t.Context(), s, time.Now().Add(100*time.Millisecond), never, func(error) {}); err == nil {
 		t.Error("the deadline was not kept")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := untilWell(ctx, s, time.Time{}, never, func(error) {}); err != nil {
+	if err := UntilWell(ctx, s, time.Time{}, never, func(error) {}); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestWhileWell(t *testing.T) {
-	s := schedule{period: time.Millisecond, timeout: time.Second, successes: 1, failures: 2}
+	s := Schedule{period: time.Millisecond, timeout: time.Second, successes: 1, failures: 2}
 	answers := []bool{true, false, true, false, false}
 	told := 0
 	ask := func(context.Context) error {
@@ -133,7 +134,7 @@ func TestWhileWell(t *testing.T) {
 		}
 		return nil
 	}
-	if err := whileWell(t.Context(), s, ask, func(error) { told++ }); err == nil || told != 3 || len(answers) != 0 {
+	if err := WhileWell(t.Context(), s, ask, func(error) { told++ }); err == nil || told != 3 || len(answers) != 0 {
 		t.Errorf("%v, told %d, left %v", err, told, answers)
 	}
 }

@@ -1,4 +1,4 @@
-package node
+package podlog
 
 import (
 	"context"
@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-var testKey = logKey{namespace: "ns", pod: "pod", container: "c"}
+var testKey = Key{Namespace: "ns", Pod: "pod", Container: "c"}
 
 // testLogs is a store whose clock goes on by a second with each line.
-func testLogs(t *testing.T) *logStore {
+func testLogs(t *testing.T) *Store {
 	t.Helper()
-	s := newLogStore(t.TempDir())
+	s := New(t.TempDir())
 	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	s.now = func() time.Time {
 		at = at.Add(time.Second)
@@ -28,9 +28,9 @@ func testLogs(t *testing.T) *logStore {
 	return s
 }
 
-func create(t *testing.T, s *logStore) *containerLog {
+func create(t *testing.T, s *Store) *Log {
 	t.Helper()
-	l, err := s.create(testKey)
+	l, err := s.Create(testKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,24 +48,24 @@ func TestLogRead(t *testing.T) {
 	}
 	l.Close() // the last line has no end
 	for name, test := range map[string]struct {
-		options logOptions
+		options Options
 		want    string
 	}{
-		"all":        {logOptions{tail: -1}, "one\ntwo\nthree\nfour\n"},
-		"tail":       {logOptions{tail: 2}, "three\nfour\n"},
-		"tail 0":     {logOptions{tail: 0}, ""},
-		"tail many":  {logOptions{tail: 99}, "one\ntwo\nthree\nfour\n"},
-		"since":      {logOptions{tail: -1, since: time.Date(2030, 1, 1, 0, 0, 3, 0, time.UTC)}, "three\nfour\n"},
-		"limit":      {logOptions{tail: -1, limit: 6}, "one\ntw"},
-		"timestamps": {logOptions{tail: 1, timestamps: true}, "2030-01-01T00:00:04.000000000Z four\n"},
-		"follow":     {logOptions{tail: 1, follow: true}, "four\n"}, // of an ended instance: it ends
+		"all":        {Options{Tail: -1}, "one\ntwo\nthree\nfour\n"},
+		"tail":       {Options{Tail: 2}, "three\nfour\n"},
+		"tail 0":     {Options{Tail: 0}, ""},
+		"tail many":  {Options{Tail: 99}, "one\ntwo\nthree\nfour\n"},
+		"since":      {Options{Tail: -1, Since: time.Date(2030, 1, 1, 0, 0, 3, 0, time.UTC)}, "three\nfour\n"},
+		"limit":      {Options{Tail: -1, Limit: 6}, "one\ntw"},
+		"timestamps": {Options{Tail: 1, Timestamps: true}, "2030-01-01T00:00:04.000000000Z four\n"},
+		"follow":     {Options{Tail: 1, Follow: true}, "four\n"}, // of an ended instance: it ends
 	} {
 		var out strings.Builder
-		if err := s.read(t.Context(), testKey, test.options, &out, func() {}); err != nil || out.String() != test.want {
+		if err := s.Read(t.Context(), testKey, test.options, &out, func() {}); err != nil || out.String() != test.want {
 			t.Errorf("%s: got %q, %v, want %q", name, out.String(), err, test.want)
 		}
 	}
-	err := s.read(t.Context(), testKey, logOptions{previous: true}, io.Discard, func() {})
+	err := s.Read(t.Context(), testKey, Options{Previous: true}, io.Discard, func() {})
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("previous of the first instance: %v", err)
 	}
@@ -80,11 +80,11 @@ func TestLogPrevious(t *testing.T) {
 	}
 	for previous, want := range map[bool]string{false: "instance 2\n", true: "instance 1\n"} {
 		var out strings.Builder
-		if err := s.read(t.Context(), testKey, logOptions{tail: -1, previous: previous}, &out, func() {}); err != nil || out.String() != want {
+		if err := s.Read(t.Context(), testKey, Options{Tail: -1, Previous: previous}, &out, func() {}); err != nil || out.String() != want {
 			t.Errorf("previous %v: %q, %v", previous, out.String(), err)
 		}
 	}
-	s.remove(testKey)
+	s.Remove(testKey)
 	if left, _ := os.ReadDir(s.dir); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
@@ -102,7 +102,7 @@ func TestLogFollow(t *testing.T) {
 	reader, writer := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := s.read(t.Context(), testKey, logOptions{tail: -1, follow: true}, writer, func() {})
+		err := s.Read(t.Context(), testKey, Options{Tail: -1, Follow: true}, writer, func() {})
 		writer.Close()
 		done <- err
 	}()
@@ -140,7 +140,7 @@ func TestLogFollow(t *testing.T) {
 	}
 }
 
-func followerOf(l *containerLog) *follower {
+func followerOf(l *Log) *follower {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for f := range l.followers {
@@ -154,7 +154,7 @@ func TestLogFollowEndsWithReader(t *testing.T) {
 	l := create(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.read(ctx, testKey, logOptions{tail: -1, follow: true}, io.Discard, func() {}); err != nil {
+	if err := s.Read(ctx, testKey, Options{Tail: -1, Follow: true}, io.Discard, func() {}); err != nil {
 		t.Fatal(err)
 	}
 	if followerOf(l) != nil {
@@ -165,13 +165,13 @@ func TestLogFollowEndsWithReader(t *testing.T) {
 func TestLogClean(t *testing.T) {
 	s := testLogs(t)
 	create(t, s).Close()
-	if err := s.clean(func(namespace, pod string) bool { return namespace == "ns" && pod == "pod" }); err != nil {
+	if err := s.Clean(func(namespace, pod string) bool { return namespace == "ns" && pod == "pod" }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(s.path(testKey, false)); err != nil {
 		t.Error("the log of a pod that is there was removed")
 	}
-	if err := s.clean(func(string, string) bool { return false }); err != nil {
+	if err := s.Clean(func(string, string) bool { return false }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(s.path(testKey, false)); err == nil {
@@ -181,21 +181,21 @@ func TestLogClean(t *testing.T) {
 
 func TestParseLogOptions(t *testing.T) {
 	now := time.Date(2030, 1, 1, 0, 0, 10, 0, time.UTC)
-	for query, want := range map[string]logOptions{
-		"":                               {tail: -1},
-		"tailLines=0&follow=true":        {tail: 0, follow: true},
-		"sinceSeconds=4&timestamps=1":    {tail: -1, since: now.Add(-4 * time.Second), timestamps: true},
-		"limitBytes=9&previous=true":     {tail: -1, limit: 9, previous: true},
-		"sinceTime=2030-01-01T00:00:00Z": {tail: -1, since: now.Add(-10 * time.Second)},
+	for query, want := range map[string]Options{
+		"":                               {Tail: -1},
+		"tailLines=0&follow=true":        {Tail: 0, Follow: true},
+		"sinceSeconds=4&timestamps=1":    {Tail: -1, Since: now.Add(-4 * time.Second), Timestamps: true},
+		"limitBytes=9&previous=true":     {Tail: -1, Limit: 9, Previous: true},
+		"sinceTime=2030-01-01T00:00:00Z": {Tail: -1, Since: now.Add(-10 * time.Second)},
 	} {
 		values, _ := url.ParseQuery(query)
-		if got, err := parseLogOptions(values, now); err != nil || got != want {
+		if got, err := ParseOptions(values, now); err != nil || got != want {
 			t.Errorf("%q: %+v, %v", query, got, err)
 		}
 	}
 	for _, query := range []string{"tailLines=-1", "tailLines=x", "limitBytes=0", "follow=perhaps", "sinceTime=yesterday"} {
 		values, _ := url.ParseQuery(query)
-		if _, err := parseLogOptions(values, now); err == nil {
+		if _, err := ParseOptions(values, now); err == nil {
 			t.Errorf("%q was taken", query)
 		}
 	}

@@ -1,4 +1,7 @@
-package node
+// Package podspec works out what a pod's spec asks of its surroundings:
+// variables, files of volumes, credentials, and paths of this machine in place
+// of the container's. It starts nothing.
+package podspec
 
 import (
 	"errors"
@@ -11,58 +14,61 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// lookup returns the data of a Secret or ConfigMap, and whether it exists.
-type lookup func(kind, name string) (data map[string][]byte, found bool)
+// Lookup returns the data of a Secret or ConfigMap, and whether it exists.
+type Lookup func(kind, name string) (data map[string][]byte, found bool)
 
 // missingError says that something a container needs is not there (yet).
 type missingError struct{ what string }
 
 func (e *missingError) Error() string { return e.what + " not found" }
 
-func isMissing(err error) bool {
+// IsMissing reports whether something that a container needs is not there (yet).
+func IsMissing(err error) bool {
 	var missing *missingError
 	return errors.As(err, &missing)
 }
 
-// environment is a container's variables in the order they were set. Later
+// Environment is a container's variables in the order they were set. Later
 // ones replace earlier ones of the same name.
-type environment struct {
-	names  []string
-	values map[string]string
+type Environment struct {
+	Names  []string
+	Values map[string]string
 }
 
-func newEnvironment() *environment {
-	return &environment{values: map[string]string{}}
+// NewEnvironment returns an Environment without variables.
+func NewEnvironment() *Environment {
+	return &Environment{Values: map[string]string{}}
 }
 
-func (e *environment) set(name, value string) {
-	if _, ok := e.values[name]; !ok {
-		e.names = append(e.names, name)
+// Set sets a variable.
+func (e *Environment) Set(name, value string) {
+	if _, ok := e.Values[name]; !ok {
+		e.Names = append(e.Names, name)
 	}
-	e.values[name] = value
+	e.Values[name] = value
 }
 
-// list returns the variables as NAME=value.
-func (e *environment) list() []string {
-	result := make([]string, 0, len(e.names))
-	for _, name := range e.names {
-		result = append(result, name+"="+e.values[name])
+// List returns the variables as NAME=value.
+func (e *Environment) List() []string {
+	result := make([]string, 0, len(e.Names))
+	for _, name := range e.Names {
+		result = append(result, name+"="+e.Values[name])
 	}
 	return result
 }
 
-// containerEnv returns the variables that a container's spec asks for. A
+// Variables returns the variables that a container's spec asks for. A
 // reference that is not optional and cannot be resolved is a *missingError.
-func containerEnv(pod *corev1.Pod, c *corev1.Container, find lookup, machine corev1.ResourceList) (*environment, error) {
-	env := newEnvironment()
+func Variables(pod *corev1.Pod, c *corev1.Container, find Lookup, machine corev1.ResourceList) (*Environment, error) {
+	env := NewEnvironment()
 	for _, source := range c.EnvFrom {
 		var kind, name string
 		var optional *bool
 		switch {
 		case source.ConfigMapRef != nil:
-			kind, name, optional = kindConfigMap, source.ConfigMapRef.Name, source.ConfigMapRef.Optional
+			kind, name, optional = KindConfigMap, source.ConfigMapRef.Name, source.ConfigMapRef.Optional
 		case source.SecretRef != nil:
-			kind, name, optional = kindSecret, source.SecretRef.Name, source.SecretRef.Optional
+			kind, name, optional = KindSecret, source.SecretRef.Name, source.SecretRef.Optional
 		default:
 			continue
 		}
@@ -76,12 +82,12 @@ func containerEnv(pod *corev1.Pod, c *corev1.Container, find lookup, machine cor
 		}
 		sort.Strings(keys)
 		for _, key := range keys {
-			env.set(source.Prefix+key, string(data[key]))
+			env.Set(source.Prefix+key, string(data[key]))
 		}
 	}
 	for _, v := range c.Env {
 		if v.ValueFrom == nil {
-			env.set(v.Name, expand(v.Value, env.values))
+			env.Set(v.Name, expand(v.Value, env.Values))
 			continue
 		}
 		value, found, err := valueFrom(pod, c, v.ValueFrom, find, machine)
@@ -89,13 +95,13 @@ func containerEnv(pod *corev1.Pod, c *corev1.Container, find lookup, machine cor
 			return nil, fmt.Errorf("variable %s: %w", v.Name, err)
 		}
 		if found {
-			env.set(v.Name, value)
+			env.Set(v.Name, value)
 		}
 	}
 	return env, nil
 }
 
-func valueFrom(pod *corev1.Pod, c *corev1.Container, from *corev1.EnvVarSource, find lookup, machine corev1.ResourceList) (string, bool, error) {
+func valueFrom(pod *corev1.Pod, c *corev1.Container, from *corev1.EnvVarSource, find Lookup, machine corev1.ResourceList) (string, bool, error) {
 	switch {
 	case from.FieldRef != nil:
 		value, err := fieldValue(pod, from.FieldRef.FieldPath)
@@ -105,15 +111,15 @@ func valueFrom(pod *corev1.Pod, c *corev1.Container, from *corev1.EnvVarSource, 
 		return value, err == nil, err
 	case from.ConfigMapKeyRef != nil:
 		ref := from.ConfigMapKeyRef
-		return keyValue(kindConfigMap, ref.Name, ref.Key, ref.Optional, find)
+		return keyValue(KindConfigMap, ref.Name, ref.Key, ref.Optional, find)
 	case from.SecretKeyRef != nil:
 		ref := from.SecretKeyRef
-		return keyValue(kindSecret, ref.Name, ref.Key, ref.Optional, find)
+		return keyValue(KindSecret, ref.Name, ref.Key, ref.Optional, find)
 	}
 	return "", false, fmt.Errorf("this kind of valueFrom is not supported by the virtual node")
 }
 
-func keyValue(kind, name, key string, optional *bool, find lookup) (string, bool, error) {
+func keyValue(kind, name, key string, optional *bool, find Lookup) (string, bool, error) {
 	data, found := find(kind, name)
 	if value, ok := data[key]; ok {
 		return string(value), true, nil
@@ -183,10 +189,10 @@ func formatMap(m map[string]string) string {
 // Without a limit it is what the machine has.
 func resourceValue(pod *corev1.Pod, c *corev1.Container, ref *corev1.ResourceFieldSelector, machine corev1.ResourceList) (string, error) {
 	if ref.ContainerName != "" && (c == nil || ref.ContainerName != c.Name) {
-		c = findContainer(pod, ref.ContainerName)
+		c = Container(pod, ref.ContainerName)
 	}
 	if c == nil {
-		return "", fmt.Errorf("container %q of the resource reference is not in the pod", ref.ContainerName)
+		return "", fmt.Errorf("container %q of the resource Reference is not in the pod", ref.ContainerName)
 	}
 	kind, name, _ := strings.Cut(ref.Resource, ".")
 	list := c.Resources.Limits
@@ -235,11 +241,11 @@ func expand(s string, values map[string]string) string {
 				out.WriteByte('$')
 				continue
 			}
-			reference := s[i : i+end+1]
-			if value, ok := values[reference[2:len(reference)-1]]; ok {
+			name := s[i : i+end+1]
+			if value, ok := values[name[2:len(name)-1]]; ok {
 				out.WriteString(value)
 			} else {
-				out.WriteString(reference)
+				out.WriteString(name)
 			}
 			i += end
 		default:
@@ -249,7 +255,8 @@ func expand(s string, values map[string]string) string {
 	return out.String()
 }
 
-func expandAll(words []string, values map[string]string) []string {
+// ExpandAll replaces each $(NAME) in words by the variable's value, as a kubelet does.
+func ExpandAll(words []string, values map[string]string) []string {
 	result := make([]string, len(words))
 	for i, word := range words {
 		result[i] = expand(word, values)
@@ -257,7 +264,8 @@ func expandAll(words []string, values map[string]string) []string {
 	return result
 }
 
-func findContainer(pod *corev1.Pod, name string) *corev1.Container {
+// Container returns the container or init container of that name, nil when there is none.
+func Container(pod *corev1.Pod, name string) *corev1.Container {
 	for _, list := range [][]corev1.Container{pod.Spec.Containers, pod.Spec.InitContainers} {
 		for i := range list {
 			if list[i].Name == name {
@@ -270,8 +278,8 @@ func findContainer(pod *corev1.Pod, name string) *corev1.Container {
 
 func isTrue(b *bool) bool { return b != nil && *b }
 
-// setPair sets a variable that is given as NAME=value.
-func (e *environment) setPair(pair string) {
+// SetPair sets a variable that is given as NAME=value.
+func (e *Environment) SetPair(pair string) {
 	name, value, _ := strings.Cut(pair, "=")
-	e.set(name, value)
+	e.Set(name, value)
 }

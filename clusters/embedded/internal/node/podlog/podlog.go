@@ -1,4 +1,6 @@
-package node
+// Package podlog keeps what the containers of pods write, and serves it as a
+// kubelet does. It knows files and lines, not pods.
+package podlog
 
 import (
 	"bytes"
@@ -13,76 +15,77 @@ import (
 )
 
 const (
-	logMaxBytes = 4 << 20
-	logKeep     = 2
-	// logMaxLine is where a line without an end is cut, as container
+	maxBytes = 4 << 20
+	kept     = 2
+	// maxLine is where a line without an end is cut, as container
 	// runtimes do, so that it cannot fill the memory.
-	logMaxLine = 64 << 10
+	maxLine = 64 << 10
 	// followBuffer is how far a reader that follows a log may fall behind.
 	followBuffer = 8 << 20
-	// logTimeFormat has a fixed width: it is cut off without being parsed.
-	logTimeFormat = "2006-01-02T15:04:05.000000000Z"
+	// timeFormat has a fixed width: it is cut off without being parsed.
+	timeFormat = "2006-01-02T15:04:05.000000000Z"
 )
 
-// logKey names a container's log.
-type logKey struct{ namespace, pod, container string }
+// Key names a container's log.
+type Key struct{ Namespace, Pod, Container string }
 
-// logStore holds the logs of the pods' containers: the file of the running or
+// Store holds the logs of the pods' containers: the file of the running or
 // last instance, and that of the one before.
-type logStore struct {
+type Store struct {
 	dir string
 	now func() time.Time
 
 	mu   sync.Mutex
-	open map[logKey]*containerLog
+	open map[Key]*Log
 }
 
-func newLogStore(dir string) *logStore {
-	return &logStore{dir: dir, now: time.Now, open: map[logKey]*containerLog{}}
+// New returns a store below dir, a folder that is there.
+func New(dir string) *Store {
+	return &Store{dir: dir, now: time.Now, open: map[Key]*Log{}}
 }
 
-func (s *logStore) path(key logKey, previous bool) string {
-	name := key.namespace + "_" + key.pod + "_" + key.container
+func (s *Store) path(key Key, previous bool) string {
+	name := key.Namespace + "_" + key.Pod + "_" + key.Container
 	if previous {
 		name += ".previous"
 	}
 	return filepath.Join(s.dir, name+".log")
 }
 
-// create starts the log of a new instance of a container. The log of the
+// Create starts the log of a new instance of a container. The log of the
 // instance before is kept as the previous one.
-func (s *logStore) create(key logKey) (*containerLog, error) {
+func (s *Store) Create(key Key) (*Log, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	current, previous := s.path(key, false), s.path(key, true)
 	if _, err := os.Stat(current); err == nil {
-		for i := range logKeep + 1 {
+		for i := range kept + 1 {
 			if os.Rename(rotated(current, i), rotated(previous, i)) != nil {
 				_ = os.Remove(rotated(previous, i)) // one of an older instance
 			}
 		}
 	}
-	file, err := process.OpenLog(current, logMaxBytes, logKeep)
+	file, err := process.OpenLog(current, maxBytes, kept)
 	if err != nil {
 		return nil, err
 	}
-	l := &containerLog{store: s, key: key, file: file, followers: map[*follower]struct{}{}}
+	l := &Log{store: s, key: key, file: file, followers: map[*follower]struct{}{}}
 	s.open[key] = l
 	return l, nil
 }
 
-// remove deletes a container's logs, once its pod is gone.
-func (s *logStore) remove(key logKey) {
+// Remove deletes a container's logs, once its pod is gone.
+func (s *Store) Remove(key Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range logKeep + 1 {
+	for i := range kept + 1 {
 		_ = os.Remove(rotated(s.path(key, false), i))
 		_ = os.Remove(rotated(s.path(key, true), i))
 	}
 }
 
-// clean deletes the logs of pods for which keep says no.
-func (s *logStore) clean(keep func(namespace, pod string) bool) error {
+// Clean deletes the logs of pods for which keep says no.
+func (s *Store) Clean(keep func(namespace, pod string) bool) error {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return fmt.Errorf("reading the folder of pod logs: %w", err)
@@ -105,12 +108,12 @@ func rotated(path string, i int) string {
 	return fmt.Sprintf("%s.%d", path, i)
 }
 
-// containerLog is the log of one instance of a container: an io.Writer that
+// Log is the log of one instance of a container: an io.Writer that
 // stores each line with the time it was written at, and passes it on to those
 // who follow.
-type containerLog struct {
-	store *logStore
-	key   logKey
+type Log struct {
+	store *Store
+	key   Key
 	file  *process.Log
 
 	mu        sync.Mutex
@@ -121,7 +124,7 @@ type containerLog struct {
 
 // Write stores the lines in p. What comes after the last newline waits for the
 // rest of its line.
-func (l *containerLog) Write(p []byte) (int, error) {
+func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := len(p)
@@ -129,9 +132,9 @@ func (l *containerLog) Write(p []byte) (int, error) {
 		i := bytes.IndexByte(p, '\n')
 		if i < 0 {
 			l.partial = append(l.partial, p...)
-			for len(l.partial) > logMaxLine {
-				l.line(l.partial[:logMaxLine])
-				l.partial = append(l.partial[:0], l.partial[logMaxLine:]...)
+			for len(l.partial) > maxLine {
+				l.line(l.partial[:maxLine])
+				l.partial = append(l.partial[:0], l.partial[maxLine:]...)
 			}
 			break
 		}
@@ -143,9 +146,9 @@ func (l *containerLog) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-func (l *containerLog) line(text []byte) {
-	line := make([]byte, 0, len(logTimeFormat)+len(text)+2)
-	line = l.store.now().UTC().AppendFormat(line, logTimeFormat)
+func (l *Log) line(text []byte) {
+	line := make([]byte, 0, len(timeFormat)+len(text)+2)
+	line = l.store.now().UTC().AppendFormat(line, timeFormat)
 	line = append(line, ' ')
 	line = append(line, text...)
 	line = append(line, '\n')
@@ -156,7 +159,7 @@ func (l *containerLog) line(text []byte) {
 }
 
 // Close ends the log: the instance has ended, and so does following it.
-func (l *containerLog) Close() error {
+func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {

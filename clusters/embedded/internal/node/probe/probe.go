@@ -1,4 +1,7 @@
-package node
+// Package probe asks the containers of pods how they are, at the times that
+// their probes name. It makes requests and runs commands; what follows from
+// the answers is up to the caller.
+package probe
 
 import (
 	"context"
@@ -17,31 +20,40 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
-// check asks a container once how it is. A nil error means well.
-type check func(ctx context.Context) error
+// Check asks a container once how it is. A nil error means well.
+type Check func(ctx context.Context) error
 
-// schedule is a probe's timing.
-type schedule struct {
-	initialDelay, period, timeout time.Duration
+// Schedule is a probe's timing.
+type Schedule struct {
+	InitialDelay, period, timeout time.Duration
 	successes, failures           int
 }
 
-func probeSchedule(p *corev1.Probe) schedule {
+// ScheduleOf returns a probe's timing, with the defaults of Kubernetes.
+func ScheduleOf(p *corev1.Probe) Schedule {
 	seconds := func(n, fallback int32) time.Duration {
 		if n <= 0 {
 			n = fallback
 		}
 		return time.Duration(n) * time.Second
 	}
-	return schedule{
-		initialDelay: time.Duration(p.InitialDelaySeconds) * time.Second,
+	return Schedule{
+		InitialDelay: time.Duration(p.InitialDelaySeconds) * time.Second,
 		period:       seconds(p.PeriodSeconds, 10),
 		timeout:      seconds(p.TimeoutSeconds, 1),
 		successes:    max(1, int(p.SuccessThreshold)),
 		failures:     max(1, int(p.FailureThreshold)),
 	}
+}
+
+// Allowed is how long a container may take to start: as long as failures are
+// allowed, however often it is asked within that time.
+func (s Schedule) Allowed() time.Duration {
+	return s.InitialDelay + s.period*time.Duration(s.failures)
 }
 
 // quickStart and its growth are how often a container is asked that has never
@@ -53,12 +65,12 @@ const (
 	quickGrowth = 1.15
 )
 
-// untilWell asks until the container has been well as often in a row as the
+// UntilWell asks until the container has been well as often in a row as the
 // schedule wants. It gives up with the last failure once it is past deadline;
 // a zero deadline is none. It returns nil when ctx ends too: see ctx.Err().
 // Failures are told once it asks no more often than the schedule says: that
 // something does not answer while it starts is no news.
-func untilWell(ctx context.Context, s schedule, deadline time.Time, ask check, failed func(error)) error {
+func UntilWell(ctx context.Context, s Schedule, deadline time.Time, ask Check, failed func(error)) error {
 	wait := min(quickStart, s.period)
 	well := 0
 	for {
@@ -79,18 +91,18 @@ func untilWell(ctx context.Context, s schedule, deadline time.Time, ask check, f
 				failed(err)
 			}
 		}
-		if !pause(ctx, wait) {
+		if !backoff.Pause(ctx, wait) {
 			return nil
 		}
 		wait = min(time.Duration(float64(wait)*quickGrowth), s.period)
 	}
 }
 
-// whileWell asks once a period and tells each failure. It returns the failure
+// WhileWell asks once a period and tells each failure. It returns the failure
 // that was one too many, or nil when ctx ends.
-func whileWell(ctx context.Context, s schedule, ask check, failed func(error)) error {
+func WhileWell(ctx context.Context, s Schedule, ask Check, failed func(error)) error {
 	failures := 0
-	for pause(ctx, s.period) {
+	for backoff.Pause(ctx, s.period) {
 		err := askOnce(ctx, s, ask)
 		if ctx.Err() != nil {
 			return nil
@@ -107,40 +119,28 @@ func whileWell(ctx context.Context, s schedule, ask check, failed func(error)) e
 	return nil
 }
 
-func askOnce(ctx context.Context, s schedule, ask check) error {
+func askOnce(ctx context.Context, s Schedule, ask Check) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	return ask(ctx)
 }
 
-// pause waits; it reports false if ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+// Target is what a probe has to know of the container it asks.
+type Target struct {
+	Spec    *corev1.Container
+	Binary  string                       // the image's own program
+	Local   func(port int32) (int, bool) // container port -> local port
+	Run     func(ctx context.Context, command []string) error
+	Rewrite func(words []string) []string // paths in the container -> paths of the host
 }
 
-// probeTarget is what a probe has to know of the container it asks.
-type probeTarget struct {
-	spec   *corev1.Container
-	image  Image
-	local  func(port int32) (int, bool) // container port -> local port
-	run    func(ctx context.Context, command []string) error
-	mounts mounts
-}
+// ErrUnsupported says that a probe cannot be done for a process.
+var ErrUnsupported = errors.New("not supported by the virtual node")
 
-// errUnsupportedProbe says that a probe cannot be done for a process.
-var errUnsupportedProbe = errors.New("not supported by the virtual node")
-
-// newCheck returns how to ask a container. For a kind of probe that has no
-// meaning here it returns errUnsupportedProbe: the container counts as well,
+// New returns how to ask a container. For a kind of probe that has no
+// meaning here it returns ErrUnsupported: the container counts as well,
 // and an event says so.
-func newCheck(target probeTarget, handler corev1.ProbeHandler) (check, error) {
+func New(target Target, handler corev1.ProbeHandler) (Check, error) {
 	switch {
 	case handler.HTTPGet != nil:
 		address, err := target.address(handler.HTTPGet.Host, handler.HTTPGet.Port)
@@ -158,21 +158,21 @@ func newCheck(target probeTarget, handler corev1.ProbeHandler) (check, error) {
 		// Only the image's own program is surely what the image's author
 		// meant; a shell of the host sees the host's files.
 		command := handler.Exec.Command
-		if filepath.Base(command[0]) != filepath.Base(target.image.Binary) {
-			return nil, fmt.Errorf("an exec probe that runs %q, which is not the image's own program, is %w", command[0], errUnsupportedProbe)
+		if filepath.Base(command[0]) != filepath.Base(target.Binary) {
+			return nil, fmt.Errorf("an exec probe that runs %q, which is not the image's own program, is %w", command[0], ErrUnsupported)
 		}
-		command = append([]string{target.image.Binary}, target.mounts.rewriteAll(command[1:])...)
-		return func(ctx context.Context) error { return target.run(ctx, command) }, nil
+		command = append([]string{target.Binary}, target.Rewrite(command[1:])...)
+		return func(ctx context.Context) error { return target.Run(ctx, command) }, nil
 	}
-	return nil, fmt.Errorf("this kind of probe is %w", errUnsupportedProbe)
+	return nil, fmt.Errorf("this kind of probe is %w", ErrUnsupported)
 }
 
 // address returns where to reach a container's port, by number or name.
-func (t probeTarget) address(host string, port intstr.IntOrString) (string, error) {
+func (t Target) address(host string, port intstr.IntOrString) (string, error) {
 	number := port.IntVal
 	if port.Type == intstr.String {
 		number = 0
-		for _, p := range t.spec.Ports {
+		for _, p := range t.Spec.Ports {
 			if p.Name == port.StrVal {
 				number = p.ContainerPort
 			}
@@ -187,13 +187,13 @@ func (t probeTarget) address(host string, port intstr.IntOrString) (string, erro
 	if host != "" {
 		return net.JoinHostPort(host, strconv.Itoa(int(number))), nil
 	}
-	if local, ok := t.local(number); ok {
+	if local, ok := t.Local(number); ok {
 		return net.JoinHostPort("127.0.0.1", strconv.Itoa(local)), nil
 	}
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(int(number))), nil
 }
 
-func httpCheck(address string, get *corev1.HTTPGetAction) check {
+func httpCheck(address string, get *corev1.HTTPGetAction) Check {
 	scheme := strings.ToLower(string(get.Scheme))
 	if scheme == "" {
 		scheme = "http"
@@ -235,7 +235,7 @@ func httpCheck(address string, get *corev1.HTTPGetAction) check {
 	}
 }
 
-func tcpCheck(address string) check {
+func tcpCheck(address string) Check {
 	return func(ctx context.Context) error {
 		var dialer net.Dialer
 		conn, err := dialer.DialContext(ctx, "tcp", address)
@@ -246,8 +246,8 @@ func tcpCheck(address string) check {
 	}
 }
 
-// runCommand runs a command to its end, as an exec probe does.
-func runCommand(ctx context.Context, command, env []string, dir string) error {
+// Run runs a command to its end, as an exec probe does.
+func Run(ctx context.Context, command, env []string, dir string) error {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env, cmd.Dir = env, dir
 	out, err := cmd.CombinedOutput()
