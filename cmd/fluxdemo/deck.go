@@ -86,7 +86,7 @@ there is an error. Needs no cluster.`,
 					bad = bad || strict || p.Severity == deck.Error
 				}
 				if output == "json" {
-					reports = append(reports, report(d, problems))
+					reports = append(reports, lintReportOf(d, problems))
 					continue
 				}
 				for _, p := range problems {
@@ -114,7 +114,8 @@ there is an error. Needs no cluster.`,
 	return cmd
 }
 
-func report(d *deck.Deck, problems []deck.Problem) lintReport {
+// lintReportOf puts what a linter has found into the form of --output.
+func lintReportOf(d *deck.Deck, problems []deck.Problem) lintReport {
 	r := lintReport{File: d.File, Title: d.Title, Slides: []slideReport{}, Problems: []problemReport{}}
 	for _, s := range d.Slides {
 		sr := slideReport{ID: s.ID, Title: s.Title, Line: s.Line, Waits: s.Waits, Walk: s.Walk.String(), Coming: s.Coming.String()}

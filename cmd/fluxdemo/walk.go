@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/demo/walk"
+	"github.com/fluxdemo/fluxdemo/demo/walk/plain"
+	"github.com/fluxdemo/fluxdemo/demo/walk/report"
 	"github.com/fluxdemo/fluxdemo/demo/walk/tui"
 )
 
@@ -53,7 +55,7 @@ To run a walk of your own, give the path of its Markdown file.`,
 			}
 			if f.dryRun {
 				for _, s := range stories {
-					walk.DryRun(s.walk, walk.NewScreen(cmd.OutOrStdout(), os.Environ()), max(f.step-1, 0))
+					plain.DryRun(s.walk, plain.NewScreen(cmd.OutOrStdout(), os.Environ()), max(f.step-1, 0))
 				}
 				return nil
 			}
@@ -124,9 +126,9 @@ func (f *walkFlags) stories(args []string) ([]*story, error) {
 	return []*story{s}, nil
 }
 
-// recorded makes out's screen, which is recorded if that was asked for.
-func (f *walkFlags) screen(out io.Writer, title string) (screen *walk.Screen, done func() error, err error) {
-	screen = walk.NewScreen(out, os.Environ())
+// screen makes the screen of out, which is recorded if that was asked for.
+func (f *walkFlags) screen(out io.Writer, title string) (screen *plain.Screen, done func() error, err error) {
+	screen = plain.NewScreen(out, os.Environ())
 	if f.record == "" {
 		return screen, func() error { return nil }, nil
 	}
@@ -134,7 +136,7 @@ func (f *walkFlags) screen(out io.Writer, title string) (screen *walk.Screen, do
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("--record: %w", err)}
 	}
-	cast, err := walk.NewCast(file, title)
+	cast, err := report.NewCast(file, title)
 	if err != nil {
 		file.Close()
 		return nil, nil, err
@@ -150,13 +152,13 @@ func (f *walkFlags) runAuto(cmd *cobra.Command, place *place, stories []*story) 
 	if f.json {
 		out, lines = cmd.ErrOrStderr(), cmd.OutOrStdout()
 	}
-	report := walk.NewReport(lines)
+	kept := report.New(lines)
 	if f.junit != "" {
 		file, err := os.Create(f.junit)
 		if err != nil {
 			return usageError{fmt.Errorf("--junit: %w", err)}
 		}
-		defer func() { err = errors.Join(err, report.WriteJUnit(file), file.Close()) }()
+		defer func() { err = errors.Join(err, kept.WriteJUnit(file), file.Close()) }()
 	}
 	title := "fluxdemo walk --all"
 	if !f.all {
@@ -175,9 +177,9 @@ func (f *walkFlags) runAuto(cmd *cobra.Command, place *place, stories []*story) 
 			fmt.Fprintf(out, "Skipped: %v\n", err)
 			continue
 		}
-		events := report.Begin(s.walk)
-		err := autoOne(cmd.Context(), place, s, screen, walk.AutoOptions{From: max(f.step-1, 0), Events: events})
-		failed = errors.Join(failed, err, report.End(err))
+		events := kept.Begin(s.walk)
+		err := autoOne(cmd.Context(), place, s, screen, plain.AutoOptions{From: max(f.step-1, 0), Events: events})
+		failed = errors.Join(failed, err, kept.End(err))
 		if cmd.Context().Err() != nil {
 			break
 		}
@@ -185,12 +187,12 @@ func (f *walkFlags) runAuto(cmd *cobra.Command, place *place, stories []*story) 
 	return errors.Join(failed, done())
 }
 
-func autoOne(ctx context.Context, place *place, s *story, screen *walk.Screen, o walk.AutoOptions) error {
+func autoOne(ctx context.Context, place *place, s *story, screen *plain.Screen, o plain.AutoOptions) error {
 	session, err := place.open(ctx, s, walk.SessionOptions{Fresh: true})
 	if err != nil {
 		return err
 	}
-	err = walk.Auto(ctx, session, screen, o)
+	err = plain.Auto(ctx, session, screen, o)
 	var step *walk.StepError
 	if errors.As(err, &step) && ctx.Err() == nil {
 		err = fmt.Errorf("%w\nTry again from there: fluxdemo walk %s%s --step %d. Look around: fluxdemo status, fluxdemo logs.",
@@ -211,7 +213,7 @@ func (f *walkFlags) runStage(cmd *cobra.Command, place *place, s *story) error {
 		return err
 	}
 	if f.step > 0 {
-		if err := walk.Start(ctx, session, screen, walk.AutoOptions{From: f.step - 1}); err != nil {
+		if err := plain.Start(ctx, session, screen, plain.AutoOptions{From: f.step - 1}); err != nil {
 			return errors.Join(err, done())
 		}
 	}
@@ -226,7 +228,7 @@ func (f *walkFlags) runStage(cmd *cobra.Command, place *place, s *story) error {
 			In: cmd.InOrStdin(), Out: cmd.OutOrStdout(), Environ: os.Environ(), Type: !f.noType, Speed: f.speed,
 		})
 	}
-	return errors.Join(walk.Interactive(ctx, session, screen, cmd.InOrStdin()), done())
+	return errors.Join(plain.Interactive(ctx, session, screen, cmd.InOrStdin()), done())
 }
 
 // isStage reports whether there is a terminal that can show a screen.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
+	"github.com/fluxdemo/fluxdemo/demo/walk/plain"
 )
 
 // learning is the file that names the walk being learnt, for check, hint and solve in another shell.
@@ -39,7 +40,7 @@ func (f *walkFlags) runLearn(cmd *cobra.Command, o *options, place *place, s *st
 	if err != nil {
 		return fmt.Errorf("naming the walk's folder: %w", err)
 	}
-	err = walk.Learn(ctx, session, walk.NewScreen(cmd.OutOrStdout(), os.Environ()), cmd.InOrStdin(), []string{
+	err = plain.Learn(ctx, session, plain.NewScreen(cmd.OutOrStdout(), os.Environ()), cmd.InOrStdin(), []string{
 		`eval "$(fluxdemo env` + place.flag() + `)"`,
 		"cd " + dir,
 		"fluxdemo clone" + place.flag() + " fleet",
@@ -92,7 +93,7 @@ func learntName(raw []byte) string {
 }
 
 // newLearnVerb makes a verb that acts on the step which the learner is at.
-func newLearnVerb(o *options, use, short, long, example string, run func(cmd *cobra.Command, session *walk.Session, screen *walk.Screen) error) *cobra.Command {
+func newLearnVerb(o *options, use, short, long, example string, run func(cmd *cobra.Command, session *walk.Session, screen *plain.Screen) error) *cobra.Command {
 	return &cobra.Command{
 		Use:               use + " [NAME]",
 		Short:             short,
@@ -113,7 +114,7 @@ func newLearnVerb(o *options, use, short, long, example string, run func(cmd *co
 			}
 			step := &steps[session.Position()]
 			fmt.Fprintf(out, "%d/%d %s\n", step.Number, len(steps), step.Title)
-			if err := run(cmd, session, walk.NewScreen(out, os.Environ())); err != nil {
+			if err := run(cmd, session, plain.NewScreen(out, os.Environ())); err != nil {
 				return err
 			}
 			if at := session.Position(); at >= step.Number && at < len(steps) {
@@ -128,8 +129,8 @@ func newCheck(o *options) *cobra.Command {
 	return newLearnVerb(o, "check", "Check the step that you are learning",
 		"Runs the check of the current step of `fluxdemo walk NAME --learn`, and marks the\nstep as done if the check passes in time.",
 		"  fluxdemo check\n  fluxdemo check gitops",
-		func(cmd *cobra.Command, session *walk.Session, screen *walk.Screen) error {
-			return session.Complete(cmd.Context(), screen.Checks())
+		func(cmd *cobra.Command, session *walk.Session, screen *plain.Screen) error {
+			return session.Do(cmd.Context(), walk.Command{Action: walk.ActionComplete}, screen.Checks())
 		})
 }
 
@@ -137,7 +138,7 @@ func newHint(o *options) *cobra.Command {
 	return newLearnVerb(o, "hint", "Show a hint for the step that you are learning",
 		"Shows the hint of the current step of `fluxdemo walk NAME --learn`.",
 		"  fluxdemo hint\n  fluxdemo hint gitops",
-		func(cmd *cobra.Command, session *walk.Session, screen *walk.Screen) error {
+		func(cmd *cobra.Command, session *walk.Session, screen *plain.Screen) error {
 			if !screen.Hint(&session.Walk().Steps[session.Position()]) {
 				fmt.Fprintln(cmd.OutOrStdout(), "There is no hint for this step; `fluxdemo solve` does it.")
 			}
@@ -149,7 +150,7 @@ func newSolve(o *options) *cobra.Command {
 	return newLearnVerb(o, "solve", "Do the step that you are learning",
 		"Undoes what you have done of the current step of `fluxdemo walk NAME --learn`,\nthen runs its commands and shows them.",
 		"  fluxdemo solve\n  fluxdemo solve gitops",
-		func(cmd *cobra.Command, session *walk.Session, screen *walk.Screen) error {
-			return session.Next(cmd.Context(), screen.Commands())
+		func(cmd *cobra.Command, session *walk.Session, screen *plain.Screen) error {
+			return session.Do(cmd.Context(), walk.Command{Action: walk.ActionNext}, screen.Commands())
 		})
 }

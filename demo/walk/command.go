@@ -18,6 +18,10 @@ const (
 	ActionSkip  Action = "skip"  // mark the step at Position as done without running it
 	ActionGoTo  Action = "goto"  // run or undo the steps between Position and Command.Step
 	ActionEnd   Action = "end"   // run the cleanup and remove the progress
+
+	// Of learners, who do the steps themselves.
+	ActionCheck    Action = "check"    // wait for the state that the step at Position leads to
+	ActionComplete Action = "complete" // ActionCheck, and mark the step as done
 )
 
 // Command is what a key, a button or the shell asks of a session, for example Command{Action: ActionNext}.
@@ -30,22 +34,31 @@ type Command struct {
 // of the walk fails, ErrStart or ErrEnd when there is no step to undo or to run, and an error for an unknown action.
 func (s *Session) Do(ctx context.Context, c Command, ev Events) error {
 	switch c.Action {
-	case ActionBegin:
-		return s.Begin(ctx, ev)
-	case ActionNext:
-		return s.Next(ctx, ev)
-	case ActionBack:
-		return s.Back(ctx, ev)
-	case ActionAgain:
-		return s.Again(ctx, ev)
-	case ActionRun:
-		return s.Skip(ctx)
-	case ActionSkip:
-		return s.Pass(ctx)
-	case ActionGoTo:
-		return s.GoTo(ctx, c.Step, ev)
+	// These hold the walk's lock themselves, and not all the time: others may work on it while they wait.
+	case ActionCheck:
+		return s.await(ctx, ev)
+	case ActionComplete:
+		return s.complete(ctx, ev)
 	case ActionEnd:
-		return s.End(ctx, ev)
+		return s.end(ctx, ev)
 	}
-	return fmt.Errorf("there is no command %q", c.Action)
+	return s.locked(ctx, func() error {
+		switch c.Action {
+		case ActionBegin:
+			return s.start(ctx, ev)
+		case ActionNext:
+			return s.next(ctx, ev)
+		case ActionRun:
+			return s.next(ctx, nil)
+		case ActionBack:
+			return s.back(ctx, ev)
+		case ActionAgain:
+			return s.again(ctx, ev)
+		case ActionSkip:
+			return s.skip()
+		case ActionGoTo:
+			return s.goTo(ctx, c.Step, ev)
+		}
+		return fmt.Errorf("there is no command %q", c.Action)
+	})
 }

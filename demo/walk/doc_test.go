@@ -1,11 +1,12 @@
 package walk
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk/walktest"
 )
 
 // docExample is the complete example of docs/WALKS.md.
@@ -25,46 +26,46 @@ func docExample(t *testing.T) string {
 
 func TestExampleOfTheManual(t *testing.T) {
 	src := docExample(t)
-	ctx := testContext(t)
+	ctx := walktest.Context(t)
 	ses, dir := newSession(t, src)
-	if err := Auto(ctx, ses, NewScreen(io.Discard, nil), AutoOptions{}); err != nil {
+	if err := all(ctx, ses); err != nil {
 		t.Fatal(err)
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left %v", left)
 	}
 	// Every way through it, with back after every step.
-	if err := ses.Begin(ctx, nil); err != nil {
+	if err := ses.Do(ctx, Command{Action: ActionBegin}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for i := range ses.Walk().Steps {
 		before := tree(t, dir)
-		if err := ses.Next(ctx, nil); err != nil {
+		if err := ses.Do(ctx, Command{Action: ActionNext}, nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := ses.Back(ctx, nil); err != nil {
+		if err := ses.Do(ctx, Command{Action: ActionBack}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if after := tree(t, dir); after != before {
 			t.Errorf("step %d left %s, not %s", i+1, after, before)
 		}
-		if err := ses.Next(ctx, nil); err != nil {
+		if err := ses.Do(ctx, Command{Action: ActionNext}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// A learner does it in another way: with another shell, from another folder.
 	ses, dir = newSession(t, src)
-	if err := ses.Begin(ctx, nil); err != nil {
+	if err := ses.Do(ctx, Command{Action: ActionBegin}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := ses.Check(ctx, nil); err == nil {
+	if err := ses.Do(ctx, Command{Action: ActionCheck}, nil); err == nil {
 		t.Error("the check holds before the step")
 	}
 	if err := os.WriteFile(filepath.Join(dir, "notes", "note.txt"), []byte("Ann will call back\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for ses.Position() < len(ses.Walk().Steps) {
-		if err := ses.Complete(ctx, nil); err != nil {
+		if err := ses.Do(ctx, Command{Action: ActionComplete}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -40,11 +40,11 @@ func (e *StepError) Error() string {
 	}
 	switch {
 	case errors.Is(e.Err, context.Canceled):
-		fmt.Fprintf(&b, "interrupted after %s", seconds(e.Elapsed))
+		fmt.Fprintf(&b, "interrupted after %s", Seconds(e.Elapsed))
 	case e.Timeout > 0:
-		fmt.Fprintf(&b, "not done after %s", seconds(e.Timeout))
+		fmt.Fprintf(&b, "not done after %s", Seconds(e.Timeout))
 	default:
-		fmt.Fprintf(&b, "%s after %s", cause(e.Err), seconds(e.Elapsed))
+		fmt.Fprintf(&b, "%s after %s", cause(e.Err), Seconds(e.Elapsed))
 	}
 	for i, line := range strings.Split(e.Command.Text, "\n") {
 		mark := "$ "
@@ -74,6 +74,9 @@ func (e *StepError) Error() string {
 // Unwrap gives the cause: a context's error, or an interp.ExitStatus.
 func (e *StepError) Unwrap() error { return e.Err }
 
+// LastLine is the last line with anything in it that the command wrote, or the block before it.
+func (e *StepError) LastLine() string { return lastLine([]byte(e.Output)) }
+
 // notFound is the shell's exit status for a program that is not there.
 const notFound = interp.ExitStatus(127)
 
@@ -92,8 +95,8 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// seconds writes a time as a person says it: 0.4 s, 12.0 s, 1 min 05 s.
-func seconds(d time.Duration) string {
+// Seconds writes a time as a person says it: 0.4 s, 12.0 s, 1 min 05 s.
+func Seconds(d time.Duration) string {
 	if d < time.Minute {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}

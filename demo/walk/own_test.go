@@ -173,11 +173,11 @@ func TestNotReadyBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	must(ses.Begin(t.Context(), ev))
-	must(ses.Next(t.Context(), ev))
-	must(ses.Next(t.Context(), ev)) // nothing new to say
+	must(ses.Do(t.Context(), Command{Action: ActionBegin}, ev))
+	must(ses.Do(t.Context(), Command{Action: ActionNext}, ev))
+	must(ses.Do(t.Context(), Command{Action: ActionNext}, ev)) // nothing new to say
 	git.states = map[string]string{"kustomization/apps": "health check failed"}
-	must(ses.Next(t.Context(), ev))
+	must(ses.Do(t.Context(), Command{Action: ActionNext}, ev))
 	want := []string{
 		"1: Not ready before this step, so Back does not wait for it: kustomization/notes (its dependency is not there)",
 		"3: Not ready before this step, so Back does not wait for it: kustomization/apps (health check failed)",
@@ -187,16 +187,16 @@ func TestNotReadyBefore(t *testing.T) {
 	}
 	// Another process takes it up.
 	ses = openSession(t, colours(), o)
-	must(ses.Begin(t.Context(), nil))
-	must(ses.Back(t.Context(), nil))
-	must(ses.Back(t.Context(), nil)) // its undo forgets Git
+	must(ses.Do(t.Context(), Command{Action: ActionBegin}, nil))
+	must(ses.Do(t.Context(), Command{Action: ActionBack}, nil))
+	must(ses.Do(t.Context(), Command{Action: ActionBack}, nil)) // its undo forgets Git
 	if why := git.restored["kustomization/notes"]; len(git.restored) != 2 || why == "" {
 		t.Errorf("Restore was told %v", git.restored)
 	}
 	// A cluster that does not answer: Back waits for all.
 	git.fails, git.restored = errors.New("no answer"), map[string]string{}
-	must(ses.Next(t.Context(), nil))
-	must(ses.Back(t.Context(), nil))
+	must(ses.Do(t.Context(), Command{Action: ActionNext}, nil))
+	must(ses.Do(t.Context(), Command{Action: ActionBack}, nil))
 	if git.restored != nil {
 		t.Errorf("Restore was told %v", git.restored)
 	}

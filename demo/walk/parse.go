@@ -156,7 +156,7 @@ func (p *reader) finish() {
 		if len(section.Actions()) == 0 {
 			p.errorf(section.Line, 1, "%s has no command", section.Title)
 		}
-		for _, b := range section.with(Undo, Hint) {
+		for _, b := range section.With(Undo, Hint) {
 			p.errorf(b.Line, 1, "%s has no %s: that is for steps", section.Title, b.Role)
 		}
 	}
@@ -167,7 +167,7 @@ func (p *reader) finish() {
 
 func (p *reader) finishStep(step *Step) {
 	actions := step.Actions()
-	changes, undo := step.with(Change), step.Undo()
+	changes, undo := step.With(Change), step.Undo()
 	switch {
 	case len(step.Checks()) == 0:
 		p.errorf(step.Line, 1, "step %q has no check: end it with a block ```sh check that waits for its state", step.Title)

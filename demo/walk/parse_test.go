@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-const front = "---\ntitle: A walk\n---\n# A walk\n" // four lines
+	"github.com/fluxdemo/fluxdemo/demo/walk/walktest"
+)
 
 // step is a whole step, so that a bad one is the only mistake in its file.
 const step = "## First\n```sh look\necho\n```\n```sh check\ntrue\n```\n"
@@ -50,7 +50,7 @@ func TestParse(t *testing.T) {
 			if want := []Role{Prose, Prose, Listing, Change, Look, Check, Hint, Undo}; !slices.Equal(roles, want) {
 				t.Errorf("roles %v, want %v", roles, want)
 			}
-			change := one.with(Change)[0]
+			change := one.With(Change)[0]
 			var texts []string
 			for _, c := range change.Commands {
 				texts = append(texts, c.Text)
@@ -102,41 +102,41 @@ func TestParseErrors(t *testing.T) {
 		{"needs no name", "---\nneeds: [Git Ops]\n---\n# A\n" + step, []string{`2:9: "Git Ops" is not a walk's name`}},
 		{"titles differ", "---\ntitle: B\n---\n# A walk\n" + step, []string{"4:1: the heading \"A walk\" and the front matter's title \"B\" differ"}},
 		{"no title", "---\n---\n" + step, []string{"1:1: the walk has no title"}},
-		{"two titles", front + step + "# A walk\n", []string{"12:1: a second title"}},
+		{"two titles", walktest.Front + step + "# A walk\n", []string{"12:1: a second title"}},
 		{"late title", "---\n---\n" + step + "# A walk\n", []string{"10:1: the title comes before the steps"}},
-		{"no steps", front, []string{"1:1: the walk has no steps"}},
-		{"doubled step", front + step + step, []string{"12:1: a step with this title is on line 5 already"}},
-		{"no check", front + "## Bare\n```sh look\necho\n```\n", []string{`5:1: step "Bare" has no check`}},
-		{"empty step", front + "## Bare\nWords.\n", []string{`5:1: step "Bare" has no check`}},
-		{"unchecked", front + step + "```sh look\necho\n```\n", []string{"12:1: nothing checks what this block does"}},
-		{"no undo", front + "## One\n```sh\ntouch x\n```\n```sh check\ntest -e x\n```\n", []string{`6:1: step "One" changes something and has no undo`}},
-		{"idle undo", front + step + "```sh undo\necho\n```\n", []string{"12:1: step \"First\" changes nothing, so there is nothing to undo"}},
-		{"unknown attribute", front + step + "```sh chekc timeout=3s\ntrue\n```\n",
+		{"no steps", walktest.Front, []string{"1:1: the walk has no steps"}},
+		{"doubled step", walktest.Front + step + step, []string{"12:1: a step with this title is on line 5 already"}},
+		{"no check", walktest.Front + "## Bare\n```sh look\necho\n```\n", []string{`5:1: step "Bare" has no check`}},
+		{"empty step", walktest.Front + "## Bare\nWords.\n", []string{`5:1: step "Bare" has no check`}},
+		{"unchecked", walktest.Front + step + "```sh look\necho\n```\n", []string{"12:1: nothing checks what this block does"}},
+		{"no undo", walktest.Front + "## One\n```sh\ntouch x\n```\n```sh check\ntest -e x\n```\n", []string{`6:1: step "One" changes something and has no undo`}},
+		{"idle undo", walktest.Front + step + "```sh undo\necho\n```\n", []string{"12:1: step \"First\" changes nothing, so there is nothing to undo"}},
+		{"unknown attribute", walktest.Front + step + "```sh chekc timeout=3s\ntrue\n```\n",
 			[]string{"12:1: step", "12:1: nothing checks", `12:7: unknown attribute "chekc"`}},
-		{"unknown option", front + "## A\n```sh check retries=\"3\"\ntrue\n```\n", []string{`6:13: unknown attribute "retries=3"`}},
-		{"doubled attribute", front + "## A\n```sh check timeout=3s timeout=4s\ntrue\n```\n", []string{"6:24: timeout is there twice"}},
-		{"two roles", front + "## A\n```sh check undo\ntrue\n```\n", []string{"6:13: a block cannot be both check and undo"}},
-		{"bad timeout", front + "## A\n```sh check timeout=-3s\ntrue\n```\n", []string{`6:13: timeout "-3s" is not a time`}},
-		{"open quote", front + "## A\n```sh check label=\"a\ntrue\n```\n", []string{"6:19: the quote is not closed"}},
-		{"empty label", front + "## A\n```sh check label=\"\"\ntrue\n```\n", []string{"6:13: label is empty"}},
-		{"wrong language", front + step + "```yaml check\na: b\n```\n", []string{`12:4: language "yaml" is not run`}},
-		{"not a language of ours", front + step + "```zsh\necho\n```\n", []string{`12:4: language "zsh" is not run`}},
-		{"not closed", front + step + "```sh look\necho\n", []string{"12:1: the block is not closed: end it"}},
-		{"not closed, no language", front + step + "```\necho\n", []string{"12:1: the block is not closed: end it"}},
-		{"not closed, one more", front + "## A\n```sh look\necho\n```sh check\ntrue\n```\n",
+		{"unknown option", walktest.Front + "## A\n```sh check retries=\"3\"\ntrue\n```\n", []string{`6:13: unknown attribute "retries=3"`}},
+		{"doubled attribute", walktest.Front + "## A\n```sh check timeout=3s timeout=4s\ntrue\n```\n", []string{"6:24: timeout is there twice"}},
+		{"two roles", walktest.Front + "## A\n```sh check undo\ntrue\n```\n", []string{"6:13: a block cannot be both check and undo"}},
+		{"bad timeout", walktest.Front + "## A\n```sh check timeout=-3s\ntrue\n```\n", []string{`6:13: timeout "-3s" is not a time`}},
+		{"open quote", walktest.Front + "## A\n```sh check label=\"a\ntrue\n```\n", []string{"6:19: the quote is not closed"}},
+		{"empty label", walktest.Front + "## A\n```sh check label=\"\"\ntrue\n```\n", []string{"6:13: label is empty"}},
+		{"wrong language", walktest.Front + step + "```yaml check\na: b\n```\n", []string{`12:4: language "yaml" is not run`}},
+		{"not a language of ours", walktest.Front + step + "```zsh\necho\n```\n", []string{`12:4: language "zsh" is not run`}},
+		{"not closed", walktest.Front + step + "```sh look\necho\n", []string{"12:1: the block is not closed: end it"}},
+		{"not closed, no language", walktest.Front + step + "```\necho\n", []string{"12:1: the block is not closed: end it"}},
+		{"not closed, one more", walktest.Front + "## A\n```sh look\necho\n```sh check\ntrue\n```\n",
 			[]string{"5:1: step \"A\" has no check", "6:1: the block is not closed: line 8 starts another one"}},
-		{"no command", front + "## A\n```sh check\n# only words\n```\n", []string{"6:1: the block has no command"}},
-		{"bad shell", front + "## A\n```sh check\ntrue\necho 'x\n```\n", []string{"8:6: shell: reached EOF without closing quote"}},
-		{"bad shell, indented", front + "## A\n  ```sh check\n  true\n  if true; fi\n  ```\n", []string{"8:12: shell: `fi` can only"}},
-		{"not in every shell", front + "## A\n```sh check\na=(1 2)\n```\n", []string{"7:3: shell: "}},
-		{"background", front + "## A\n```sh check\ntrue\nsleep 5 &\n```\n", []string{"8:9: a command in the background"}},
-		{"in a list", front + step + "- one\n\n  ```sh look\n  echo\n  ```\n", []string{"14:6: a block that is run stands on its own"}},
-		{"commands too early", front + "```sh look\necho\n```\n" + step, []string{"5:1: commands stand under a ## heading"}},
-		{"late setup", front + step + "## Setup\n```sh\ntrue\n```\n", []string{"12:1: Setup comes before the first step"}},
-		{"early cleanup", front + "## Cleanup\n```sh\ntrue\n```\n" + step, []string{"9:1: Cleanup is the last heading"}},
-		{"undo in setup", front + "## Setup\n```sh\ntrue\n```\n```sh undo\ntrue\n```\n" + step, []string{"9:1: Setup has no undo"}},
-		{"empty setup", front + "## Setup\nWords.\n" + step, []string{"5:1: Setup has no command"}},
-		{"empty heading", front + step + "##\n", []string{"12:1: the heading is empty"}},
+		{"no command", walktest.Front + "## A\n```sh check\n# only words\n```\n", []string{"6:1: the block has no command"}},
+		{"bad shell", walktest.Front + "## A\n```sh check\ntrue\necho 'x\n```\n", []string{"8:6: shell: reached EOF without closing quote"}},
+		{"bad shell, indented", walktest.Front + "## A\n  ```sh check\n  true\n  if true; fi\n  ```\n", []string{"8:12: shell: `fi` can only"}},
+		{"not in every shell", walktest.Front + "## A\n```sh check\na=(1 2)\n```\n", []string{"7:3: shell: "}},
+		{"background", walktest.Front + "## A\n```sh check\ntrue\nsleep 5 &\n```\n", []string{"8:9: a command in the background"}},
+		{"in a list", walktest.Front + step + "- one\n\n  ```sh look\n  echo\n  ```\n", []string{"14:6: a block that is run stands on its own"}},
+		{"commands too early", walktest.Front + "```sh look\necho\n```\n" + step, []string{"5:1: commands stand under a ## heading"}},
+		{"late setup", walktest.Front + step + "## Setup\n```sh\ntrue\n```\n", []string{"12:1: Setup comes before the first step"}},
+		{"early cleanup", walktest.Front + "## Cleanup\n```sh\ntrue\n```\n" + step, []string{"9:1: Cleanup is the last heading"}},
+		{"undo in setup", walktest.Front + "## Setup\n```sh\ntrue\n```\n```sh undo\ntrue\n```\n" + step, []string{"9:1: Setup has no undo"}},
+		{"empty setup", walktest.Front + "## Setup\nWords.\n" + step, []string{"5:1: Setup has no command"}},
+		{"empty heading", walktest.Front + step + "##\n", []string{"12:1: the heading is empty"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestParseErrors(t *testing.T) {
 }
 
 func TestParseName(t *testing.T) {
-	if _, err := Parse("My Walk.md", []byte(front+step)); err == nil || !strings.HasPrefix(err.Error(), "My Walk.md:1:1: ") {
+	if _, err := Parse("My Walk.md", []byte(walktest.Front+step)); err == nil || !strings.HasPrefix(err.Error(), "My Walk.md:1:1: ") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -178,7 +178,7 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(string(src))
 	}
-	f.Add(front + step + "> ```sh look\n> echo\n")
+	f.Add(walktest.Front + step + "> ```sh look\n> echo\n")
 	f.Add("---\n\n---\n\n```\n")
 	f.Fuzz(func(t *testing.T, src string) {
 		w, err := Parse("fuzz.md", []byte(src))

@@ -1,7 +1,6 @@
 package walk
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,11 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"mvdan.cc/sh/v3/interp"
+	"github.com/fluxdemo/fluxdemo/demo/walk/walktest"
 )
-
-// testDeadline is far above what any test needs.
-const testDeadline = 30 * time.Second
 
 func newRunner(t *testing.T, src string) (r *Runner, dir string) {
 	t.Helper()
@@ -44,30 +40,29 @@ func openSession(t *testing.T, src string, o SessionOptions) *Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ses, err := Open(testContext(t), w, o)
+	ses, err := Open(walktest.Context(t), w, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return ses
 }
 
-// oneStep is a walk with one step of a change, a check and an undo.
-func oneStep(change, check, undo string) string {
-	return front + "## One\n```sh timeout=300ms\n" + change + "\n```\n```sh check timeout=20s\n" + check + "\n```\n```sh undo\n" + undo + "\n```\n"
-}
-
-func testContext(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), testDeadline)
-	t.Cleanup(cancel)
-	return ctx
+// all does a whole walk silently.
+func all(ctx context.Context, ses *Session) error {
+	for _, c := range []Command{{Action: ActionBegin}, {Action: ActionGoTo, Step: len(ses.Walk().Steps)}, {Action: ActionEnd}} {
+		if err := ses.Do(ctx, c, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func TestCarryOver(t *testing.T) {
-	r, dir := newRunner(t, front+
+	r, dir := newRunner(t, walktest.Front+
 		"## One\n```sh\nword=hello\nexport LOUD=yes\nmkdir -p deep\ncd deep\nsay() { echo \"$word $LOUD\"; }\n```\n```sh check\ntrue\n```\n```sh undo\ntrue\n```\n"+
 		"## Two\n```sh look\nsay > out.txt\nenv | grep LOUD >> out.txt\npwd -P >> out.txt\necho \"$WALK_DIR\" >> out.txt\n```\n```sh check\ntest -s out.txt\n```\n"+
 		"## Cleanup\n```sh\nrm -rf deep\npwd > end.txt\n```\n")
-	ctx := testContext(t)
+	ctx := walktest.Context(t)
 	for i := range r.Walk().Steps {
 		if err := r.RunStep(ctx, i, nil); err != nil {
 			t.Fatal(err)
@@ -87,8 +82,8 @@ func TestCarryOver(t *testing.T) {
 }
 
 func TestUndoBringsBack(t *testing.T) {
-	r, dir := newRunner(t, oneStep("touch it", "test -e it", "rm -f it"))
-	ctx := testContext(t)
+	r, dir := newRunner(t, walktest.OneStep("touch it", "test -e it", "rm -f it"))
+	ctx := walktest.Context(t)
 	file := filepath.Join(dir, "it")
 	for range 2 { // there and back, twice
 		if err := r.RunStep(ctx, 0, nil); err != nil {
@@ -125,8 +120,8 @@ func TestFailureNamesThePlace(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r, _ := newRunner(t, oneStep(tt.change, tt.check, "true"))
-			err := r.RunStep(testContext(t), 0, nil)
+			r, _ := newRunner(t, walktest.OneStep(tt.change, tt.check, "true"))
+			err := r.RunStep(walktest.Context(t), 0, nil)
 			if err == nil || withoutTimes(err.Error()) != tt.want {
 				t.Errorf("got\n%v\nwant\n%s", err, tt.want)
 			}
@@ -135,7 +130,7 @@ func TestFailureNamesThePlace(t *testing.T) {
 				t.Errorf("no StepError: %#v", err)
 			}
 			// The shell is as good as before.
-			if err := r.Undo(testContext(t), 0, nil); err != nil {
+			if err := r.Undo(walktest.Context(t), 0, nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -155,7 +150,7 @@ func TestDeadlineEndsTheWholeFamily(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, dir := newRunner(t, oneStep(change, "true", "true"))
+			r, dir := newRunner(t, walktest.OneStep(change, "true", "true"))
 			pipe := filepath.Join(dir, "pipe")
 			if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 				t.Fatal(err)
@@ -168,7 +163,7 @@ func TestDeadlineEndsTheWholeFamily(t *testing.T) {
 				}
 				gone <- err
 			}()
-			err := r.RunStep(testContext(t), 0, nil)
+			err := r.RunStep(walktest.Context(t), 0, nil)
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
@@ -177,7 +172,7 @@ func TestDeadlineEndsTheWholeFamily(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
-			case <-time.After(testDeadline):
+			case <-time.After(walktest.Deadline):
 				t.Error("a child is still there")
 			}
 		})
@@ -185,8 +180,8 @@ func TestDeadlineEndsTheWholeFamily(t *testing.T) {
 }
 
 func TestInterruption(t *testing.T) {
-	r, _ := newRunner(t, oneStep("true", "echo waiting; sleep 300", "true"))
-	ctx, cancel := context.WithCancel(testContext(t))
+	r, _ := newRunner(t, walktest.OneStep("true", "echo waiting; sleep 300", "true"))
+	ctx, cancel := context.WithCancel(walktest.Context(t))
 	err := r.RunStep(ctx, 0, func(ev Event) {
 		if ev.Kind == CommandStart && strings.HasPrefix(ev.Command.Text, "sleep") {
 			cancel()
@@ -198,13 +193,13 @@ func TestInterruption(t *testing.T) {
 }
 
 func TestCheckWaits(t *testing.T) {
-	r, dir := newRunner(t, oneStep("true", "echo nobody came yet >&2\ntest \"$(cat pipe)\" = now", "true"))
+	r, dir := newRunner(t, walktest.OneStep("true", "echo nobody came yet >&2\ntest \"$(cat pipe)\" = now", "true"))
 	pipe := filepath.Join(dir, "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var waiting, held atomic.Bool
-	err := r.RunStep(testContext(t), 0, func(ev Event) {
+	err := r.RunStep(walktest.Context(t), 0, func(ev Event) {
 		switch {
 		case ev.Kind == Waiting && ev.Text == "nobody came yet" && ev.Elapsed > 0 && !waiting.Swap(true):
 			go func() { _ = os.WriteFile(pipe, []byte("now"), 0o600) }()
@@ -214,89 +209,5 @@ func TestCheckWaits(t *testing.T) {
 	})
 	if err != nil || !waiting.Load() || !held.Load() {
 		t.Errorf("error %v, said what it waits for: %v, held: %v", err, waiting.Load(), held.Load())
-	}
-}
-
-func TestAutoGolden(t *testing.T) {
-	src, err := os.ReadFile(filepath.Join("testdata", "complete.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ses, dir := newSession(t, string(src))
-	var out bytes.Buffer
-	if err := Auto(testContext(t), ses, NewScreen(&out, []string{"TERM=xterm-256color"}), AutoOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "auto.golden", out.String())
-	if left, _ := os.ReadDir(dir); len(left) != 0 {
-		t.Errorf("the cleanup left %v", left)
-	}
-}
-
-// golden compares with a file of testdata, and writes it when UPDATE is set. Times are all the same.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	got = times.ReplaceAllString(got, "0.0 s")
-	for _, l := range strings.Split(got, "\n") {
-		if n := len([]rune(l)); n > screenWidth || strings.ContainsRune(l, '\x1b') {
-			t.Errorf("%d columns, or colours in a file: %q", n, l)
-		}
-	}
-	file := filepath.Join("testdata", name)
-	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || got != string(want) {
-		t.Errorf("%v, got\n%s\nwant\n%s", err, got, want)
-	}
-}
-
-func TestAutoFailure(t *testing.T) {
-	ses, dir := newSession(t, oneStep("touch it; false", "true", "rm it")+"## Cleanup\n```sh\ntouch clean\n```\n")
-	var out bytes.Buffer
-	err := Auto(testContext(t), ses, NewScreen(&out, nil), AutoOptions{})
-	if err == nil || !errors.Is(err, interp.ExitStatus(1)) || !strings.Contains(out.String(), "✗ touch it") {
-		t.Errorf("error %v, output\n%s", err, &out)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "clean")); err != nil {
-		t.Errorf("no cleanup after a failure: %v", err)
-	}
-
-	ctx, cancel := context.WithCancel(testContext(t))
-	cancel()
-	ses, dir = newSession(t, oneStep("true", "true", "true")+"## Cleanup\n```sh\ntouch clean\n```\n")
-	if err := Auto(ctx, ses, NewScreen(&out, nil), AutoOptions{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "clean")); err != nil {
-		t.Errorf("no cleanup after an interruption: %v", err)
-	}
-}
-
-func TestAutoOnceMore(t *testing.T) {
-	for name, tt := range map[string]struct {
-		change, ready string // ready is the file that makes the cluster heal
-		heals         bool
-	}{
-		"healed":     {"touch it\ntest -e healed", "healed", true},
-		"not healed": {"touch it\ntest -e healed", "other", false},
-		"no program": {"no-such-program", "healed", false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			ses, dir := newSession(t, oneStep(tt.change, "test -e it", "rm it"))
-			asked := 0
-			ses.o.Runner.Ready = func(context.Context) error {
-				asked++
-				return os.WriteFile(filepath.Join(dir, tt.ready), nil, 0o600)
-			}
-			var out bytes.Buffer
-			err := Auto(testContext(t), ses, NewScreen(&out, nil), AutoOptions{})
-			if (err == nil) != tt.heals || asked > 1 {
-				t.Errorf("asked %d times, error %v, output\n%s", asked, err, &out)
-			}
-		})
 	}
 }

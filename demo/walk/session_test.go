@@ -1,19 +1,18 @@
 package walk
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk/walktest"
 )
 
 // childEnv makes the test binary a walk that is killed; see TestKilledAtAnyPlace.
@@ -80,7 +79,7 @@ func (b bare) Restore(ctx context.Context, commit string, _ map[string]string) e
 // variable AT says at which.
 func colours() string {
 	var b strings.Builder
-	b.WriteString(front + "## Setup\n```sh\nrm -rf fleet log state\ngit clone -q \"$FLEET\" fleet\n```\n")
+	b.WriteString(walktest.Front + "## Setup\n```sh\nrm -rf fleet log state\ngit clone -q \"$FLEET\" fleet\n```\n")
 	for i, colour := range []string{"red", "green", "blue"} {
 		undo := "git reset -q --hard \"$before\"\ngit push -q --force origin HEAD:main\n"
 		if i == 1 {
@@ -118,55 +117,55 @@ func state(t *testing.T, dir string, fleet bare) string {
 func TestBackIsReal(t *testing.T) {
 	fleet, dir := newBare(t), t.TempDir()
 	ses := openSession(t, colours(), colourOptions(dir, filepath.Join(t.TempDir(), "p"), fleet))
-	ctx := testContext(t)
+	ctx := walktest.Context(t)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	must(ses.Begin(ctx, nil))
-	if err := ses.Back(ctx, nil); !errors.Is(err, ErrStart) {
+	must(ses.Do(ctx, Command{Action: ActionBegin}, nil))
+	if err := ses.Do(ctx, Command{Action: ActionBack}, nil); !errors.Is(err, ErrStart) {
 		t.Errorf("back at the start: %v", err)
 	}
 	states := []string{state(t, dir, fleet)}
 	shells := []snapshot{ses.runner.snapshot()}
 	for i := range ses.Walk().Steps {
-		must(ses.Next(ctx, nil))
+		must(ses.Do(ctx, Command{Action: ActionNext}, nil))
 		after := state(t, dir, fleet)
 		if ses.Position() != i+1 {
 			t.Fatalf("at %d after step %d", ses.Position(), i+1)
 		}
-		must(ses.Back(ctx, nil))
+		must(ses.Do(ctx, Command{Action: ActionBack}, nil))
 		if got := state(t, dir, fleet); got != states[i] {
 			t.Errorf("back from step %d: %s\nwant %s", i+1, got, states[i])
 		}
 		if got := ses.runner.snapshot(); got != shells[i] {
 			t.Errorf("back from step %d the shell is %+v, want %+v", i+1, got, shells[i])
 		}
-		must(ses.Skip(ctx))
-		must(ses.Again(ctx, nil))
+		must(ses.Do(ctx, Command{Action: ActionRun}, nil))
+		must(ses.Do(ctx, Command{Action: ActionAgain}, nil))
 		states, shells = append(states, state(t, dir, fleet)), append(shells, ses.runner.snapshot())
 		if strings.Fields(after)[2] != strings.Fields(states[i+1])[2] {
 			t.Errorf("step %d again: %s, the first time %s", i+1, states[i+1], after)
 		}
 	}
-	if err := ses.Next(ctx, nil); !errors.Is(err, ErrEnd) {
+	if err := ses.Do(ctx, Command{Action: ActionNext}, nil); !errors.Is(err, ErrEnd) {
 		t.Errorf("next at the end: %v", err)
 	}
 	// Far there and back.
-	must(ses.GoTo(ctx, 1, nil))
+	must(ses.Do(ctx, Command{Action: ActionGoTo, Step: 1}, nil))
 	if got := state(t, dir, fleet); got != states[1] || ses.Position() != 1 {
 		t.Errorf("at %d: %s\nwant %s", ses.Position(), got, states[1])
 	}
-	must(ses.GoTo(ctx, 4, nil))
+	must(ses.Do(ctx, Command{Action: ActionGoTo, Step: 4}, nil))
 	if ses.Position() != 4 || !strings.Contains(state(t, dir, fleet), "red\ngreen\nblue\n") {
 		t.Errorf("at %d: %s", ses.Position(), state(t, dir, fleet))
 	}
-	if err := ses.GoTo(ctx, 6, nil); err == nil {
+	if err := ses.Do(ctx, Command{Action: ActionGoTo, Step: 6}, nil); err == nil {
 		t.Error("went to a step that is not there")
 	}
-	must(ses.End(ctx, nil))
+	must(ses.Do(ctx, Command{Action: ActionEnd}, nil))
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left %v", left)
 	}
@@ -183,10 +182,10 @@ func child() {
 		var ses *Session
 		ses, err = Open(ctx, w, colourOptions(os.Getenv("DIR"), os.Getenv("FILE"), bare(os.Getenv("FLEET"))))
 		if err == nil {
-			err = ses.Begin(ctx, nil)
+			err = ses.Do(ctx, Command{Action: ActionBegin}, nil)
 		}
 		for err == nil && ses.Position() < len(w.Steps) {
-			err = ses.Next(ctx, nil)
+			err = ses.Do(ctx, Command{Action: ActionNext}, nil)
 		}
 	}
 	fmt.Println(err)
@@ -211,15 +210,15 @@ func TestKilledAtAnyPlace(t *testing.T) {
 					t.Errorf("progress %v, %v", info, err)
 				}
 				ses := openSession(t, colours(), colourOptions(dir, file, fleet))
-				ctx := testContext(t)
+				ctx := walktest.Context(t)
 				if want := map[string]int{"red": 0, "green": 1, "blue": 2}[colour]; ses.Position() != want || !ses.Begun() || !ses.Started() {
 					t.Errorf("goes on at %d, begun %v, want %d", ses.Position(), ses.Begun(), want)
 				}
-				if err := ses.Begin(ctx, nil); err != nil {
+				if err := ses.Do(ctx, Command{Action: ActionBegin}, nil); err != nil {
 					t.Fatal(err)
 				}
 				for ses.Position() < len(ses.Walk().Steps) {
-					if err := ses.Next(ctx, nil); err != nil {
+					if err := ses.Do(ctx, Command{Action: ActionNext}, nil); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -232,7 +231,7 @@ func TestKilledAtAnyPlace(t *testing.T) {
 				if got := git(t, string(fleet), "log", "--format=%s", "main"); got != "blue\ngreen\nred\nfirst" {
 					t.Errorf("commits %q", got)
 				}
-				if err := ses.GoTo(ctx, 0, nil); err != nil {
+				if err := ses.Do(ctx, Command{Action: ActionGoTo, Step: 0}, nil); err != nil {
 					t.Fatal(err)
 				}
 				if got := git(t, string(fleet), "log", "--format=%s", "main"); got != "first" {
@@ -244,11 +243,11 @@ func TestKilledAtAnyPlace(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
-	ctx := testContext(t)
-	src := oneStep("mkdir it", "true", "rmdir it")
-	ses, dir := newSession(t, "---\nneeds: []\n---\n# A walk\n## Setup\n```sh\ntouch set\n```\n"+src[len(front):])
+	ctx := walktest.Context(t)
+	src := walktest.OneStep("mkdir it", "true", "rmdir it")
+	ses, dir := newSession(t, "---\nneeds: []\n---\n# A walk\n## Setup\n```sh\ntouch set\n```\n"+src[len(walktest.Front):])
 	text := func() []byte { b, _ := os.ReadFile(ses.o.File); return b }
-	if err := errors.Join(ses.Begin(ctx, nil), ses.Next(ctx, nil)); err != nil {
+	if err := errors.Join(ses.Do(ctx, Command{Action: ActionBegin}, nil), ses.Do(ctx, Command{Action: ActionNext}, nil)); err != nil {
 		t.Fatal(err)
 	}
 	kept := text()
@@ -271,10 +270,10 @@ func TestProgress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := second.Back(ctx, nil); err != nil {
+	if err := second.Do(ctx, Command{Action: ActionBack}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := ses.Next(ctx, nil); err != nil || ses.Position() != 1 {
+	if err := ses.Do(ctx, Command{Action: ActionNext}, nil); err != nil || ses.Position() != 1 {
 		t.Errorf("after another process went back: at %d, %v", ses.Position(), err)
 	}
 	if again, err := open(ses.Walk(), true); err != nil || again.Position() != 0 || again.Started() || text() != nil {
@@ -289,14 +288,14 @@ func TestProgress(t *testing.T) {
 }
 
 func TestFailedStepIsTakenBackFirst(t *testing.T) {
-	ctx := testContext(t)
-	ses, dir := newSession(t, oneStep("mkdir it\ntest -e ../go || test -e go", "true", "rmdir it"))
+	ctx := walktest.Context(t)
+	ses, dir := newSession(t, walktest.OneStep("mkdir it\ntest -e ../go || test -e go", "true", "rmdir it"))
 	ses.o.Diagnose = func(context.Context) string { return "Kustomization a/b: bad\n  an event\n" }
-	if err := ses.Begin(ctx, nil); err != nil {
+	if err := ses.Do(ctx, Command{Action: ActionBegin}, nil); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		err := ses.Next(ctx, nil)
+		err := ses.Do(ctx, Command{Action: ActionNext}, nil)
 		want := "test.md:8: step 1, One: exit status 1 after T\n    $ test -e ../go || test -e go\nNot ready in the cluster:\n    Kustomization a/b: bad\n      an event"
 		if err == nil || withoutTimes(err.Error()) != want || !ses.Begun() {
 			t.Fatalf("got %v\nwant %s", err, want)
@@ -305,10 +304,10 @@ func TestFailedStepIsTakenBackFirst(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "go"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := ses.Next(ctx, nil); err != nil || ses.Begun() || ses.Position() != 1 {
+	if err := ses.Do(ctx, Command{Action: ActionNext}, nil); err != nil || ses.Begun() || ses.Position() != 1 {
 		t.Errorf("at %d: %v", ses.Position(), err)
 	}
-	if err := ses.Pass(t.Context()); err != nil { // nothing to pass
+	if err := ses.Do(t.Context(), Command{Action: ActionSkip}, nil); err != nil { // nothing to pass
 		t.Error(err)
 	}
 	if ses.Position() != 1 {
@@ -317,9 +316,9 @@ func TestFailedStepIsTakenBackFirst(t *testing.T) {
 }
 
 func TestNeeds(t *testing.T) {
-	ctx := testContext(t)
-	needed, neededDir := newRunner(t, front+"## One\n```sh\ntouch base\n```\n```sh check\ntrue\n```\n```sh undo\ntrue\n```\n## Cleanup\n```sh\nrm base\n```\n")
-	w, err := Parse("test.md", []byte(front+"## One\n```sh look\ntest -e "+neededDir+"/base\n```\n```sh check\ntrue\n```\n"))
+	ctx := walktest.Context(t)
+	needed, neededDir := newRunner(t, walktest.Front+"## One\n```sh\ntouch base\n```\n```sh check\ntrue\n```\n```sh undo\ntrue\n```\n## Cleanup\n```sh\nrm base\n```\n")
+	w, err := Parse("test.md", []byte(walktest.Front+"## One\n```sh look\ntest -e "+neededDir+"/base\n```\n```sh check\ntrue\n```\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +326,7 @@ func TestNeeds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Auto(ctx, ses, NewScreen(io.Discard, nil), AutoOptions{}); err != nil {
+	if err := all(ctx, ses); err != nil {
 		t.Error(err)
 	}
 	if left, _ := os.ReadDir(neededDir); len(left) > 0 {
@@ -335,19 +334,8 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
-func TestStartAtStep(t *testing.T) {
-	ses, _ := newSession(t, front+"## One\n```sh look\nword=hello\n```\n```sh check\ntrue\n```\n## Two\n```sh look\necho \"$word, you\"\n```\n```sh check\ntrue\n```\n")
-	var out bytes.Buffer
-	if err := Auto(testContext(t), ses, NewScreen(&out, nil), AutoOptions{From: 1}); err != nil {
-		t.Fatal(err)
-	}
-	if s := out.String(); !strings.Contains(s, "brought about: One") || strings.Contains(s, "1/2") || !strings.Contains(s, "hello, you") {
-		t.Errorf("got\n%s", s)
-	}
-}
-
 func TestSnapshot(t *testing.T) {
-	r, dir := newRunner(t, front+"## One\n```bash look\nplain=$'it\\'s\\n \"two\"'\nexport LOUD=yes\nlist=(a 'b c')\nlist[5]=far\ndeclare -A map=([k]=v)\nunset SET\nsay() { echo \"$1 and $plain\"; }\nmkdir 'a folder'; cd 'a folder'\n```\n```sh check\ntrue\n```\n"+
+	r, dir := newRunner(t, walktest.Front+"## One\n```bash look\nplain=$'it\\'s\\n \"two\"'\nexport LOUD=yes\nlist=(a 'b c')\nlist[5]=far\ndeclare -A map=([k]=v)\nunset SET\nsay() { echo \"$1 and $plain\"; }\nmkdir 'a folder'; cd 'a folder'\n```\n```sh check\ntrue\n```\n"+
 		"## Two\n```bash look\necho \"${list[1]} ${list[5]} ${#list[@]} ${map[k]} ${SET-unset}\" > out\nsay you >> out\nenv | grep LOUD >> out\npwd >> out\n```\n```sh check\ntrue\n```\n")
 	environ := Options{Env: []string{"PATH=" + os.Getenv("PATH"), "SET=1"}, Dir: dir}
 	r, err := NewRunner(r.Walk(), environ)
@@ -358,7 +346,7 @@ func TestSnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := testContext(t)
+	ctx := walktest.Context(t)
 	if err := r.RunStep(ctx, 0, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -384,7 +372,7 @@ func TestSnapshot(t *testing.T) {
 }
 
 func BenchmarkStep(b *testing.B) {
-	w, err := Parse("test.md", []byte(oneStep("x=1", "true", "true")))
+	w, err := Parse("test.md", []byte(walktest.OneStep("x=1", "true", "true")))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -394,20 +382,11 @@ func BenchmarkStep(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if err := errors.Join(ses.Next(b.Context(), nil), ses.Back(b.Context(), nil)); err != nil {
+		if err := errors.Join(
+			ses.Do(b.Context(), Command{Action: ActionNext}, nil),
+			ses.Do(b.Context(), Command{Action: ActionBack}, nil),
+		); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-// waitFor returns when ok holds; it looks again for at most the test's deadline.
-func waitFor(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(testDeadline)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
 	}
 }

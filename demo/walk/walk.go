@@ -1,6 +1,6 @@
 // Package walk reads walks, which are stories told in executable Markdown, and runs them against a cluster.
 // Parsing, running and showing are apart: Parse makes a Walk, a Runner does its steps and reports events, and a
-// face such as Auto or Interactive turns the events into what a person reads.
+// face such as plain or tui turns the events into what a person reads.
 package walk
 
 import (
@@ -86,18 +86,19 @@ func (b *Block) Name() string {
 }
 
 // Actions returns the blocks that a run of the step executes, in order: changes, looks and checks.
-func (s *Step) Actions() []Block { return s.with(Change, Look, Check) }
+func (s *Step) Actions() []Block { return s.With(Change, Look, Check) }
 
 // Checks returns the step's checks in order.
-func (s *Step) Checks() []Block { return s.with(Check) }
+func (s *Step) Checks() []Block { return s.With(Check) }
 
 // Undo returns the blocks that take the step back, in order; none when the step changes nothing.
-func (s *Step) Undo() []Block { return s.with(Undo) }
+func (s *Step) Undo() []Block { return s.With(Undo) }
 
 // Hint returns the texts of the step's hints; none when it has no hint.
-func (s *Step) Hint() []Block { return s.with(Hint) }
+func (s *Step) Hint() []Block { return s.With(Hint) }
 
-func (s *Step) with(roles ...Role) []Block {
+// With returns the step's blocks of these roles, in the order of the file.
+func (s *Step) With(roles ...Role) []Block {
 	var out []Block
 	for _, b := range s.Blocks {
 		for _, r := range roles {

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fluxdemo/fluxdemo/demo/walk"
+	"github.com/fluxdemo/fluxdemo/demo/walk/report"
 )
 
 // walkSamples are the samples of all rounds.
@@ -120,13 +120,13 @@ func (s *walkSamples) walk(ctx context.Context, c *cluster, name string) error {
 
 // engineShare returns for each step but the last how many milliseconds passed from its start to the start of the next
 // one in which neither a command nor a check ran.
-func engineShare(report []byte) ([]float64, error) {
+func engineShare(lines []byte) ([]float64, error) {
 	var samples []float64
 	var started time.Time
 	var inside float64
-	decoder := json.NewDecoder(bytes.NewReader(report))
+	decoder := json.NewDecoder(bytes.NewReader(lines))
 	for decoder.More() {
-		var r walk.Record
+		var r report.Record
 		if err := decoder.Decode(&r); err != nil {
 			return nil, fmt.Errorf("reading the walk's report: %w", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/fluxdemo/fluxdemo/demo/walk"
+	"github.com/fluxdemo/fluxdemo/demo/walk/plain"
 )
 
 // terminalBytes is how much of what the terminal has shown a browser gets that comes late.
@@ -54,7 +55,7 @@ func colours() []string { return []string{"TERM=xterm-256color", "CLICOLOR_FORCE
 
 // openly is the Events that shows a step as a person types it.
 func (s *Stage) openly() walk.Events {
-	screen := walk.NewScreen(terminalWriter{s}, colours())
+	screen := plain.NewScreen(terminalWriter{s}, colours())
 	show := screen.Commands()
 	return func(e walk.Event) {
 		switch e.Kind {

@@ -1,11 +1,16 @@
-package walk
+// Package report keeps what happened in runs of walks, for machines: lines of
+// JSON, JUnit for CI servers, and recordings for asciinema.
+package report
 
 import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
+	"strings"
 	"time"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
 // Record is one line of a run's JSON report.
@@ -30,9 +35,9 @@ type Report struct {
 	suite []*suite
 }
 
-// NewReport makes a report that writes a line of JSON for each event that matters to lines as it happens; a nil
+// New makes a report that writes a line of JSON for each event that matters to lines as it happens; a nil
 // lines writes none. What is collected for JUnit is written by WriteJUnit.
-func NewReport(lines io.Writer) *Report {
+func New(lines io.Writer) *Report {
 	r := &Report{}
 	if lines != nil {
 		r.lines = json.NewEncoder(lines)
@@ -42,11 +47,11 @@ func NewReport(lines io.Writer) *Report {
 }
 
 // Begin says that a walk begins, and returns what to tell its events to.
-func (r *Report) Begin(w *Walk) Events {
-	s := &suite{walk: w, start: time.Now(), cases: map[*Step]*testCase{}}
+func (r *Report) Begin(w *walk.Walk) walk.Events {
+	s := &suite{walk: w, start: time.Now(), cases: map[*walk.Step]*testCase{}}
 	r.suite = append(r.suite, s)
 	r.write(Record{Event: "walk-start", Walk: w.Name, Title: w.Title})
-	return func(ev Event) { r.event(s, ev) }
+	return func(ev walk.Event) { r.event(s, ev) }
 }
 
 // End says that the walk of the last Begin is over, with its error, and returns an error if the report itself could
@@ -63,24 +68,24 @@ func (r *Report) End(err error) error {
 	return nil
 }
 
-func (r *Report) event(s *suite, ev Event) {
+func (r *Report) event(s *suite, ev walk.Event) {
 	rec := Record{Walk: s.walk.Name, Step: ev.Step.Number, Title: ev.Step.Title}
 	switch ev.Kind {
-	case StepStart:
+	case walk.StepStart:
 		rec.Event = "step-start"
-	case CommandEnd:
-		if ev.Block.Role == Check {
+	case walk.CommandEnd:
+		if ev.Block.Role == walk.Check {
 			return // the check is told as a whole
 		}
 		rec.Event, rec.Command, rec.Line = "command", ev.Command.Text, ev.Command.Line
 		rec.ended(ev.Elapsed, ev.Err)
-	case BlockEnd:
-		if ev.Block.Role != Check {
+	case walk.BlockEnd:
+		if ev.Block.Role != walk.Check {
 			return
 		}
 		rec.Event, rec.Check, rec.Line = "check", ev.Block.Name(), ev.Block.Line
 		rec.ended(ev.Elapsed, ev.Err)
-	case StepEnd:
+	case walk.StepEnd:
 		rec.Event = "step-end"
 		rec.ended(ev.Elapsed, ev.Err)
 		s.cases[ev.Step] = &testCase{took: ev.Elapsed, err: ev.Err}
@@ -108,11 +113,11 @@ func (r *Report) write(rec Record) {
 
 // suite is one run of a walk.
 type suite struct {
-	walk  *Walk
+	walk  *walk.Walk
 	start time.Time
 	took  time.Duration
 	err   error
-	cases map[*Step]*testCase // of what has ended; a second try replaces the first
+	cases map[*walk.Step]*testCase // of what has ended; a second try replaces the first
 }
 
 type testCase struct {
@@ -170,7 +175,7 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 func (s *suite) xml() xmlSuite {
 	x := xmlSuite{Name: s.walk.Name, Time: xmlTime(s.took), Timestamp: s.start.UTC().Format("2006-01-02T15:04:05")}
 	told := false // the walk's error belongs to a step
-	add := func(step *Step, name string) {
+	add := func(step *walk.Step, name string) {
 		c := xmlCase{Class: s.walk.Name, Name: name, File: s.walk.File, Line: step.Line, Time: xmlTime(0)}
 		if ended := s.cases[step]; ended == nil {
 			c.Skipped = &struct{}{}
@@ -203,7 +208,8 @@ func (s *suite) xml() xmlSuite {
 }
 
 func failure(err error) *xmlFailure {
-	return &xmlFailure{Message: firstLine(err.Error()), Text: err.Error()}
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	return &xmlFailure{Message: first, Text: err.Error()}
 }
 
 func xmlTime(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }

@@ -1,4 +1,4 @@
-package walk
+package plain
 
 import (
 	"bytes"
@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk/walktest"
 )
 
 func TestInteractiveGolden(t *testing.T) {
-	src, err := os.ReadFile(filepath.Join("testdata", "complete.md"))
+	src, err := os.ReadFile(filepath.Join("..", "testdata", "complete.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,7 +22,7 @@ func TestInteractiveGolden(t *testing.T) {
 	var out bytes.Buffer
 	// Run, take back, try a key that is not there, skip, do again, run the last, finish.
 	keys := strings.NewReader("\nb\nx\ns\nr\n\n\n")
-	if err := Interactive(testContext(t), ses, NewScreen(&out, nil), keys); err != nil {
+	if err := Interactive(walktest.Context(t), ses, NewScreen(&out, nil), keys); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "interactive.golden", out.String())
@@ -35,26 +37,26 @@ func TestInteractive(t *testing.T) {
 		want            []string // in the output, in this order
 		files           string   // left in the work folder
 	}{
-		{"quit leaves the state", oneStep("touch it", "true", "rm it"), "\nq\n",
+		{"quit leaves the state", walktest.OneStep("touch it", "true", "rm it"), "\nq\n",
 			[]string{"1/1 One", "$ touch it", "Enter run · s skip · g N go to · q quit", "✓ true", "The state stays"}, "it"},
-		{"end of input quits", oneStep("touch it", "true", "rm it"), "", []string{"The state stays"}, ""},
-		{"back after the end", oneStep("touch it", "true", "rm it"), "\nb\nq\n",
+		{"end of input quits", walktest.OneStep("touch it", "true", "rm it"), "", []string{"The state stays"}, ""},
+		{"back after the end", walktest.OneStep("touch it", "true", "rm it"), "\nb\nq\n",
 			[]string{"The end", "✓ back: One", "1/1 One"}, ""},
-		{"again takes back first", oneStep("mkdir it", "true", "rmdir it"), "\nr\nq\n",
+		{"again takes back first", walktest.OneStep("mkdir it", "true", "rmdir it"), "\nr\nq\n",
 			[]string{"✓ true", "✓ back: One", "✓ true"}, "it"},
-		{"second try after a failure", oneStep("mkdir it\ntest -e second || ! touch second", "true", "rmdir it"), "\n\nq\n",
+		{"second try after a failure", walktest.OneStep("mkdir it\ntest -e second || ! touch second", "true", "rmdir it"), "\n\nq\n",
 			[]string{"✗ mkdir it", "test.md:8: step 1, One: exit status 1", "$ test -e second", "Enter try again · n next · b back", "✓ true"}, "it second"},
-		{"go on after a failure", oneStep("touch it\nfalse", "true", "rm it"), "\nn\n\n", []string{"✗", "The end"}, "it"},
-		{"back after a failure", oneStep("touch it\nfalse", "true", "rm it"), "\nb\nq\n", []string{"✗", "✓ back: One", "1/1 One"}, ""},
+		{"go on after a failure", walktest.OneStep("touch it\nfalse", "true", "rm it"), "\nn\n\n", []string{"✗", "The end"}, "it"},
+		{"back after a failure", walktest.OneStep("touch it\nfalse", "true", "rm it"), "\nb\nq\n", []string{"✗", "✓ back: One", "1/1 One"}, ""},
 		{"go to a step and back", threeSteps, "g 3\ng2\ng 9\ng x\n\nq\n",
-			[]string{"✓ brought about: One", "✓ brought about: Two", "3/3 Three", "✓ back: Two", "2/3 Two", `There is no step "9"`, `There is no step "x"`, "3/3 Three"}, "One Two"},
-		{"skip is silent", oneStep("echo loud", "true", "true"), "s\nq\n", []string{"✓ skipped: One"}, ""},
+			[]string{"✓ prepared: One", "✓ prepared: Two", "3/3 Three", "✓ back: Two", "2/3 Two", `There is no step "9"`, `There is no step "x"`, "3/3 Three"}, "One Two"},
+		{"skip is silent", walktest.OneStep("echo loud", "true", "true"), "s\nq\n", []string{"✓ skipped: One"}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			ses, dir := newSession(t, tt.src)
 			var out bytes.Buffer
-			if err := Interactive(testContext(t), ses, NewScreen(&out, nil), strings.NewReader(tt.keys)); err != nil {
+			if err := Interactive(walktest.Context(t), ses, NewScreen(&out, nil), strings.NewReader(tt.keys)); err != nil {
 				t.Fatal(err)
 			}
 			rest := out.String()
@@ -77,20 +79,21 @@ func TestInteractive(t *testing.T) {
 	}
 }
 
-const threeSteps = front +
+const threeSteps = walktest.Front +
 	"## One\n```sh\ntouch One\n```\n```sh check\ntrue\n```\n```sh undo\nrm One\n```\n" +
 	"## Two\n```sh\ntouch Two\n```\n```sh check\ntrue\n```\n```sh undo\nrm Two\n```\n" +
 	"## Three\n```sh look\nls\n```\n```sh check\ntrue\n```\n"
 
 func TestInteractiveGoesOn(t *testing.T) {
-	ses, dir := newSession(t, threeSteps)
+	f := newFixture(t, threeSteps)
+	ses, dir := f.open(t), f.dir
 	var out bytes.Buffer
-	if err := Interactive(testContext(t), ses, NewScreen(&out, nil), strings.NewReader("\nq\n")); err != nil {
+	if err := Interactive(walktest.Context(t), ses, NewScreen(&out, nil), strings.NewReader("\nq\n")); err != nil {
 		t.Fatal(err)
 	}
 	out.Reset()
-	ses = openSession(t, threeSteps, ses.o)
-	if err := Interactive(testContext(t), ses, NewScreen(&out, nil), strings.NewReader("\n\n\n")); err != nil {
+	ses = f.open(t)
+	if err := Interactive(walktest.Context(t), ses, NewScreen(&out, nil), strings.NewReader("\n\n\n")); err != nil {
 		t.Fatal(err)
 	}
 	if s := out.String(); !strings.Contains(s, "goes on at step 2; g 1 goes back") || strings.Contains(s, "1/3 One") || !strings.Contains(s, "The end") {
@@ -102,8 +105,8 @@ func TestInteractiveGoesOn(t *testing.T) {
 }
 
 func TestInteractiveInterrupted(t *testing.T) {
-	ses, _ := newSession(t, oneStep("true", "true", "true"))
-	ctx, cancel := context.WithCancel(testContext(t))
+	ses, _ := newSession(t, walktest.OneStep("true", "true", "true"))
+	ctx, cancel := context.WithCancel(walktest.Context(t))
 	in, keys := io.Pipe() // nobody types
 	defer func() { _ = keys.Close() }()
 	asked := writerFunc(func(p []byte) {

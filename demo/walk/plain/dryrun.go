@@ -1,9 +1,13 @@
-package walk
+package plain
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk"
+)
 
 // DryRun writes what a walk would type and wait for, from step from (counted from 0) on, and runs nothing.
-func DryRun(w *Walk, s *Screen, from int) {
+func DryRun(w *walk.Walk, s *Screen, from int) {
 	s.intro(w)
 	for _, name := range w.Needs {
 		s.line(s.dim.Render("needs " + name))
@@ -12,7 +16,7 @@ func DryRun(w *Walk, s *Screen, from int) {
 		step := &w.Steps[i]
 		s.heading(step, len(w.Steps))
 		for _, b := range step.Actions() {
-			if b.Role == Check {
+			if b.Role == walk.Check {
 				s.line(indent + s.dim.Render(fmt.Sprintf("… %s (at most %s)", b.Name(), b.Timeout)))
 				continue
 			}

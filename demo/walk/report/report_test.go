@@ -1,4 +1,4 @@
-package walk
+package report
 
 import (
 	"bytes"
@@ -6,20 +6,25 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk"
+	"github.com/fluxdemo/fluxdemo/demo/walk/plain"
+	"github.com/fluxdemo/fluxdemo/demo/walk/walktest"
 )
 
-const reported = front + "## Setup\n```sh\ntrue\n```\n" +
+const reported = walktest.Front + "## Setup\n```sh\ntrue\n```\n" +
 	"## One <&>\n```sh\necho '<said & done>'\n```\n```sh check label=\"it holds\"\ntrue\n```\n```sh undo\ntrue\n```\n" +
 	"## Two\n```sh look\necho \"no way\"; false\n```\n```sh check\ntrue\n```\n" +
 	"## Three\n```sh look\ntrue\n```\n```sh check\ntrue\n```\n## Cleanup\n```sh\ntrue\n```\n"
 
 func TestReport(t *testing.T) {
-	ses, _ := newSession(t, reported)
+	ses := newSession(t, reported)
 	var lines, junit bytes.Buffer
-	r := NewReport(&lines)
-	err := Auto(testContext(t), ses, NewScreen(io.Discard, nil), AutoOptions{Events: r.Begin(ses.Walk())})
+	r := New(&lines)
+	err := plain.Auto(walktest.Context(t), ses, plain.NewScreen(io.Discard, nil), plain.AutoOptions{Events: r.Begin(ses.Walk())})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -93,8 +98,8 @@ func TestReport(t *testing.T) {
 
 // TestReportOfNothing is about a walk that could not even begin.
 func TestReportOfNothing(t *testing.T) {
-	ses, _ := newSession(t, oneStep("true", "true", "true"))
-	r := NewReport(nil)
+	ses := newSession(t, walktest.OneStep("true", "true", "true"))
+	r := New(nil)
 	r.Begin(ses.Walk())
 	var junit bytes.Buffer
 	if err := errors.Join(r.End(errors.New("no cluster")), r.WriteJUnit(&junit)); err != nil {
@@ -103,7 +108,7 @@ func TestReportOfNothing(t *testing.T) {
 	if s := junit.String(); !strings.Contains(s, `failures="1"`) || !strings.Contains(s, `message="no cluster"`) {
 		t.Errorf("got %s", s)
 	}
-	broken := NewReport(brokenWriter{})
+	broken := New(brokenWriter{})
 	broken.Begin(ses.Walk())
 	if err := broken.End(nil); err == nil {
 		t.Error("a report that was not written is no error")
@@ -115,15 +120,15 @@ type brokenWriter struct{}
 func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 func TestCast(t *testing.T) {
-	ses, _ := newSession(t, oneStep("echo héllo", "true", "true"))
+	ses := newSession(t, walktest.OneStep("echo héllo", "true", "true"))
 	var cast, out bytes.Buffer
 	c, err := NewCast(&cast, "A walk")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewScreen(&out, nil)
+	s := plain.NewScreen(&out, nil)
 	s.Record(c)
-	if err := Auto(testContext(t), ses, s, AutoOptions{}); err != nil {
+	if err := plain.Auto(walktest.Context(t), ses, s, plain.AutoOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, b := range []byte("ü\n") { // a character that comes in pieces
@@ -137,7 +142,7 @@ func TestCast(t *testing.T) {
 		Timestamp              int64
 		Title                  string
 	}
-	if err := json.Unmarshal([]byte(lines[0]), &head); err != nil || head.Version != 2 || head.Width < screenWidth || head.Height == 0 || head.Timestamp == 0 || head.Title != "A walk" {
+	if err := json.Unmarshal([]byte(lines[0]), &head); err != nil || head.Version != 2 || head.Width < 72 || head.Height == 0 || head.Timestamp == 0 || head.Title != "A walk" {
 		t.Errorf("header %s: %v", lines[0], err)
 	}
 	var shown strings.Builder
@@ -162,15 +167,16 @@ func TestCast(t *testing.T) {
 	}
 }
 
-func TestDryRun(t *testing.T) {
-	ses, dir := newSession(t, strings.Replace(reported, "title: A walk", "needs: [base]", 1))
-	var out bytes.Buffer
-	DryRun(ses.Walk(), NewScreen(&out, nil), 1)
-	if s := out.String(); strings.Contains(s, "1/3") || !strings.Contains(s, "needs base\n") ||
-		!strings.Contains(s, "2/3 Two\n    $ echo \"no way\"\n    $ false\n    … true (at most 1m0s)\n") {
-		t.Errorf("got\n%s", s)
+func newSession(t *testing.T, src string) *walk.Session {
+	t.Helper()
+	w, err := walk.Parse("test.md", []byte(src))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if ses.Started() {
-		t.Error("it ran in " + dir)
+	dir := t.TempDir()
+	ses, err := walk.Open(walktest.Context(t), w, walk.SessionOptions{Runner: walk.Options{Env: []string{"PATH=" + os.Getenv("PATH")}, Dir: dir}})
+	if err != nil {
+		t.Fatal(err)
 	}
+	return ses
 }

@@ -1,4 +1,4 @@
-package walk
+package report
 
 import (
 	"encoding/json"

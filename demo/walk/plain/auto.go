@@ -1,34 +1,33 @@
-package walk
+package plain
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"time"
-)
 
-// cleanupTime is how long the cleanup may take after the walk was interrupted.
-const cleanupTime = 30 * time.Second
+	"github.com/fluxdemo/fluxdemo/demo/walk"
+)
 
 // readyTime is how long the cluster may take to heal after a step failed.
 const readyTime = 30 * time.Second
 
 // AutoOptions says how a walk is done without asking. The zero value does all of it.
 type AutoOptions struct {
-	From   int    // the first step to show, counted from 0; what comes before is brought about silently
-	Events Events // is told what happens in the setup, the steps and the cleanup, beside the screen
+	From   int         // the first step to show, counted from 0; what comes before is brought about silently
+	Events walk.Events // is told what happens in the setup, the steps and the cleanup, beside the screen
 }
 
 // Auto does a whole walk without asking, and writes each step with its times. It stops at the first step that fails
 // and returns its *StepError. The cleanup is done in any case, also when ctx ends.
-func Auto(ctx context.Context, ses *Session, s *Screen, o AutoOptions) error {
+func Auto(ctx context.Context, ses *walk.Session, s *Screen, o AutoOptions) error {
 	w, start := ses.Walk(), time.Now()
 	s.intro(w)
 	err := Start(ctx, ses, s, o)
 	for err == nil && ses.Position() < len(w.Steps) {
 		s.heading(&w.Steps[ses.Position()], len(w.Steps))
-		ev := Both(o.Events, s.show(true))
-		if err = ses.Next(ctx, ev); err != nil {
+		ev := walk.Both(o.Events, s.show(true))
+		if err = ses.Do(ctx, walk.Command{Action: walk.ActionNext}, ev); err != nil {
 			err = s.onceMore(ctx, ses, ev, err)
 		}
 	}
@@ -37,41 +36,39 @@ func Auto(ctx context.Context, ses *Session, s *Screen, o AutoOptions) error {
 		return err
 	}
 	s.line("")
-	s.line(s.good.Render(fmt.Sprintf("%s in %s", count(len(w.Steps), "step"), seconds(time.Since(start)))))
+	s.line(s.good.Render(fmt.Sprintf("%s in %s", count(len(w.Steps), "step"), walk.Seconds(time.Since(start)))))
 	return nil
 }
 
 // Start begins a session and brings about, with a line each, what comes before the first step to show.
-func Start(ctx context.Context, ses *Session, s *Screen, o AutoOptions) error {
+func Start(ctx context.Context, ses *walk.Session, s *Screen, o AutoOptions) error {
 	if err := s.begin(ctx, ses, o.Events); err != nil {
 		return err
 	}
-	what := "brought about: "
+	what := "prepared: "
 	if o.From < ses.Position() {
 		what = "back: "
 	}
-	return ses.GoTo(ctx, o.From, Both(o.Events, s.brief(what)))
+	return ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: o.From}, walk.Both(o.Events, s.brief(what)))
 }
 
 // onceMore does a step that failed again, when the cluster can say that it is ready. It returns the first failure
 // when that is not so, or when there would be no sense in it: a missed deadline was long enough.
-func (s *Screen) onceMore(ctx context.Context, ses *Session, ev Events, first error) error {
-	var failed *StepError
-	ready := ses.o.Runner.Ready
-	if ready == nil || ctx.Err() != nil || !errors.As(first, &failed) || failed.Timeout > 0 || failed.missing() {
+func (s *Screen) onceMore(ctx context.Context, ses *walk.Session, ev walk.Events, first error) error {
+	if ctx.Err() != nil || !ses.CanRetry(first) {
 		return first
 	}
 	s.line(indent + "once more, as soon as the cluster is ready:")
 	waiting, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
-	if err := ready(waiting); err != nil {
+	if err := ses.AwaitCluster(waiting); err != nil {
 		return errors.Join(first, fmt.Errorf("wait for the cluster after that: %w", err))
 	}
-	return ses.Next(ctx, ev)
+	return ses.Do(ctx, walk.Command{Action: walk.ActionNext}, ev)
 }
 
 // intro writes the title and what to expect.
-func (s *Screen) intro(w *Walk) {
+func (s *Screen) intro(w *walk.Walk) {
 	s.line(s.title.Render(w.Title))
 	about := count(len(w.Steps), "step")
 	if w.Duration > 0 {
@@ -81,14 +78,15 @@ func (s *Screen) intro(w *Walk) {
 }
 
 // begin starts a session, of which only the end is worth a line.
-func (s *Screen) begin(ctx context.Context, ses *Session, ev Events) error {
+func (s *Screen) begin(ctx context.Context, ses *walk.Session, ev walk.Events) error {
 	w := ses.Walk()
-	if w.Setup == nil && len(ses.o.Needs) == 0 || ses.Resumed() {
-		return ses.Begin(ctx, ev)
+	begin := walk.Command{Action: walk.ActionBegin}
+	if !ses.Prepares() {
+		return ses.Do(ctx, begin, ev)
 	}
 	s.line("")
 	start := time.Now()
-	err := ses.Begin(ctx, Both(ev, s.waiting()))
+	err := ses.Do(ctx, begin, walk.Both(ev, s.waiting()))
 	title := "Setup"
 	if w.Setup != nil {
 		title = w.Setup.Title
@@ -98,14 +96,15 @@ func (s *Screen) begin(ctx context.Context, ses *Session, ev Events) error {
 }
 
 // end ends a session, of which only the end is worth a line.
-func (s *Screen) end(ctx context.Context, ses *Session, ev Events) error {
+func (s *Screen) end(ctx context.Context, ses *walk.Session, ev walk.Events) error {
+	end := walk.Command{Action: walk.ActionEnd}
 	section := ses.Walk().Cleanup
 	if section == nil {
-		return ses.End(ctx, ev)
+		return ses.Do(ctx, end, ev)
 	}
 	s.line("")
 	start := time.Now()
-	err := ses.End(ctx, Both(ev, s.waiting()))
+	err := ses.Do(ctx, end, walk.Both(ev, s.waiting()))
 	s.result(err == nil, section.Title, time.Since(start))
 	return err
 }

@@ -1,4 +1,4 @@
-package walk
+package plain
 
 import (
 	"context"
@@ -6,17 +6,19 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
 // checkAgain is how long a check that failed at once is left alone before it is begun again.
 const checkAgain = time.Second
 
-// Learn lets somebody do a walk on their own: it shows what each step is about, and waits while the learner does it
+// Learn lets a person do a walk by hand: it shows what each step is about, and waits while the learner does it
 // in a shell of their own. A step that changes something completes by itself when its state is there; a step that
 // only looks shows its commands and waits for Enter. Lines on in: h shows the hint, and the second time the commands;
 // s does the step; r takes back what was done of it; q quits, and the next run goes on from there.
 // prelude are the lines to type first in the learner's shell.
-func Learn(ctx context.Context, ses *Session, s *Screen, in io.Reader, prelude []string) error {
+func Learn(ctx context.Context, ses *walk.Session, s *Screen, in io.Reader, prelude []string) error {
 	s.intro(ses.Walk())
 	if !ses.Resumed() {
 		s.opening(ses.Walk())
@@ -49,9 +51,9 @@ func Learn(ctx context.Context, ses *Session, s *Screen, in io.Reader, prelude [
 	return s.end(ctx, ses, nil)
 }
 
-// learner is where somebody who learns is.
+// learner is where a learner is.
 type learner struct {
-	ses    *Session
+	ses    *walk.Session
 	s      *Screen
 	keys   <-chan string
 	echo   bool
@@ -62,7 +64,7 @@ type learner struct {
 func (l *learner) step(ctx context.Context) (quit bool, err error) {
 	at := l.ses.Position()
 	step := &l.ses.Walk().Steps[at]
-	looks := len(step.with(Change)) == 0
+	looks := len(step.With(walk.Change)) == 0
 	l.s.present(step, len(l.ses.Walk().Steps), looks)
 	if !looks {
 		l.s.line("")
@@ -87,21 +89,21 @@ func (l *learner) step(ctx context.Context) (quit bool, err error) {
 }
 
 // press does what a key asks for.
-func (l *learner) press(ctx context.Context, key string, step *Step, looks bool) {
+func (l *learner) press(ctx context.Context, key string, step *walk.Step, looks bool) {
 	switch key {
 	case "":
 		if looks {
-			l.report(ctx, l.ses.Complete(ctx, l.s.show(false)))
+			l.report(ctx, l.ses.Do(ctx, walk.Command{Action: walk.ActionComplete}, l.s.show(false)))
 		}
 	case "h":
 		l.hint(step)
 	case "s":
 		l.s.line("")
-		l.report(ctx, l.ses.Next(ctx, l.s.show(true)))
+		l.report(ctx, l.ses.Do(ctx, walk.Command{Action: walk.ActionNext}, l.s.show(true)))
 	case "r":
-		err := l.ses.GoTo(ctx, l.ses.Position(), l.s.brief("back: "))
+		err := l.ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: l.ses.Position()}, l.s.brief("back: "))
 		l.report(ctx, err)
-		if err == nil && !looks && l.ses.o.Git != nil {
+		if err == nil && !looks && l.ses.HasFleet() {
 			l.s.line(indent + "The fleet is back. So is your clone after: git fetch && git reset --hard origin/main")
 		}
 	default:
@@ -116,17 +118,17 @@ func (l *learner) report(ctx context.Context, err error) {
 }
 
 // hint shows the step's hint, and the second time, or when there is none, its commands.
-func (l *learner) hint(step *Step) {
+func (l *learner) hint(step *walk.Step) {
 	if l.hinted || !l.s.Hint(step) {
-		for _, b := range step.with(Change, Look) {
+		for _, b := range step.With(walk.Change, walk.Look) {
 			l.s.commands(&b)
 		}
 	}
 	l.hinted = true
 }
 
-// Hint writes what helps somebody with a step, and reports whether there is anything.
-func (s *Screen) Hint(step *Step) bool {
+// Hint writes what helps with a step, and reports whether there is anything.
+func (s *Screen) Hint(step *walk.Step) bool {
 	hints := step.Hint()
 	for i := range hints {
 		s.listing(&hints[i])
@@ -163,12 +165,12 @@ func (l *learner) untilHeld(ctx context.Context) error {
 	title := l.ses.Walk().Steps[l.ses.Position()].Title
 	for {
 		begun := time.Now()
-		err := l.ses.Complete(ctx, func(ev Event) {
-			if ev.Kind == Waiting {
+		err := l.ses.Do(ctx, walk.Command{Action: walk.ActionComplete}, func(ev walk.Event) {
+			if ev.Kind == walk.Waiting {
 				l.s.wait(ev.Block, ev.Text, time.Since(start))
 			}
 		})
-		var failed *StepError
+		var failed *walk.StepError
 		switch {
 		case err == nil:
 			l.s.result(true, "done: "+title, time.Since(start))
@@ -178,7 +180,7 @@ func (l *learner) untilHeld(ctx context.Context) error {
 		case !errors.As(err, &failed):
 			return err
 		}
-		l.s.wait(failed.Block, l.ses.runner.out.lastLine(), time.Since(start))
+		l.s.wait(failed.Block, failed.LastLine(), time.Since(start))
 		// Checks wait by themselves. One that fails at once has nothing to wait for yet.
 		pause := time.NewTimer(checkAgain - time.Since(begun))
 		select {

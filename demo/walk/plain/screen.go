@@ -1,4 +1,7 @@
-package walk
+// Package plain shows a walk as plain lines: one step at a time, all at once,
+// or beside somebody who does the steps. It drives a walk's session by
+// commands and turns its events into lines of at most 72 columns.
+package plain
 
 import (
 	"fmt"
@@ -10,6 +13,8 @@ import (
 	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
 // screenWidth is what the narration is wrapped to: a stage terminal with big letters has no more.
@@ -74,13 +79,13 @@ func (s *Screen) line(text string) {
 }
 
 // heading writes where the walk is.
-func (s *Screen) heading(step *Step, total int) {
+func (s *Screen) heading(step *walk.Step, total int) {
 	s.line("")
 	s.line(s.step.Render(fmt.Sprintf("%d/%d %s", step.Number, total, step.Title)))
 }
 
 // typed writes a command as it is typed.
-func (s *Screen) typed(c *ShellCommand) {
+func (s *Screen) typed(c *walk.ShellCommand) {
 	for i, text := range strings.Split(c.Text, "\n") {
 		mark := "$ "
 		if i > 0 {
@@ -91,7 +96,7 @@ func (s *Screen) typed(c *ShellCommand) {
 }
 
 // prose writes narration, wrapped between words.
-func (s *Screen) prose(b *Block) {
+func (s *Screen) prose(b *walk.Block) {
 	for _, p := range b.Paragraphs() {
 		if p.Bullet == "" {
 			s.line("")
@@ -112,7 +117,7 @@ func (s *Screen) result(ok bool, text string, took time.Duration) {
 	if !ok {
 		mark = s.bad.Render("✗")
 	}
-	spent := seconds(took)
+	spent := walk.Seconds(took)
 	gap := screenWidth - len(indent) - 2 - ansi.StringWidth(text) - len(spent)
 	s.line(indent + mark + " " + text + strings.Repeat(" ", max(gap, 2)) + s.dim.Render(spent))
 }
@@ -147,13 +152,13 @@ func (s *Screen) flush() {
 
 // wait says what a check is still waiting for: on a terminal in one line that is written anew, in a log when there
 // is something new to say, and every ten seconds.
-func (s *Screen) wait(b *Block, last string, elapsed time.Duration) {
+func (s *Screen) wait(b *walk.Block, last string, elapsed time.Duration) {
 	text := indent + "… " + b.Name()
 	if last != "" {
 		text += ": " + last
 	}
 	if s.tty {
-		spent := "  " + seconds(elapsed)
+		spent := "  " + walk.Seconds(elapsed)
 		s.clearWaiting()
 		_, _ = fmt.Fprint(s.w, s.dim.Render(ansi.Truncate(text, screenWidth-len(spent), "…")+spent))
 		s.waits = true
@@ -174,33 +179,33 @@ func (s *Screen) clearWaiting() {
 }
 
 // Commands is the Events that shows commands as they run, what they write, and which checks hold.
-func (s *Screen) Commands() Events { return s.show(true) }
+func (s *Screen) Commands() walk.Events { return s.show(true) }
 
 // Checks is the Events that shows what is waited for, and which checks hold.
-func (s *Screen) Checks() Events { return s.show(false) }
+func (s *Screen) Checks() walk.Events { return s.show(false) }
 
 // show is the Events of a screen. Commands are written as they run when typed is true.
-func (s *Screen) show(typed bool) Events {
-	return func(ev Event) {
-		check := ev.Block != nil && ev.Block.Role == Check
+func (s *Screen) show(typed bool) walk.Events {
+	return func(ev walk.Event) {
+		check := ev.Block != nil && ev.Block.Role == walk.Check
 		switch ev.Kind {
-		case Note:
+		case walk.Note:
 			s.note(ev.Text)
-		case BlockStart:
+		case walk.BlockStart:
 			s.said, s.saidAt = "", 0
-		case CommandStart:
+		case walk.CommandStart:
 			if typed && !check {
 				s.typed(ev.Command)
 			}
-		case Output:
+		case walk.Output:
 			if !check {
 				s.output(ev.Text)
 			}
-		case Waiting:
+		case walk.Waiting:
 			s.wait(ev.Block, ev.Text, ev.Elapsed)
-		case CommandEnd:
+		case walk.CommandEnd:
 			s.flush()
-		case BlockEnd:
+		case walk.BlockEnd:
 			s.clearWaiting()
 			if check || ev.Err != nil {
 				s.result(ev.Err == nil, ev.Block.Name(), ev.Elapsed)
@@ -210,23 +215,23 @@ func (s *Screen) show(typed bool) Events {
 }
 
 // waiting is the Events of something of which only what it waits for is shown.
-func (s *Screen) waiting() Events {
-	return func(ev Event) {
-		if ev.Kind == Waiting {
+func (s *Screen) waiting() walk.Events {
+	return func(ev walk.Event) {
+		if ev.Kind == walk.Waiting {
 			s.wait(ev.Block, ev.Text, ev.Elapsed)
 		}
 	}
 }
 
 // brief is the Events of a step of which only the end is worth a line, with what is done to it in front.
-func (s *Screen) brief(what string) Events {
+func (s *Screen) brief(what string) walk.Events {
 	waiting := s.waiting()
-	return func(ev Event) {
+	return func(ev walk.Event) {
 		waiting(ev)
 		switch ev.Kind {
-		case Note:
+		case walk.Note:
 			s.note(ev.Text)
-		case StepEnd:
+		case walk.StepEnd:
 			s.result(ev.Err == nil, what+ev.Step.Title, ev.Elapsed)
 		}
 	}

@@ -1,4 +1,4 @@
-package walk
+package plain
 
 import (
 	"bytes"
@@ -10,6 +10,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk"
+	"github.com/fluxdemo/fluxdemo/demo/walk/walktest"
 )
 
 // typist gives a learner's lines one by one, and keeps what is shown.
@@ -45,7 +48,7 @@ func (y *typist) see(t *testing.T, text string) {
 			t.Log(y.text())
 		}
 	}()
-	waitFor(t, text, func() bool { return strings.Contains(y.text(), text) })
+	walktest.Await(t, text, func() bool { return strings.Contains(y.text(), text) })
 }
 
 func (y *typist) press(t *testing.T, key string) {
@@ -55,17 +58,18 @@ func (y *typist) press(t *testing.T, key string) {
 	}
 }
 
-const learnt = front + "## Make it\nMake a folder.\n```sh\nmkdir -p made/deep\ncd made\n```\n```sh check label=\"there is a folder\"\necho nobody made it; test -d \"$WALK_DIR/made\"\n```\n" +
+const learnt = walktest.Front + "## Make it\nMake a folder.\n```sh\nmkdir -p made/deep\ncd made\n```\n```sh check label=\"there is a folder\"\necho nobody made it; test -d \"$WALK_DIR/made\"\n```\n" +
 	"```text hint\nThink of mkdir.\n```\n```sh undo\nrm -rf \"$WALK_DIR/made\"\n```\n" +
 	"## Look at it\n```sh look\nls\n```\n```sh check label=\"it is there\"\ntest -d deep\n```\n" +
 	"## Fill it\n```sh\necho full > deep/file\n```\n```sh check label=\"it is full\"\ntest -s deep/file\n```\n```sh undo\nrm -f deep/file\n```\n" +
 	"## Cleanup\n```sh\nrm -rf made\n```\n"
 
 func TestLearn(t *testing.T) {
-	ses, dir := newSession(t, learnt)
+	f := newFixture(t, learnt)
+	ses, dir := f.open(t), f.dir
 	y := newTypist()
 	over := make(chan error, 1)
-	go func() { over <- Learn(testContext(t), ses, NewScreen(y, nil), y.in, []string{"cd there"}) }()
+	go func() { over <- Learn(walktest.Context(t), ses, NewScreen(y, nil), y.in, []string{"cd there"}) }()
 	y.see(t, "    cd there\n")
 	y.see(t, "Make a folder.")
 	y.see(t, "… there is a folder: nobody made it\n")
@@ -97,15 +101,15 @@ func TestLearn(t *testing.T) {
 	y.see(t, "The next run goes on from here.")
 
 	// Somebody solves it in another process while the next run waits.
-	again := openSession(t, learnt, ses.o)
+	again := f.open(t)
 	y = newTypist()
-	go func() { over <- Learn(testContext(t), again, NewScreen(y, nil), y.in, nil) }()
+	go func() { over <- Learn(walktest.Context(t), again, NewScreen(y, nil), y.in, nil) }()
 	y.see(t, "3/3 Fill it")
-	other := openSession(t, learnt, ses.o)
+	other := f.open(t)
 	if other.Position() != 2 {
 		t.Fatalf("the other process is at %d", other.Position())
 	}
-	if err := other.Next(testContext(t), nil); err != nil {
+	if err := other.Do(walktest.Context(t), walk.Command{Action: walk.ActionNext}, nil); err != nil {
 		t.Fatal(err)
 	}
 	y.see(t, "The end: 3 steps done.")
@@ -122,7 +126,7 @@ func TestLearnSolve(t *testing.T) {
 	ses, dir := newSession(t, learnt)
 	y := newTypist()
 	over := make(chan error, 1)
-	ctx, cancel := context.WithCancel(testContext(t))
+	ctx, cancel := context.WithCancel(walktest.Context(t))
 	go func() { over <- Learn(ctx, ses, NewScreen(y, nil), y.in, nil) }()
 	y.press(t, "s")
 	y.see(t, "$ cd made")

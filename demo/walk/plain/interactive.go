@@ -1,4 +1,4 @@
-package walk
+package plain
 
 import (
 	"bufio"
@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/term"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
 // Interactive tells a walk step by step: it shows what is said and typed, and waits for a line on in before it runs
@@ -19,7 +21,7 @@ import (
 // It returns nil when the walk was told or the speaker quit, and ctx's error when it was interrupted. Quitting leaves
 // the state as it is, and the next run goes on from there.
 // One read of in may be left waiting when ctx ends.
-func Interactive(ctx context.Context, ses *Session, s *Screen, in io.Reader) error {
+func Interactive(ctx context.Context, ses *walk.Session, s *Screen, in io.Reader) error {
 	w := ses.Walk()
 	s.intro(w)
 	if ses.Resumed() {
@@ -53,7 +55,7 @@ func Interactive(ctx context.Context, ses *Session, s *Screen, in io.Reader) err
 const movedNote = "Somebody has moved the fleet since; it is back where this walk was."
 
 // opening writes what is said before the first step.
-func (s *Screen) opening(w *Walk) {
+func (s *Screen) opening(w *walk.Walk) {
 	for i := range w.Intro {
 		s.prose(&w.Intro[i])
 	}
@@ -67,14 +69,14 @@ func echoes(in io.Reader) bool {
 
 // teller is where an interactive walk is.
 type teller struct {
-	ses  *Session
+	ses  *walk.Session
 	s    *Screen
 	keys <-chan string
 	echo bool
 	over bool
 }
 
-func (t *teller) steps() []Step { return t.ses.Walk().Steps }
+func (t *teller) steps() []walk.Step { return t.ses.Walk().Steps }
 
 // ask shows what can be done now and waits for a line. The end of the input is the same as q.
 func (t *teller) ask(ctx context.Context) (string, error) {
@@ -131,43 +133,39 @@ func (t *teller) press(ctx context.Context, key string) {
 	case key == "" && last:
 		t.over = true
 	case key == "", key == "r" && failed:
-		t.done(ctx, t.ses.Next(ctx, t.s.show(t.many(at))))
+		t.do(ctx, walk.Command{Action: walk.ActionNext}, t.s.show(t.many(at)))
 	case key == "s" && !last:
-		t.done(ctx, t.ses.Next(ctx, t.s.brief("skipped: ")))
+		t.do(ctx, walk.Command{Action: walk.ActionNext}, t.s.brief("skipped: "))
 	case key == "n" && failed:
-		if err := t.ses.Pass(ctx); err != nil {
-			t.done(ctx, err)
-			return
-		}
-		t.present()
+		t.do(ctx, walk.Command{Action: walk.ActionSkip}, nil)
 	case key == "r" && at > 0:
-		if err := t.ses.Back(ctx, t.s.brief("back: ")); err != nil {
-			t.done(ctx, err)
+		if err := t.ses.Do(ctx, walk.Command{Action: walk.ActionBack}, t.s.brief("back: ")); err != nil {
+			t.s.fail(ctx, err)
 			return
 		}
 		t.s.heading(&t.steps()[at-1], len(t.steps()))
-		t.done(ctx, t.ses.Next(ctx, t.s.show(true)))
+		t.do(ctx, walk.Command{Action: walk.ActionNext}, t.s.show(true))
 	case key == "b" && (failed || at > 0):
-		t.done(ctx, t.ses.Back(ctx, t.s.brief("back: ")))
+		t.do(ctx, walk.Command{Action: walk.ActionBack}, t.s.brief("back: "))
 	case strings.HasPrefix(letter, "g"):
 		n, err := strconv.Atoi(strings.TrimSpace(key[1:]))
 		if err != nil || n < 1 || n > len(t.steps())+1 {
 			t.s.line(fmt.Sprintf("There is no step %q: g 1 to g %d go to a step.", strings.TrimSpace(letter[1:]+number), len(t.steps())))
 			return
 		}
-		what := "brought about: "
+		what := "prepared: "
 		if n-1 <= at {
 			what = "back: "
 		}
-		t.done(ctx, t.ses.GoTo(ctx, n-1, t.s.brief(what)))
+		t.do(ctx, walk.Command{Action: walk.ActionGoTo, Step: n - 1}, t.s.brief(what))
 	default:
 		t.s.line("There is no " + key + " here.")
 	}
 }
 
-// done shows how it went, and what comes now.
-func (t *teller) done(ctx context.Context, err error) {
-	if err != nil {
+// do carries out a command, and shows how it went and what comes now.
+func (t *teller) do(ctx context.Context, c walk.Command, ev walk.Events) {
+	if err := t.ses.Do(ctx, c, ev); err != nil {
 		t.s.fail(ctx, err)
 		return
 	}
@@ -192,7 +190,7 @@ func (s *Screen) fail(ctx context.Context, err error) {
 // many reports whether step i has so many commands that each is shown again when it runs.
 func (t *teller) many(i int) bool {
 	n := 0
-	for _, b := range t.steps()[i].with(Change, Look) {
+	for _, b := range t.steps()[i].With(walk.Change, walk.Look) {
 		n += len(b.Commands)
 	}
 	return n > 1
@@ -210,23 +208,23 @@ func (t *teller) present() {
 }
 
 // present shows what is said in a step and, with typed, its commands.
-func (s *Screen) present(step *Step, total int, typed bool) {
+func (s *Screen) present(step *walk.Step, total int, typed bool) {
 	s.heading(step, total)
 	for i := range step.Blocks {
 		b := &step.Blocks[i]
 		switch {
-		case b.Role == Prose:
+		case b.Role == walk.Prose:
 			s.prose(b)
-		case b.Role == Listing:
+		case b.Role == walk.Listing:
 			s.listing(b)
-		case typed && (b.Role == Change || b.Role == Look):
+		case typed && (b.Role == walk.Change || b.Role == walk.Look):
 			s.commands(b)
 		}
 	}
 }
 
 // commands writes a block's commands as they are typed.
-func (s *Screen) commands(b *Block) {
+func (s *Screen) commands(b *walk.Block) {
 	s.line("")
 	for j := range b.Commands {
 		s.typed(&b.Commands[j])
@@ -234,7 +232,7 @@ func (s *Screen) commands(b *Block) {
 }
 
 // listing writes a block as it stands.
-func (s *Screen) listing(b *Block) {
+func (s *Screen) listing(b *walk.Block) {
 	s.line("")
 	for _, text := range strings.Split(strings.TrimRight(b.Text, "\n"), "\n") {
 		s.line(indent + text)
