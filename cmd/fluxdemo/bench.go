@@ -10,10 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/progress"
 	"github.com/fluxdemo/fluxdemo/demo/load/benchmark"
 )
 
-func newBench(o *options) *cobra.Command {
+func newBench(o *cli.Options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure Flux under load on the demo cluster",
@@ -26,7 +28,7 @@ func newBench(o *options) *cobra.Command {
 	return cmd
 }
 
-func newBenchSharding(o *options) *cobra.Command {
+func newBenchSharding(o *cli.Options) *cobra.Command {
 	var output, dir string
 	b := benchmark.Options{}
 	cmd := &cobra.Command{
@@ -49,24 +51,24 @@ continue.`,
 				return err
 			}
 			if err := checkBench(b); err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			b.File = filepath.Join(dir, "report.json")
-			cluster, err := o.runningCluster(cmd.Context())
+			cluster, err := o.Running(cmd.Context())
 			if err != nil {
 				return err
 			}
-			unlock, err := lockCluster(cluster)
+			unlock, err := cli.Lock(cluster)
 			if err != nil {
 				return err
 			}
 			defer unlock()
-			if b.Install, err = o.installManifests(); err != nil {
+			if b.Install, err = o.InstallManifests(); err != nil {
 				return err
 			}
-			steps := newStepPrinter(cmd.ErrOrStderr())
+			steps := progress.New(cmd.ErrOrStderr())
 			report, err := benchmark.Run(cmd.Context(), cluster, b, steps)
-			steps.close()
+			steps.Close()
 			if report == nil || len(report.Trials) == 0 {
 				return err
 			}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fluxdemo/fluxdemo/demo/walk"
+	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 )
 
 // theirGit is a Git host in a namespace of others, so that their Flux has
@@ -299,13 +300,13 @@ func unharmed(t *testing.T, host *testDemo, before map[string]string) {
 // guests are the walks that run on a cluster of others.
 func guests(t *testing.T) (names []string) {
 	t.Helper()
-	all, err := shipped()
+	all, err := builtin.All()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range all {
-		if walk.CheckGuest(append([]*walk.Walk{s.walk}, s.needs...)...) == nil {
-			names = append(names, s.walk.Name)
+		if walk.CheckGuest(append([]*walk.Walk{s.Walk}, s.Needs...)...) == nil {
+			names = append(names, s.Walk.Name)
 		}
 	}
 	return names
@@ -445,11 +446,11 @@ func TestBystanders(t *testing.T) {
 // ends the walk.
 func crashWalk(t *testing.T, d *testDemo, name string) {
 	t.Helper()
-	story, err := loadStory(name)
+	story, err := builtin.Load(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, step := range story.walk.Steps {
+	for i, step := range story.Walk.Steps {
 		ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 		cmd := d.command(ctx, nil, all.program, "walk", name, "--plain", "--name="+d.name)
 		keys, err := cmd.StdinPipe()
@@ -460,7 +461,7 @@ func crashWalk(t *testing.T, d *testDemo, name string) {
 			fmt.Fprintln(keys) // what the last one was killed in
 		}
 		fmt.Fprintln(keys)
-		said := killIn(t, cmd, fmt.Sprintf("%d/%d %s", i+1, len(story.walk.Steps), step.Title))
+		said := killIn(t, cmd, fmt.Sprintf("%d/%d %s", i+1, len(story.Walk.Steps), step.Title))
 		cancel()
 		if t.Failed() {
 			t.Fatalf("walk %s, step %d:\n%s", name, i+1, said)

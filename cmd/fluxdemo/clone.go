@@ -8,11 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
 
-func newClone(o *options) *cobra.Command {
+func newClone(o *cli.Options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "clone DIR",
 		Short: "Clone the demo's Git repository, ready to push",
@@ -25,11 +26,11 @@ Nothing outside the clone is written.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := args[0]
 			if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-				return usageError{fmt.Errorf("%s is there already and not empty", dir)}
+				return cli.Usage(fmt.Errorf("%s is there already and not empty", dir))
 			} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return usageError{err}
+				return cli.Usage(err)
 			}
-			cluster, err := o.runningCluster(cmd.Context())
+			cluster, err := o.Running(cmd.Context())
 			if err != nil {
 				return err
 			}

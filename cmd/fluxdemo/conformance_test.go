@@ -18,6 +18,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/clusters/kind"
 	"github.com/fluxdemo/fluxdemo/demo/health"
+	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 )
 
 // nodeImageVar names the environment variable that makes the suite run on
@@ -333,16 +334,16 @@ spec: {interval: 1h, url: "http://alias.fluxdemo.svc.cluster.local/fleet.git", r
 // conformWalks does all walks without a second try, in an order that nobody has thought of.
 func conformWalks(t *testing.T, d *testDemo) {
 	before := tree(t, d)
-	names := walkNames()
+	names := builtin.Names()
 	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	t.Logf("the order: %s", strings.Join(names, ", "))
 	for _, name := range names {
-		s, err := loadStory(name)
+		s, err := builtin.Load(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		d.sub(t, name, func(t *testing.T) {
-			if d.kind == existing.Provider && s.walk.OwnCluster {
+			if d.kind == existing.Provider && s.Walk.OwnCluster {
 				if r := d.fluxdemo("walk", name, "--auto"); r.code != exitUsage || r.stdout != "" || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "--name own") {
 					t.Errorf("a guest: %v", r)
 				}

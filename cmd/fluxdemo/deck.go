@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 	"github.com/fluxdemo/fluxdemo/slides/deck"
 )
 
@@ -72,14 +74,14 @@ there is an error. Needs no cluster.`,
 			for _, file := range args {
 				path, err := deckFile(file)
 				if err != nil {
-					return usageError{err}
+					return cli.Usage(err)
 				}
 				if filepath.Base(path) == filepath.Base(file) {
 					path = file // as the user has written it
 				}
 				d, err := deck.Load(path)
 				if err != nil {
-					return usageError{err}
+					return cli.Usage(err)
 				}
 				problems := d.Lint(deck.LintOptions{Steps: stepIDs})
 				for _, p := range problems {
@@ -132,12 +134,12 @@ func lintReportOf(d *deck.Deck, problems []deck.Problem) lintReport {
 
 // stepIDs returns the IDs of the steps of a walk that comes with the program.
 func stepIDs(name string) ([]string, error) {
-	w, err := loadWalk(name)
+	c, err := builtin.Load(name)
 	if err != nil {
 		return nil, err
 	}
 	var ids []string
-	for _, s := range w.Steps {
+	for _, s := range c.Walk.Steps {
 		ids = append(ids, s.ID)
 	}
 	return ids, nil

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/progress"
 	"github.com/fluxdemo/fluxdemo/slides/deck"
 	"github.com/fluxdemo/fluxdemo/slides/export"
 	"github.com/fluxdemo/fluxdemo/slides/stage"
@@ -29,30 +31,30 @@ diagrams are static. Needs no cluster; pdf and png need Chromium.`,
 		ValidArgsFunction: completeDecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(formats, format) {
-				return usageError{fmt.Errorf("--format=%s: there is %s", format, strings.Join(formats, ", "))}
+				return cli.Usage(fmt.Errorf("--format=%s: there is %s", format, strings.Join(formats, ", ")))
 			}
 			if theme != "" && !slices.Contains(themes, theme) {
-				return usageError{fmt.Errorf("--theme=%s: there is %s", theme, strings.Join(themes, ", "))}
+				return cli.Usage(fmt.Errorf("--theme=%s: there is %s", theme, strings.Join(themes, ", ")))
 			}
 			if theme != "" && format == "html" {
-				return usageError{fmt.Errorf("--theme: pages have a key for that; open index.html?theme=%s", theme)}
+				return cli.Usage(fmt.Errorf("--theme: pages have a key for that; open index.html?theme=%s", theme))
 			}
 			path, err := deckFile(args[0])
 			if err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			d, err := deck.Load(path)
 			if err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			if out == "" {
 				out = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) + map[string]string{"pdf": ".pdf", "png": "-png", "html": "-html"}[format]
 			}
-			steps := newStepPrinter(cmd.ErrOrStderr())
+			steps := progress.New(cmd.ErrOrStderr())
 			end := steps.Start(fmt.Sprintf("%d slides as %s", len(d.Slides), format))
 			err = exportAs(cmd, d, format, theme, out)
 			end(err)
-			steps.close()
+			steps.Close()
 			if err != nil {
 				return err
 			}

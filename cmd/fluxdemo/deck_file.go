@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/slides/decks"
 )
 
@@ -27,10 +28,10 @@ func deckFile(arg string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := checkStateDir(); err != nil {
+	if err := cli.CheckStateDir(); err != nil {
 		return "", err
 	}
-	dir := filepath.Join(stateDir(), ".decks")
+	dir := filepath.Join(cli.StateDir(), ".decks")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("making a folder for the deck: %w", err)
 	}

@@ -14,13 +14,15 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/progress"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/rollout"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
 )
 
-func newDiagram(o *options) *cobra.Command {
+func newDiagram(o *cli.Options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diagram",
 		Short: "Run a plain flowchart as Kustomizations",
@@ -33,7 +35,7 @@ func newDiagram(o *options) *cobra.Command {
 	return cmd
 }
 
-func newDiagramRun(o *options) *cobra.Command {
+func newDiagramRun(o *cli.Options) *cobra.Command {
 	var output string
 	var timeout time.Duration
 	cmd := &cobra.Command{
@@ -54,9 +56,9 @@ what the diagram no longer contains.`,
 			}
 			plan, err := rollout.Load(args[0])
 			if err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
-			return o.withRunner(cmd, timeout, func(ctx context.Context, r *rollout.Runner) error {
+			return withRunner(o, cmd, timeout, func(ctx context.Context, r *rollout.Runner) error {
 				done, err := r.Run(ctx, plan)
 				if err != nil {
 					return err
@@ -70,7 +72,7 @@ what the diagram no longer contains.`,
 	return cmd
 }
 
-func newDiagramClean(o *options) *cobra.Command {
+func newDiagramClean(o *cli.Options) *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "clean [NAME...]",
@@ -81,7 +83,7 @@ file; if the file has several, a number follows: deck-2.`,
 		Example: `  fluxdemo diagram clean
   fluxdemo diagram clean plan talk-2`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return o.withRunner(cmd, timeout, func(ctx context.Context, r *rollout.Runner) error {
+			return withRunner(o, cmd, timeout, func(ctx context.Context, r *rollout.Runner) error {
 				gone, err := r.Clean(ctx, args)
 				if err != nil {
 					return err
@@ -105,10 +107,10 @@ func addDiagramTimeout(cmd *cobra.Command, timeout *time.Duration) {
 }
 
 // withRunner has work done on the running cluster.
-func (o *options) withRunner(cmd *cobra.Command, timeout time.Duration, work func(context.Context, *rollout.Runner) error) error {
+func withRunner(o *cli.Options, cmd *cobra.Command, timeout time.Duration, work func(context.Context, *rollout.Runner) error) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 	defer cancel()
-	cluster, err := o.runningCluster(ctx)
+	cluster, err := o.Running(ctx)
 	if err != nil {
 		return err
 	}
@@ -138,11 +140,11 @@ func (o *options) withRunner(cmd *cobra.Command, timeout time.Duration, work fun
 	if err := watcher.Synced(ctx); err != nil {
 		return err
 	}
-	steps := newStepPrinter(cmd.ErrOrStderr())
-	defer steps.close()
+	steps := progress.New(cmd.ErrOrStderr())
+	defer steps.Close()
 	return work(ctx, &rollout.Runner{
 		Fleet: &fleet.Repository{
-			URL: urls.Git, User: demo.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), fleetFolder),
+			URL: urls.Git, User: demo.GitUser, Password: password, Copy: filepath.Join(cluster.Dir(), cli.FleetFolder),
 		},
 		Client: c, Live: watcher, Steps: steps,
 	})

@@ -8,9 +8,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 )
 
-func newDoctor(o *options) *cobra.Command {
+func newDoctor(o *cli.Options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what this machine needs and how to install it",
@@ -27,7 +28,7 @@ func newDoctor(o *options) *cobra.Command {
 				}
 				fmt.Fprintf(out, "%s %-9s %s\n", mark, name, text)
 			}
-			b, err := bundle.Find(o.bundleDir)
+			b, err := bundle.Find(o.BundleDir)
 			good := ""
 			if err == nil {
 				good = fmt.Sprintf("flux %s, kubernetes %s", b.Version("github.com/fluxcd/flux2/v2"), b.Version("k8s.io/kubernetes"))
@@ -36,7 +37,7 @@ func newDoctor(o *options) *cobra.Command {
 			check("bundle", good, err)
 			// One provider is enough.
 			var no []error
-			providers := o.providers()
+			providers := o.Providers()
 			for _, provider := range providers {
 				err := provider.Available(cmd.Context())
 				if err == nil {

@@ -9,9 +9,10 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/folder"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 )
 
-func newDown(o *options) *cobra.Command {
+func newDown(o *cli.Options) *cobra.Command {
 	var keepData bool
 	cmd := &cobra.Command{
 		Use:   "down",
@@ -25,47 +26,40 @@ what up created.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			start := time.Now()
-			cluster, err := o.cluster()
+			cluster, err := o.Cluster()
 			if err != nil {
 				return err
 			}
-			unlock, err := lockCluster(cluster)
+			unlock, err := cli.Lock(cluster)
 			if err != nil {
 				return err
 			}
 			defer unlock()
 			if !keepData {
-				if err := o.confirmLeave(cmd, cluster); err != nil {
+				if err := o.ConfirmLeave(cmd, cluster); err != nil {
 					return err
 				}
 			}
 			err = cluster.Down(cmd.Context(), keepData)
 			if errors.Is(err, clusters.ErrNotFound) {
-				return unknownCluster(o.name)
+				return cli.UnknownCluster(o.Name)
 			}
 			if err != nil {
 				return err
 			}
-			if o.guest.removal != nil {
-				printLeft(cmd.ErrOrStderr(), o.guest.removal.Left())
-			}
+			cli.PrintLeft(cmd.ErrOrStderr(), o.Left())
 			what := "Removed"
 			if keepData {
 				what = "Stopped"
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s %s in %.1f s.\n", what, o.name, time.Since(start).Seconds())
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s %s in %.1f s.\n", what, o.Name, time.Since(start).Seconds())
 			if left := folder.Left(cluster.Dir()); len(left) > 0 && !keepData {
 				fmt.Fprintf(cmd.ErrOrStderr(), "Left in %s: %s; they are not fluxdemo's.\n", cluster.Dir(), folder.Names(left))
 			}
 			return nil
 		},
 	}
-	o.guest.addYes(cmd)
+	o.AddYes(cmd)
 	cmd.Flags().BoolVar(&keepData, "keep-data", false, "only stop the cluster; the next up restores its state")
 	return cmd
-}
-
-// unknownCluster says what to do about a name that no cluster has.
-func unknownCluster(name string) error {
-	return fmt.Errorf("there is no cluster %q; `fluxdemo up --name %s` makes one", name, name)
 }

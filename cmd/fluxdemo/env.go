@@ -1,20 +1,15 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
-	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/clusters/bundle"
-	"github.com/fluxdemo/fluxdemo/demo"
-	"github.com/fluxdemo/fluxdemo/demo/shell"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 )
 
-func newEnv(o *options) *cobra.Command {
+func newEnv(o *cli.Options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "env",
 		Short: "Print shell settings for kubectl, flux and git",
@@ -25,11 +20,11 @@ own settings for git, kubectl and Flux are. Your files are not changed.`,
   eval "$(fluxdemo env --name second)"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cluster, err := o.runningCluster(cmd.Context())
+			cluster, err := o.Running(cmd.Context())
 			if err != nil {
 				return err
 			}
-			demo, err := o.prepareShell(cmd.Context(), cluster)
+			demo, err := o.PrepareShell(cmd.Context(), cluster)
 			if err != nil {
 				return err
 			}
@@ -37,40 +32,4 @@ own settings for git, kubectl and Flux are. Your files are not changed.`,
 			return nil
 		},
 	}
-}
-
-// runningCluster returns the cluster that the flags name, or an error that
-// says what to do if it does not run.
-func (o *options) runningCluster(ctx context.Context) (clusters.Cluster, error) {
-	cluster, err := o.cluster()
-	if err != nil {
-		return nil, err
-	}
-	status, err := cluster.Status(ctx)
-	switch {
-	case errors.Is(err, clusters.ErrNotFound):
-		return nil, unknownCluster(o.name)
-	case err != nil:
-		return nil, err
-	case !status.Running:
-		return nil, fmt.Errorf("the cluster %q is stopped; `fluxdemo up --name %s` starts it", o.name, o.name)
-	}
-	return cluster, nil
-}
-
-// prepareShell returns what commands need to work with the demo.
-func (o *options) prepareShell(ctx context.Context, cluster clusters.Cluster) (*shell.Demo, error) {
-	c, err := demo.Connect(cluster.Kubeconfig())
-	if err != nil {
-		return nil, err
-	}
-	b, err := bundle.Find(o.bundleDir)
-	if err != nil {
-		return nil, err
-	}
-	exe, err := program()
-	if err != nil {
-		return nil, err
-	}
-	return shell.Prepare(ctx, cluster, c, b, exe)
 }

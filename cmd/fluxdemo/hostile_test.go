@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
+	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 )
 
 // probeWalk does a bit of everything that walks do, and shows what it sees.
@@ -359,7 +360,7 @@ func TestHostileTogether(t *testing.T) {
 		}
 	})
 	await(t, healTime, "all is well", func() error { return l.run("fluxdemo status").err() })
-	for _, name := range walkNames() {
+	for _, name := range builtin.Names() {
 		d.sub(t, "walk "+name, func(t *testing.T) { must(t, "fluxdemo walk "+name+" --auto") })
 	}
 	d.sub(t, "own shell", func(t *testing.T) { must(t, probeShell) })

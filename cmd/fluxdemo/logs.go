@@ -6,10 +6,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/demo/health"
 )
 
-func newLogs(o *options) *cobra.Command {
+func newLogs(o *cli.Options) *cobra.Command {
 	var follow bool
 	cmd := &cobra.Command{
 		Use:   "logs [COMPONENT]",
@@ -20,7 +21,7 @@ func newLogs(o *options) *cobra.Command {
   fluxdemo logs kube-apiserver --follow`,
 		Args: cobra.MaximumNArgs(1),
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			cluster, err := o.runningCluster(cmd.Context())
+			cluster, err := o.Running(cmd.Context())
 			if err != nil {
 				return nil, cobra.ShellCompDirectiveError
 			}
@@ -31,7 +32,7 @@ func newLogs(o *options) *cobra.Command {
 			return logNames(status), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cluster, err := o.runningCluster(cmd.Context())
+			cluster, err := o.Running(cmd.Context())
 			if err != nil {
 				return err
 			}

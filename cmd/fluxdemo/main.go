@@ -17,6 +17,7 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/demo/gitconfig"
 )
 
@@ -25,12 +26,6 @@ const (
 	exitFailure = 1
 	exitUsage   = 2
 )
-
-// usageError is a mistake in what the user typed.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
@@ -72,7 +67,7 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 		}
 		fmt.Fprintf(errOut, "\nThe end of %s:\n%s\n", logged.Log, logged.Tail)
 	}
-	var usage usageError
+	var usage cli.UsageError
 	if errors.As(err, &usage) || isCobraUsage(err) {
 		return exitUsage
 	}
@@ -96,7 +91,7 @@ func isCobraUsage(err error) bool {
 }
 
 func newRoot() *cobra.Command {
-	o := newOptions()
+	o := cli.New()
 	root := &cobra.Command{
 		Use:   "fluxdemo",
 		Short: "Run the diagrams of a Flux talk for real",
@@ -111,9 +106,9 @@ what happens in the cluster.`,
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+		return cli.Usage(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
 	})
-	o.addFlags(root.PersistentFlags())
+	o.AddFlags(root.PersistentFlags())
 	addGroup(root, "cluster", "Cluster:", newUp(o), newDown(o), newReset(o), newStatus(o), newEnv(o), newClone(o),
 		newLogs(o), newPrefetch(o), newDoctor(o))
 	addGroup(root, "walk", "Walk:", newWalk(o), newCheck(o), newHint(o), newSolve(o), newWait())

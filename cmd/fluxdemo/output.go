@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 )
 
 // addOutput adds the flag -o, with the formats that the verb knows beside
@@ -20,5 +22,5 @@ func checkOutput(value string, formats ...string) error {
 	if value == "" || slices.Contains(formats, value) {
 		return nil
 	}
-	return usageError{fmt.Errorf("unknown output format %q; valid values: %s", value, strings.Join(formats, ", "))}
+	return cli.Usage(fmt.Errorf("unknown output format %q; valid values: %s", value, strings.Join(formats, ", ")))
 }

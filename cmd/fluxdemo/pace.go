@@ -5,72 +5,21 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/load/pace"
 )
 
-// paces follows Kustomizations, each from when it is first asked for until
-// ctx ends.
-type paces struct {
-	ctx    context.Context
-	config *rest.Config
-	client client.WithWatch
-
-	mu  sync.Mutex
-	all map[string]*pace.Pace
-}
-
-func newPaces(ctx context.Context, cluster clusters.Cluster) (*paces, error) {
-	config, err := clientcmd.BuildConfigFromFlags("", cluster.Kubeconfig())
-	if err != nil {
-		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
-	}
-	c, err := demo.Connect(cluster.Kubeconfig())
-	if err != nil {
-		return nil, err
-	}
-	return &paces{ctx: ctx, config: config, client: c, all: map[string]*pace.Pace{}}, nil
-}
-
-// of returns the pace of a Kustomization, as namespace/name.
-func (p *paces) of(name string) *pace.Pace {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.all[name] == nil {
-		namespace, rest, _ := strings.Cut(name, "/")
-		followed := pace.New(types.NamespacedName{Namespace: namespace, Name: rest})
-		p.all[name] = followed
-		go func() { _ = followed.Follow(p.ctx, p.config, p.client) }() // newPaces has seen that the configuration is good
-	}
-	return p.all[name]
-}
-
-// charts draws a Kustomization's charts as SVG elements.
-func (p *paces) charts(name string, slo time.Duration) ([]string, error) {
-	const width, height = 320, 130 // small, so that its words are large on a slide
-	var all []string
-	for _, c := range p.of(name).Charts(time.Now(), slo) {
-		all = append(all, c.SVG(width, height))
-	}
-	return all, nil
-}
-
 // followTime is how long the first watch may take.
 const followTime = 10 * time.Second
 
-func newPace(o *options) *cobra.Command {
+func newPace(o *cli.Options) *cobra.Command {
 	var namespace string
 	var slo time.Duration
 	var once bool
@@ -90,23 +39,23 @@ wait that you promise. The default Kustomization is apps.`,
 				name = args[0]
 			}
 			if slo <= 0 {
-				return usageError{fmt.Errorf("--slo %s: use more than nothing", slo)}
+				return cli.Usage(fmt.Errorf("--slo %s: use more than nothing", slo))
 			}
-			cluster, err := o.runningCluster(cmd.Context())
+			cluster, err := o.Running(cmd.Context())
 			if err != nil {
 				return err
 			}
-			followed, err := newPaces(cmd.Context(), cluster)
+			followed, err := pace.NewFollowers(cmd.Context(), cluster.Kubeconfig())
 			if err != nil {
 				return err
 			}
 			key := client.ObjectKey{Namespace: namespace, Name: name}
 			ctx, cancel := context.WithTimeoutCause(cmd.Context(), followTime, fmt.Errorf("not within %s", followTime))
 			defer cancel()
-			if err := pace.Check(ctx, followed.client, key); err != nil {
+			if err := pace.Check(ctx, followed.Client, key); err != nil {
 				return err
 			}
-			p := followed.of(key.String())
+			p := followed.Of(key.String())
 			if err := p.AwaitWatching(ctx); err != nil {
 				return err
 			}

@@ -14,11 +14,12 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
 	"github.com/fluxdemo/fluxdemo/clusters/kind"
-	"github.com/fluxdemo/fluxdemo/demo/programs"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/progress"
 )
 
 // newPrefetch fetches what a talk needs while there is a network.
-func newPrefetch(o *options) *cobra.Command {
+func newPrefetch(o *cli.Options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prefetch",
 		Short: "Download everything up needs to run offline",
@@ -30,58 +31,58 @@ every byte, and starts the node image. Once it prints Ready, up works offline.`,
   fluxdemo prefetch --cluster kind --images registry`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.choose(cmd.Context(), cmd.ErrOrStderr()); err != nil {
+			if err := o.Choose(cmd.Context(), cmd.ErrOrStderr()); err != nil {
 				return err
 			}
-			if err := o.checkProviderFlags(cmd); err != nil {
+			if err := o.CheckProviderFlags(cmd); err != nil {
 				return err
 			}
-			steps := newStepPrinter(cmd.ErrOrStderr())
-			err := o.prefetch(cmd.Context(), steps)
-			steps.close()
+			steps := progress.New(cmd.ErrOrStderr())
+			err := prefetch(cmd.Context(), o, steps)
+			steps.Close()
 			if err != nil {
-				return asUsage(err)
+				return cli.AsUsage(err)
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "Ready: `fluxdemo up --cluster %s` needs no network.\n", o.provider)
+			fmt.Fprintf(cmd.ErrOrStderr(), "Ready: `fluxdemo up --cluster %s` needs no network.\n", o.Provider)
 			return nil
 		},
 	}
-	o.addProviderFlags(cmd)
+	o.AddProviderFlags(cmd)
 	return cmd
 }
 
-func (o *options) prefetch(ctx context.Context, steps clusters.Steps) error {
+func prefetch(ctx context.Context, o *cli.Options, steps clusters.Steps) error {
 	step := func(name string, work func() error) error {
 		end := steps.Start(name)
 		err := work()
 		end(err)
 		return err
 	}
-	b, err := bundle.Find(o.bundleDir)
+	b, err := bundle.Find(o.BundleDir)
 	if err != nil {
 		return err
 	}
-	if err := step("Bundle", func() error { return b.Verify("") }); err != nil || o.provider != kind.Provider {
+	if err := step("Bundle", func() error { return b.Verify("") }); err != nil || o.Provider != kind.Provider {
 		return err
 	}
-	official := o.images == imagesRegistry
-	references, err := o.officialImages()
+	official := o.Images == cli.ImagesRegistry
+	references, err := o.OfficialImages()
 	if err != nil {
 		return err
 	}
 	if official {
-		if keptImages() == "" {
+		if cli.KeptImages() == "" {
 			return errors.New("HOME is not set: set it, or set XDG_CACHE_HOME to the folder in which images are to be kept")
 		}
 		for _, reference := range references {
 			if err := step(filepath.Base(reference), func() error {
-				return image.Keep(ctx, keptImages(), reference, runtime.GOARCH)
+				return image.Keep(ctx, cli.KeptImages(), reference, runtime.GOARCH)
 			}); err != nil {
 				return err
 			}
 		}
 	}
-	cluster, err := kind.New(o.name, o.kindOptions())
+	cluster, err := kind.New(o.Name, o.KindOptions())
 	if err != nil {
 		return err
 	}
@@ -89,11 +90,11 @@ func (o *options) prefetch(ctx context.Context, steps clusters.Steps) error {
 		return err
 	}
 	return step("Dry run of the pods' images", func() error {
-		images, err := o.nodeImages(ctx, official)
+		images, err := o.NodeImages(ctx, official)
 		if err != nil {
 			return err
 		}
-		if rendered, err := o.render(); err != nil {
+		if rendered, err := o.Render(); err != nil {
 			return err
 		} else if len(images) != len(rendered.Images()) {
 			return errors.New("some images are neither made of the bundle nor kept")
@@ -107,19 +108,4 @@ func (o *options) prefetch(ctx context.Context, steps clusters.Steps) error {
 		}
 		return nil
 	})
-}
-
-// keptImages is the folder of the images that were pulled to be kept, "" if
-// there is no place for it.
-func keptImages() string { return cacheFile("images") }
-
-// officialImages lists the names of Flux's own images that the demo runs.
-func (o *options) officialImages() ([]string, error) {
-	rendered, err := o.render()
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(rendered.Images(), func(reference string) bool {
-		return image.Repository(reference) == programs.Own
-	}), nil
 }

@@ -14,18 +14,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/rollout"
+	"github.com/fluxdemo/fluxdemo/demo/load/pace"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
+	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 	"github.com/fluxdemo/fluxdemo/slides/stage"
 )
 
 // stageFile is where the stage of a cluster leaves how to reach it.
-func (o *options) stageFile() string { return filepath.Join(stateDir(), "."+o.name+".stage.json") }
+func stageFile(o *cli.Options) string { return filepath.Join(cli.StateDir(), "."+o.Name+".stage.json") }
 
-func newPresent(o *options) *cobra.Command {
+func newPresent(o *cli.Options) *cobra.Command {
 	var port int
 	var fresh bool
 	cmd := &cobra.Command{
@@ -44,9 +47,9 @@ deck show at once. If the stage is killed, the next run resumes at its position.
 		ValidArgsFunction: completeDecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if port < 0 || port > 65535 {
-				return usageError{fmt.Errorf("--port=%d: a port is a number from 0 to 65535", port)}
+				return cli.Usage(fmt.Errorf("--port=%d: a port is a number from 0 to 65535", port))
 			}
-			p, err := o.openStage(cmd.Context(), args[0], port, fresh, nil)
+			p, err := openStage(cmd.Context(), o, args[0], port, fresh, nil)
 			if err != nil {
 				return err
 			}
@@ -84,18 +87,18 @@ func (p *performance) serve(ctx context.Context) error {
 
 // openStage prepares a stage, at the address and at the place of the one before it if that has shown the same deck.
 // told is the session that a terminal tells; nil for none.
-func (o *options) openStage(ctx context.Context, file string, port int, fresh bool, told stage.Session) (*performance, error) {
-	if err := clusters.CheckName(o.name); err != nil {
-		return nil, usageError{err}
+func openStage(ctx context.Context, o *cli.Options, file string, port int, fresh bool, told stage.Session) (*performance, error) {
+	if err := clusters.CheckName(o.Name); err != nil {
+		return nil, cli.Usage(err)
 	}
-	if err := checkStateDir(); err != nil {
+	if err := cli.CheckStateDir(); err != nil {
 		return nil, err
 	}
 	path, err := deckFile(file)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cli.Usage(err)
 	}
-	p := &performance{file: o.stageFile(), record: &stage.Record{Deck: path}}
+	p := &performance{file: stageFile(o), record: &stage.Record{Deck: path}}
 	so := stage.Options{
 		Deck: path, Defaults: binding.DemoDefaults(), Told: told,
 		Planned: func(source string) map[string]string { return rollout.Planned(path, source) },
@@ -126,14 +129,14 @@ func (o *options) openStage(ctx context.Context, file string, port int, fresh bo
 			p.note = fmt.Sprintf("It goes on where it was: %s. --fresh starts at the first slide.", before.Place)
 		}
 	}
-	watcher, followed, why := o.watch(ctx)
+	watcher, followed, why := watch(ctx, o)
 	if watcher != nil {
-		so.Live, so.Charts = watcher, followed.charts
+		so.Live, so.Charts = watcher, followed.Charts
 	} else {
 		p.note = strings.TrimPrefix(p.note+"\nDiagrams stay still: "+why.Error(), "\n")
 	}
 	if p.stage, err = stage.New(so); err != nil {
-		return nil, usageError{err}
+		return nil, cli.Usage(err)
 	}
 	p.record.Token = p.stage.Token()
 	if p.ln, err = listen(ctx, port); err != nil {
@@ -144,20 +147,20 @@ func (o *options) openStage(ctx context.Context, file string, port int, fresh bo
 }
 
 // watch follows the cluster until ctx ends. Without a cluster there is nothing to follow, and the error says so.
-func (o *options) watch(ctx context.Context) (*live.Watcher, *paces, error) {
-	cluster, err := o.runningCluster(ctx)
+func watch(ctx context.Context, o *cli.Options) (*live.Watcher, *pace.Followers, error) {
+	cluster, err := o.Running(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	followed, err := newPaces(ctx, cluster)
+	followed, err := pace.NewFollowers(ctx, cluster.Kubeconfig())
 	if err != nil {
 		return nil, nil, err
 	}
-	urls, err := demo.FindURLs(ctx, followed.client, cluster)
+	urls, err := demo.FindURLs(ctx, followed.Client, cluster)
 	if err != nil {
 		return nil, nil, err
 	}
-	watcher, err := live.Start(ctx, live.Options{Config: followed.config, GitURL: urls.Git, InboxURL: urls.Inbox})
+	watcher, err := live.Start(ctx, live.Options{Config: followed.Config, GitURL: urls.Git, InboxURL: urls.Inbox})
 	return watcher, followed, err
 }
 
@@ -188,16 +191,16 @@ func portOf(address string) int {
 
 // stageWalks are the walks that slides name. They can be looked at without a cluster.
 type stageWalks struct {
-	o     *options
+	o     *cli.Options
 	dir   string // the deck's: walks of the speaker's own are beside it
 	fresh bool
 }
 
-func (w *stageWalks) story(name string) (*story, error) {
+func (w *stageWalks) story(name string) (*builtin.Chain, error) {
 	if strings.ContainsAny(name, "/.") && !filepath.IsAbs(name) {
 		name = filepath.Join(w.dir, name)
 	}
-	return loadStory(name)
+	return builtin.Load(name)
 }
 
 // Find implements stage.Walks.
@@ -206,7 +209,7 @@ func (w *stageWalks) Find(name string) (*walk.Walk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.walk, nil
+	return s.Walk, nil
 }
 
 // Open implements stage.Walks.
@@ -215,26 +218,26 @@ func (w *stageWalks) Open(ctx context.Context, name string) (stage.Session, erro
 	if err != nil {
 		return nil, err
 	}
-	p, err := w.o.place(ctx)
+	p, err := w.o.Environment(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return p.open(ctx, s, walk.SessionOptions{Fresh: w.fresh, Rejoin: !w.fresh})
+	return p.Open(ctx, s, walk.SessionOptions{Fresh: w.fresh, Rejoin: !w.fresh})
 }
 
 // moveTime is above what the slowest step takes.
 const moveTime = 10 * time.Minute
 
 // newMove makes a verb that moves the stage.
-func newMove(o *options, cmd *cobra.Command, move func(ctx context.Context, r *stage.Record, args []string) (stage.Answer, error)) *cobra.Command {
+func newMove(o *cli.Options, cmd *cobra.Command, move func(ctx context.Context, r *stage.Record, args []string) (stage.Answer, error)) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := clusters.CheckName(o.name); err != nil {
-			return usageError{err}
+		if err := clusters.CheckName(o.Name); err != nil {
+			return cli.Usage(err)
 		}
-		if err := checkStateDir(); err != nil {
+		if err := cli.CheckStateDir(); err != nil {
 			return err
 		}
-		record, err := stage.ReadRecord(o.stageFile())
+		record, err := stage.ReadRecord(stageFile(o))
 		if err != nil {
 			return err
 		}
@@ -243,7 +246,7 @@ func newMove(o *options, cmd *cobra.Command, move func(ctx context.Context, r *s
 		answer, err := move(ctx, record, args)
 		var wrong *stage.RequestError
 		if errors.As(err, &wrong) {
-			return usageError{err}
+			return cli.Usage(err)
 		}
 		if err != nil {
 			return err
@@ -258,7 +261,7 @@ func newMove(o *options, cmd *cobra.Command, move func(ctx context.Context, r *s
 	return cmd
 }
 
-func newNext(o *options) *cobra.Command {
+func newNext(o *cli.Options) *cobra.Command {
 	return newMove(o, &cobra.Command{
 		Use:   "next",
 		Short: "Advance the running presentation",
@@ -273,7 +276,7 @@ and fails if the step failed.`,
 	})
 }
 
-func newBack(o *options) *cobra.Command {
+func newBack(o *cli.Options) *cobra.Command {
 	return newMove(o, &cobra.Command{
 		Use:   "back",
 		Short: "Move the running presentation back, undoing a step",
@@ -285,7 +288,7 @@ func newBack(o *options) *cobra.Command {
 	})
 }
 
-func newGoto(o *options) *cobra.Command {
+func newGoto(o *cli.Options) *cobra.Command {
 	return newMove(o, &cobra.Command{
 		Use:   "goto SLIDE",
 		Short: "Turn the running presentation to a slide",

@@ -10,13 +10,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/progress"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/load/benchmark"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
 	"github.com/fluxdemo/fluxdemo/demo/reset"
 )
 
-func newReset(o *options) *cobra.Command {
+func newReset(o *cli.Options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reset",
 		Short: "Restore the demo to its state right after up",
@@ -32,49 +34,49 @@ demo's, and lists what it leaves.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			start := time.Now()
-			cluster, err := o.runningCluster(cmd.Context())
+			cluster, err := o.Running(cmd.Context())
 			if err != nil {
 				return err
 			}
-			unlock, err := lockCluster(cluster)
+			unlock, err := cli.Lock(cluster)
 			if err != nil {
 				return err
 			}
 			defer unlock()
-			if err := o.confirmReset(cmd, cluster); err != nil {
+			if err := confirmReset(o, cmd, cluster); err != nil {
 				return err
 			}
-			if err := os.RemoveAll(filepath.Join(cluster.Dir(), walksFolder)); err != nil {
+			if err := os.RemoveAll(filepath.Join(cluster.Dir(), cli.WalksFolder)); err != nil {
 				return fmt.Errorf("removing what walks have left: %w", err)
 			}
-			install, err := o.installManifests()
+			install, err := o.InstallManifests()
 			if err != nil {
 				return err
 			}
-			steps := newStepPrinter(cmd.ErrOrStderr())
+			steps := progress.New(cmd.ErrOrStderr())
 			var left []ownership.Left
 			if err = benchmark.Clean(cmd.Context(), cluster, install, steps); err == nil {
 				left, err = reset.Run(cmd.Context(), cluster, steps)
 			}
-			steps.close()
+			steps.Close()
 			if err != nil {
 				return err
 			}
-			printLeft(cmd.ErrOrStderr(), left)
+			cli.PrintLeft(cmd.ErrOrStderr(), left)
 			fmt.Fprintf(cmd.ErrOrStderr(), "As new in %.1f s.\n", time.Since(start).Seconds())
 			return nil
 		},
 	}
-	o.guest.addYes(cmd)
+	o.AddYes(cmd)
 	return cmd
 }
 
 // confirmReset asks before it changes a cluster that others use too.
-func (o *options) confirmReset(cmd *cobra.Command, cluster clusters.Cluster) error {
+func confirmReset(o *cli.Options, cmd *cobra.Command, cluster clusters.Cluster) error {
 	if _, guest := cluster.(clusters.Guest); !guest {
 		return nil
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "This cluster is not fluxdemo's own. In the namespaces %s,\nwhat the demo has made is set back. What others have made stays.\n\n",
 		strings.Join(demo.Namespaces(), ", "))
-	return o.confirm(cmd, "Reset the demo there?")
+	return o.Confirm(cmd, "Reset the demo there?")
 }

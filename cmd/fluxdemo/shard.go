@@ -13,12 +13,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/progress"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/shard"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
-func newShard(o *options) *cobra.Command {
+func newShard(o *cli.Options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "shard",
 		Short: "Divide Flux's objects among several controllers",
@@ -35,7 +37,7 @@ controllers reconcile the objects without that label.`,
 	return cmd
 }
 
-func newShardAdd(o *options) *cobra.Command {
+func newShardAdd(o *cli.Options) *cobra.Command {
 	var export bool
 	cmd := &cobra.Command{
 		Use:   "add NAME",
@@ -46,9 +48,9 @@ func newShardAdd(o *options) *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := shard.CheckName(args[0]); err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
-			install, err := o.installManifests()
+			install, err := o.InstallManifests()
 			if err != nil {
 				return err
 			}
@@ -64,7 +66,7 @@ func newShardAdd(o *options) *cobra.Command {
 				_, err = io.WriteString(cmd.OutOrStdout(), text)
 				return err
 			}
-			return o.withShards(cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
+			return withShards(o, cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
 				return shard.Add(ctx, cluster, install, args[0], manifests.ForDemo, steps)
 			})
 		},
@@ -73,7 +75,7 @@ func newShardAdd(o *options) *cobra.Command {
 	return cmd
 }
 
-func newShardRemove(o *options) *cobra.Command {
+func newShardRemove(o *cli.Options) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove NAME",
 		Short: "Remove a shard that has no objects",
@@ -82,16 +84,16 @@ func newShardRemove(o *options) *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := shard.CheckName(args[0]); err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
-			return o.withShards(cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
+			return withShards(o, cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
 				return shard.Remove(ctx, cluster, args[0], steps)
 			})
 		},
 	}
 }
 
-func newShardList(o *options) *cobra.Command {
+func newShardList(o *cli.Options) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "list",
@@ -103,7 +105,7 @@ func newShardList(o *options) *cobra.Command {
 			if err := checkOutput(output, "json", "wide"); err != nil {
 				return err
 			}
-			return o.withShards(cmd, func(ctx context.Context, _ clusters.Cluster, c client.WithWatch, _ clusters.Steps) error {
+			return withShards(o, cmd, func(ctx context.Context, _ clusters.Cluster, c client.WithWatch, _ clusters.Steps) error {
 				all, err := shard.List(ctx, c)
 				if err != nil {
 					return err
@@ -121,7 +123,7 @@ func newShardList(o *options) *cobra.Command {
 	return cmd
 }
 
-func newShardMove(o *options) *cobra.Command {
+func newShardMove(o *cli.Options) *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
 		Use:   "move KIND/NAME SHARD",
@@ -138,9 +140,9 @@ artifact.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kind, name, ok := strings.Cut(args[0], "/")
 			if !ok || kind == "" || name == "" {
-				return usageError{fmt.Errorf("%q names no object; write KIND/NAME, such as kustomization/apps", args[0])}
+				return cli.Usage(fmt.Errorf("%q names no object; write KIND/NAME, such as kustomization/apps", args[0]))
 			}
-			return o.withShards(cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
+			return withShards(o, cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
 				if err := demo.MayChangeFlux(cluster); err != nil {
 					return err
 				}
@@ -156,8 +158,8 @@ artifact.`,
 }
 
 // withShards has work done on the running cluster.
-func (o *options) withShards(cmd *cobra.Command, work func(context.Context, clusters.Cluster, client.WithWatch, clusters.Steps) error) error {
-	cluster, err := o.runningCluster(cmd.Context())
+func withShards(o *cli.Options, cmd *cobra.Command, work func(context.Context, clusters.Cluster, client.WithWatch, clusters.Steps) error) error {
+	cluster, err := o.Running(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -165,8 +167,8 @@ func (o *options) withShards(cmd *cobra.Command, work func(context.Context, clus
 	if err != nil {
 		return err
 	}
-	steps := newStepPrinter(cmd.ErrOrStderr())
-	defer steps.close()
+	steps := progress.New(cmd.ErrOrStderr())
+	defer steps.Close()
 	return work(cmd.Context(), cluster, c, steps)
 }
 

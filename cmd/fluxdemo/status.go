@@ -14,10 +14,11 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/demo/health"
 )
 
-func newStatus(o *options) *cobra.Command {
+func newStatus(o *cli.Options) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "status",
@@ -32,13 +33,13 @@ reconciles, and the URLs. The exit code is 1 if something is not well.`,
 			if err := checkOutput(output, "json", "yaml", "wide"); err != nil {
 				return err
 			}
-			cluster, err := o.cluster()
+			cluster, err := o.Cluster()
 			if err != nil {
 				return err
 			}
 			demo, err := health.Collect(cmd.Context(), cluster)
 			if errors.Is(err, clusters.ErrNotFound) {
-				return unknownCluster(o.name)
+				return cli.UnknownCluster(o.Name)
 			}
 			if err != nil {
 				return err

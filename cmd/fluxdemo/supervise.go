@@ -8,6 +8,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/demo/programs"
 )
 
@@ -26,7 +27,7 @@ func newSupervise() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			exe, err := program()
+			exe, err := cli.Program()
 			if err != nil {
 				return err
 			}

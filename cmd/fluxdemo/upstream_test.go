@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/demo/services/git"
 )
 
@@ -28,7 +29,7 @@ func TestUpstream(t *testing.T) {
 	url := serveForge(t, token)
 	d := ownDemo(t)
 	up := func(token string, args ...string) result {
-		return d.run([]string{gitTokenVar + "=" + token}, all.program, d.named(append([]string{"up"}, args...))...)
+		return d.run([]string{cli.GitTokenVar + "=" + token}, all.program, d.named(append([]string{"up"}, args...))...)
 	}
 
 	// What cannot work is said before anything is made.

@@ -4,11 +4,28 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 )
+
+// version is set by the linker in a release build.
+var version = ""
+
+// programVersion returns the version of this program: that of the release,
+// else of the module, else "dev".
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "dev"
+}
 
 // versions is what `version -o json` prints.
 type versions struct {
@@ -20,7 +37,7 @@ type versions struct {
 	Etcd       string `json:"etcd,omitempty"`
 }
 
-func newVersion(o *options) *cobra.Command {
+func newVersion(o *cli.Options) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use:   "version",
@@ -33,7 +50,7 @@ func newVersion(o *options) *cobra.Command {
 				return err
 			}
 			v := versions{Fluxdemo: programVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-			if b, err := bundle.Find(o.bundleDir); err == nil {
+			if b, err := bundle.Find(o.BundleDir); err == nil {
 				v.Flux = b.Version("github.com/fluxcd/flux2/v2")
 				v.Kubernetes = b.Version("k8s.io/kubernetes")
 				v.Etcd = b.Version("go.etcd.io/etcd/server/v3")

@@ -11,7 +11,9 @@ import (
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
+	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 	"github.com/fluxdemo/fluxdemo/demo/walk/plain"
 	"github.com/fluxdemo/fluxdemo/demo/walk/report"
 	"github.com/fluxdemo/fluxdemo/demo/walk/tui"
@@ -24,7 +26,7 @@ type walkFlags struct {
 	step, speed                                   int
 }
 
-func newWalk(o *options) *cobra.Command {
+func newWalk(o *cli.Options) *cobra.Command {
 	f := &walkFlags{}
 	cmd := &cobra.Command{
 		Use:   "walk NAME",
@@ -33,7 +35,7 @@ func newWalk(o *options) *cobra.Command {
 press Enter, and checks the result. You can go back, skip a step, and quit; the
 next run resumes at your position.
 
-The walks: ` + strings.Join(walkNames(), ", ") + `.
+The walks: ` + strings.Join(builtin.Names(), ", ") + `.
 To run a walk of your own, give the path of its Markdown file.`,
 		Example: `  fluxdemo walk gitops               # on stage
   fluxdemo walk gitops --learn       # type the commands yourself
@@ -44,32 +46,32 @@ To run a walk of your own, give the path of its Markdown file.`,
 			}
 			return cobra.ExactArgs(1)(cmd, args)
 		},
-		ValidArgsFunction: cobra.FixedCompletions(walkNames(), cobra.ShellCompDirectiveDefault),
+		ValidArgsFunction: cobra.FixedCompletions(builtin.Names(), cobra.ShellCompDirectiveDefault),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(); err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			stories, err := f.stories(args)
 			if err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			if f.dryRun {
 				for _, s := range stories {
-					plain.DryRun(s.walk, plain.NewScreen(cmd.OutOrStdout(), os.Environ()), max(f.step-1, 0))
+					plain.DryRun(s.Walk, plain.NewScreen(cmd.OutOrStdout(), os.Environ()), max(f.step-1, 0))
 				}
 				return nil
 			}
-			place, err := o.place(cmd.Context())
+			env, err := o.Environment(cmd.Context())
 			if err != nil {
 				return err
 			}
 			switch {
 			case f.auto:
-				return f.runAuto(cmd, place, stories)
+				return f.runAuto(cmd, env, stories)
 			case f.learn:
-				return f.runLearn(cmd, o, place, stories[0])
+				return f.runLearn(cmd, o, env, stories[0])
 			default:
-				return f.runStage(cmd, place, stories[0])
+				return f.runStage(cmd, o, env, stories[0])
 			}
 		},
 	}
@@ -112,18 +114,18 @@ func (f *walkFlags) check() error {
 }
 
 // stories loads what is to be run.
-func (f *walkFlags) stories(args []string) ([]*story, error) {
+func (f *walkFlags) stories(args []string) ([]*builtin.Chain, error) {
 	if f.all {
-		return shipped()
+		return builtin.All()
 	}
-	s, err := loadStory(args[0])
+	s, err := builtin.Load(args[0])
 	if err != nil {
 		return nil, err
 	}
-	if n := len(s.walk.Steps); f.step > n {
-		return nil, fmt.Errorf("--step=%d: the walk %s has %d steps", f.step, s.walk.Name, n)
+	if n := len(s.Walk.Steps); f.step > n {
+		return nil, fmt.Errorf("--step=%d: the walk %s has %d steps", f.step, s.Walk.Name, n)
 	}
-	return []*story{s}, nil
+	return []*builtin.Chain{s}, nil
 }
 
 // screen makes the screen of out, which is recorded if that was asked for.
@@ -134,7 +136,7 @@ func (f *walkFlags) screen(out io.Writer, title string) (screen *plain.Screen, d
 	}
 	file, err := os.Create(f.record)
 	if err != nil {
-		return nil, nil, usageError{fmt.Errorf("--record: %w", err)}
+		return nil, nil, cli.Usage(fmt.Errorf("--record: %w", err))
 	}
 	cast, err := report.NewCast(file, title)
 	if err != nil {
@@ -146,7 +148,7 @@ func (f *walkFlags) screen(out io.Writer, title string) (screen *plain.Screen, d
 }
 
 // runAuto does the walks without asking. All of them are done, also after one that failed.
-func (f *walkFlags) runAuto(cmd *cobra.Command, place *place, stories []*story) (err error) {
+func (f *walkFlags) runAuto(cmd *cobra.Command, env *cli.Environment, stories []*builtin.Chain) (err error) {
 	// Data on stdout, what a person reads on stderr.
 	out, lines := cmd.OutOrStdout(), io.Writer(nil)
 	if f.json {
@@ -156,13 +158,13 @@ func (f *walkFlags) runAuto(cmd *cobra.Command, place *place, stories []*story) 
 	if f.junit != "" {
 		file, err := os.Create(f.junit)
 		if err != nil {
-			return usageError{fmt.Errorf("--junit: %w", err)}
+			return cli.Usage(fmt.Errorf("--junit: %w", err))
 		}
 		defer func() { err = errors.Join(err, kept.WriteJUnit(file), file.Close()) }()
 	}
 	title := "fluxdemo walk --all"
 	if !f.all {
-		title = stories[0].walk.Title
+		title = stories[0].Walk.Title
 	}
 	screen, done, err := f.screen(out, title)
 	if err != nil {
@@ -173,12 +175,12 @@ func (f *walkFlags) runAuto(cmd *cobra.Command, place *place, stories []*story) 
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		if err := place.allows(s); f.all && err != nil {
+		if err := env.Allows(s); f.all && err != nil {
 			fmt.Fprintf(out, "Skipped: %v\n", err)
 			continue
 		}
-		events := kept.Begin(s.walk)
-		err := autoOne(cmd.Context(), place, s, screen, plain.AutoOptions{From: max(f.step-1, 0), Events: events})
+		events := kept.Begin(s.Walk)
+		err := autoOne(cmd.Context(), env, s, screen, plain.AutoOptions{From: max(f.step-1, 0), Events: events})
 		failed = errors.Join(failed, err, kept.End(err))
 		if cmd.Context().Err() != nil {
 			break
@@ -187,8 +189,8 @@ func (f *walkFlags) runAuto(cmd *cobra.Command, place *place, stories []*story) 
 	return errors.Join(failed, done())
 }
 
-func autoOne(ctx context.Context, place *place, s *story, screen *plain.Screen, o plain.AutoOptions) error {
-	session, err := place.open(ctx, s, walk.SessionOptions{Fresh: true})
+func autoOne(ctx context.Context, env *cli.Environment, s *builtin.Chain, screen *plain.Screen, o plain.AutoOptions) error {
+	session, err := env.Open(ctx, s, walk.SessionOptions{Fresh: true})
 	if err != nil {
 		return err
 	}
@@ -196,19 +198,19 @@ func autoOne(ctx context.Context, place *place, s *story, screen *plain.Screen, 
 	var step *walk.StepError
 	if errors.As(err, &step) && ctx.Err() == nil {
 		err = fmt.Errorf("%w\nTry again from there: fluxdemo walk %s%s --step %d. Look around: fluxdemo status, fluxdemo logs.",
-			err, s.arg, place.flag(), max(step.Step.Number, 1))
+			err, s.Arg, env.Flag(), max(step.Step.Number, 1))
 	}
 	return err
 }
 
 // runStage tells a walk to an audience.
-func (f *walkFlags) runStage(cmd *cobra.Command, place *place, s *story) error {
+func (f *walkFlags) runStage(cmd *cobra.Command, o *cli.Options, env *cli.Environment, s *builtin.Chain) error {
 	ctx := cmd.Context()
-	session, err := place.open(ctx, s, walk.SessionOptions{Rejoin: true})
+	session, err := env.Open(ctx, s, walk.SessionOptions{Rejoin: true})
 	if err != nil {
 		return err
 	}
-	screen, done, err := f.screen(cmd.OutOrStdout(), s.walk.Title)
+	screen, done, err := f.screen(cmd.OutOrStdout(), s.Walk.Title)
 	if err != nil {
 		return err
 	}
@@ -219,9 +221,9 @@ func (f *walkFlags) runStage(cmd *cobra.Command, place *place, s *story) error {
 	}
 	if f.present != "" {
 		if !isStage(cmd.InOrStdin(), cmd.OutOrStdout()) {
-			return usageError{errors.New("--present needs a terminal with colours; `fluxdemo present` shows a deck without one")}
+			return cli.Usage(errors.New("--present needs a terminal with colours; `fluxdemo present` shows a deck without one"))
 		}
-		return f.runPresented(cmd, place, session)
+		return f.runPresented(cmd, o, session)
 	}
 	if f.record == "" && !f.plain && isStage(cmd.InOrStdin(), cmd.OutOrStdout()) {
 		return tui.Run(ctx, session, tui.Options{

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 )
 
 func newWalkLint() *cobra.Command {
@@ -20,16 +22,16 @@ says "cluster: own". The exit code is 2 if there is a mistake. Needs no cluster.
 		RunE: func(cmd *cobra.Command, args []string) error {
 			bad := false
 			for _, arg := range args {
-				s, err := loadStory(arg)
+				s, err := builtin.Load(arg)
 				if err == nil {
-					err = errors.Join(s.walk.Lint()...)
+					err = errors.Join(s.Walk.Lint()...)
 				}
 				if err != nil {
 					bad = true
 					fmt.Fprintln(cmd.OutOrStdout(), err)
 					continue
 				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d steps, no mistakes\n", s.walk.File, len(s.walk.Steps))
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s: %d steps, no mistakes\n", s.Walk.File, len(s.Walk.Steps))
 			}
 			if bad {
 				return exitCode(exitUsage)

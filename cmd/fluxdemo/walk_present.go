@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/tui"
 	"github.com/fluxdemo/fluxdemo/slides/stage"
@@ -16,11 +17,11 @@ import (
 
 // runPresented tells a walk in the terminal while a deck is on stage. Both drive one session: what the terminal does
 // turns the slides, and the keys of the presenter's browser move the terminal.
-func (f *walkFlags) runPresented(cmd *cobra.Command, place *place, session *walk.Session) error {
+func (f *walkFlags) runPresented(cmd *cobra.Command, o *cli.Options, session *walk.Session) error {
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	turns := &inTurn{Session: session}
-	p, err := place.o.openStage(ctx, f.present, 0, false, turns)
+	p, err := openStage(ctx, o, f.present, 0, false, turns)
 	if err != nil {
 		return err
 	}

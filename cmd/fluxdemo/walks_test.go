@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 )
 
 // stateKinds are the objects that walks and people change.
@@ -95,15 +97,15 @@ func press(t *testing.T, d *testDemo, keys, walk string) string {
 // of its own, so that each step is a resumption as well.
 func TestWalksBack(t *testing.T) {
 	t.Parallel()
-	for _, name := range walkNames() {
-		story, err := loadStory(name)
+	for _, name := range builtin.Names() {
+		story, err := builtin.Load(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Run(name, func(t *testing.T) {
 			d := sharedDemo(t)
 			press(t, d, `g 1\nq\n`, name)
-			for i, step := range story.walk.Steps {
+			for i, step := range story.Walk.Steps {
 				before, tried := state(t, d), attempted(t, d)
 				out := press(t, d, `\nb\nq\n`, name)
 				if !strings.Contains(out, "✓ back: "+step.Title) {

@@ -22,7 +22,7 @@ type Walk struct {
 	// run on one that is not the demo's alone.
 	OwnCluster bool
 	Intro      []Block // prose and diagrams before the first step
-	Setup      *Step   // brought about silently before the first step; nil when there is none
+	Setup      *Step   // run without output before the first step; nil when there is none
 	Steps      []Step  // at least one
 	Cleanup    *Step   // run when the walk is over, also after a failure; nil when there is none
 

@@ -24,7 +24,7 @@ type Phase string
 
 // The phases of a step. One that is on a slide and has none yet is offered.
 const (
-	Preparing Phase = "preparing" // what comes before is brought about, silently
+	Preparing Phase = "preparing" // the steps before it run, without output
 	Running   Phase = "running"   // its commands run
 	Checking  Phase = "checking"  // it waits for the state that it leads to
 	Done      Phase = "done"
@@ -77,7 +77,7 @@ func (r *reported) Do(ctx context.Context, c walk.Command, ev walk.Events) error
 		r.moved(Undone, err)
 		return err
 	case walk.ActionRun: // silent for the terminal; the stage shows its progress
-		err := r.Session.Do(ctx, walk.Command{Action: walk.ActionNext}, r.stage.quietly("brought about: "))
+		err := r.Session.Do(ctx, walk.Command{Action: walk.ActionNext}, r.stage.quietly("prepared: "))
 		r.moved(Done, err)
 		return err
 	case walk.ActionSkip:
@@ -89,7 +89,7 @@ func (r *reported) Do(ctx context.Context, c walk.Command, ev walk.Events) error
 }
 
 func (r *reported) goTo(ctx context.Context, c walk.Command, quietly func(what string) walk.Events) error {
-	from, phase, what := r.Position(), Done, "brought about: "
+	from, phase, what := r.Position(), Done, "prepared: "
 	if c.Step == from && !r.Begun() {
 		return nil
 	}

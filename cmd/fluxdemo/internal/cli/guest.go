@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bufio"
@@ -48,32 +48,32 @@ func (g *guestOptions) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&g.context, "context", "", "existing: `name` of the context to use; required")
 	flags.BoolVar(&g.adoptFlux, "adopt-flux", false, "existing: use the Flux that is installed there")
 	flags.StringVar(&g.imageRegistry, "image-registry", "", "existing: push all images to `HOST/PATH` and run them from there")
-	g.addYes(cmd)
 }
 
-func (g *guestOptions) addYes(cmd *cobra.Command) {
-	cmd.Flags().BoolVarP(&g.yes, "yes", "y", false, "existing: do not ask for confirmation")
+// AddYes adds the flag --yes, of verbs that ask before they change a cluster of others.
+func (o *Options) AddYes(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&o.guest.yes, "yes", "y", false, "existing: do not ask for confirmation")
 }
 
 // existingProvider lets a demo be a guest on a cluster that is there.
-func (o *options) existingProvider() clusters.Provider {
+func (o *Options) existingProvider() clusters.Provider {
 	return clusters.Provider{
 		Name:      existing.Provider,
 		Available: existing.Available,
-		Has:       func(name string) bool { return existing.Has(stateDir(), name) },
+		Has:       func(name string) bool { return existing.Has(StateDir(), name) },
 		New: func(name string) (clusters.Cluster, error) {
-			exe, err := program()
+			exe, err := Program()
 			if err != nil {
 				return nil, err
 			}
 			return existing.New(name, existing.Options{
-				StateDir: stateDir(), Program: exe, Kubeconfig: o.guest.kubeconfig, Context: o.guest.context,
+				StateDir: StateDir(), Program: exe, Kubeconfig: o.guest.kubeconfig, Context: o.guest.context,
 				Namespaces: demo.Namespaces(),
 				Adopt: func(ctx context.Context, config *rest.Config) ([]string, error) {
 					return demo.Adopt(ctx, config, o.guest.adoptFlux)
 				},
 				Fits: func(ctx context.Context, config *rest.Config, adopted bool) error {
-					rendered, err := o.render()
+					rendered, err := o.Render()
 					if err != nil {
 						return err
 					}
@@ -89,10 +89,10 @@ func (o *options) existingProvider() clusters.Provider {
 	}
 }
 
-// confirmEnter shows the cluster on which the demo is about to be a guest,
+// ConfirmEnter shows the cluster on which the demo is about to be a guest,
 // and asks whether that is right. On other clusters, and on the second time,
 // there is nothing to ask.
-func (o *options) confirmEnter(cmd *cobra.Command, cluster clusters.Cluster) error {
+func (o *Options) ConfirmEnter(cmd *cobra.Command, cluster clusters.Cluster) error {
 	guest, ok := cluster.(clusters.Guest)
 	if !ok || guest.Entered() {
 		return nil
@@ -104,12 +104,12 @@ func (o *options) confirmEnter(cmd *cobra.Command, cluster clusters.Cluster) err
 	out := cmd.ErrOrStderr()
 	fmt.Fprintf(out, "This cluster is not fluxdemo's own:\n\n  context  %s\n  server   %s\n  user     %s\n\n", target.Context, target.Server, target.User)
 	fmt.Fprintf(out, "It gets Flux with its CRDs and cluster roles, and the namespaces\n%s.\n`fluxdemo down` takes them away again.\n\n", strings.Join(demo.Namespaces(), ", "))
-	return o.confirm(cmd, "Put the demo there?")
+	return o.Confirm(cmd, "Put the demo there?")
 }
 
-// confirmLeave shows what is about to be removed from a cluster of others,
+// ConfirmLeave shows what is about to be removed from a cluster of others,
 // and asks whether that is right.
-func (o *options) confirmLeave(cmd *cobra.Command, cluster clusters.Cluster) error {
+func (o *Options) ConfirmLeave(cmd *cobra.Command, cluster clusters.Cluster) error {
 	guest, ok := cluster.(clusters.Guest)
 	if !ok || !guest.Entered() {
 		return nil
@@ -133,15 +133,24 @@ func (o *options) confirmLeave(cmd *cobra.Command, cluster clusters.Cluster) err
 		}
 		fmt.Fprintln(out)
 	}
-	printLeft(out, o.guest.removal.Left())
+	PrintLeft(out, o.guest.removal.Left())
 	for _, line := range o.guest.removal.Damaged() {
 		fmt.Fprintf(out, "Line %d of %s is damaged: what it named may stay on the cluster.\n", line, filepath.Join(guest.Dir(), ownership.InventoryFile))
 	}
-	return o.confirm(cmd, "Remove them?")
+	return o.Confirm(cmd, "Remove them?")
 }
 
-// printLeft names what is left alone.
-func printLeft(out io.Writer, left []ownership.Left) {
+// Left returns what the last ConfirmLeave, and what followed it, has left alone
+// on a cluster of others; nil on other clusters.
+func (o *Options) Left() []ownership.Left {
+	if o.guest.removal == nil {
+		return nil
+	}
+	return o.guest.removal.Left()
+}
+
+// PrintLeft names what is left alone.
+func PrintLeft(out io.Writer, left []ownership.Left) {
 	if len(left) == 0 {
 		return
 	}
@@ -155,15 +164,15 @@ func printLeft(out io.Writer, left []ownership.Left) {
 // errNo is what a person says who does not want to.
 var errNo = errors.New("nothing was changed")
 
-// confirm asks a question, unless --yes has answered it. Who cannot be asked
+// Confirm asks a question, unless --yes has answered it. Who cannot be asked
 // has to say --yes.
-func (o *options) confirm(cmd *cobra.Command, question string) error {
+func (o *Options) Confirm(cmd *cobra.Command, question string) error {
 	if o.guest.yes {
 		return nil
 	}
 	file, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(file.Fd()) {
-		return usageError{errors.New("this asks before it changes your cluster, and there is no terminal to ask on; --yes answers")}
+		return Usage(errors.New("this asks before it changes your cluster, and there is no terminal to ask on; --yes answers"))
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question)
 	answer, err := bufio.NewReader(file).ReadString('\n')
@@ -177,7 +186,7 @@ func (o *options) confirm(cmd *cobra.Command, question string) error {
 }
 
 // fit makes what is rendered fit a cluster that is not the demo's own.
-func (o *options) fit(ctx context.Context, cluster clusters.Cluster, rendered install.Rendered, steps clusters.Steps) (install.Rendered, error) {
+func (o *Options) fit(ctx context.Context, cluster clusters.Cluster, rendered install.Rendered, steps clusters.Steps) (install.Rendered, error) {
 	guest, ok := cluster.(clusters.Guest)
 	if !ok {
 		return rendered, nil
@@ -204,12 +213,12 @@ func (o *options) fit(ctx context.Context, cluster clusters.Cluster, rendered in
 
 // push makes images of the bundle's programs and pushes them to the user's
 // registry, with the credentials that docker has for it.
-func (o *options) push(ctx context.Context, names []string) error {
-	b, err := bundle.Find(o.bundleDir)
+func (o *Options) push(ctx context.Context, names []string) error {
+	b, err := bundle.Find(o.BundleDir)
 	if err != nil {
 		return err
 	}
-	exe, err := program()
+	exe, err := Program()
 	if err != nil {
 		return err
 	}
@@ -227,7 +236,7 @@ func pushTo(ctx context.Context, registry string, images []image.Image) error {
 		to := install.InRegistry(registry, each.Name)
 		reference, err := name.ParseReference(to)
 		if err != nil {
-			return usageError{fmt.Errorf("--image-registry=%s: %w", registry, err)}
+			return Usage(fmt.Errorf("--image-registry=%s: %w", registry, err))
 		}
 		group.Go(func() error {
 			err := remote.Write(reference, each.Image, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain))
@@ -241,7 +250,7 @@ func pushTo(ctx context.Context, registry string, images []image.Image) error {
 }
 
 // completeContexts lists the contexts of the user's kubeconfig.
-func (o *options) completeContexts(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+func (o *Options) completeContexts(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	names, err := existing.Contexts(o.guest.kubeconfig)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError

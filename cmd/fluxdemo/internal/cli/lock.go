@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -11,9 +11,9 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters"
 )
 
-// lockCluster makes sure that one command at a time changes a cluster. The
+// Lock makes sure that one command at a time changes a cluster. The
 // lock file stands beside the cluster's folder, and only while it is locked.
-func lockCluster(cluster clusters.Cluster) (unlock func(), err error) {
+func Lock(cluster clusters.Cluster) (unlock func(), err error) {
 	const advice = "choose another state folder with XDG_STATE_HOME"
 	dir := cluster.Dir()
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {

@@ -1,4 +1,6 @@
-package main
+// Package progress shows the steps of a long operation as they start and end:
+// live on a terminal, a line for each elsewhere.
+package progress
 
 import (
 	"fmt"
@@ -12,9 +14,8 @@ import (
 	"github.com/charmbracelet/x/term"
 )
 
-// stepPrinter shows steps as they start and end, with how long they took:
-// on a terminal the running ones live, elsewhere a line for each that ends.
-type stepPrinter struct {
+// Printer shows steps with how long they took. It implements clusters.Steps.
+type Printer struct {
 	out   io.Writer
 	live  bool
 	color bool
@@ -38,8 +39,9 @@ type runningStep struct {
 // terminal, on which it does so all the time.
 const tellEvery = 10 * time.Second
 
-func newStepPrinter(out io.Writer) *stepPrinter {
-	p := &stepPrinter{out: out, quit: make(chan struct{}), gone: make(chan struct{})}
+// New returns a Printer on out. Close it when the operation has ended.
+func New(out io.Writer) *Printer {
+	p := &Printer{out: out, quit: make(chan struct{}), gone: make(chan struct{})}
 	if file, ok := out.(*os.File); ok && term.IsTerminal(file.Fd()) && os.Getenv("TERM") != "dumb" {
 		p.live = true
 		p.color = os.Getenv("NO_COLOR") == ""
@@ -66,7 +68,7 @@ func newStepPrinter(out io.Writer) *stepPrinter {
 }
 
 // Start implements clusters.Steps.
-func (p *stepPrinter) Start(name string) func(error) {
+func (p *Printer) Start(name string) func(error) {
 	step := &runningStep{name: name, start: time.Now(), told: time.Now()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -78,7 +80,7 @@ func (p *stepPrinter) Start(name string) func(error) {
 }
 
 // Progress says how far a running step is.
-func (p *stepPrinter) Progress(name, text string) {
+func (p *Printer) Progress(name, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, step := range p.running {
@@ -95,7 +97,7 @@ func (p *stepPrinter) Progress(name, text string) {
 
 // line is how a running step is shown. On a terminal it never breaks, or what
 // is drawn over it next would not meet it.
-func (p *stepPrinter) line(step *runningStep) string {
+func (p *Printer) line(step *runningStep) string {
 	line := fmt.Sprintf("%s %-36s %5.1f s  %s", p.paint("•", "33"), step.name, time.Since(step.start).Seconds(), step.far)
 	if file, ok := p.out.(*os.File); ok && p.live {
 		if width, _, err := term.GetSize(file.Fd()); err == nil && width > 1 {
@@ -105,7 +107,7 @@ func (p *stepPrinter) line(step *runningStep) string {
 	return line + "\n"
 }
 
-func (p *stepPrinter) end(step *runningStep, err error) {
+func (p *Printer) end(step *runningStep, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, other := range p.running {
@@ -127,7 +129,7 @@ func (p *stepPrinter) end(step *runningStep, err error) {
 }
 
 // draw replaces the running steps on the screen, and puts line above them.
-func (p *stepPrinter) draw(line string) {
+func (p *Printer) draw(line string) {
 	var b strings.Builder
 	if p.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", p.drawn)
@@ -140,15 +142,15 @@ func (p *stepPrinter) draw(line string) {
 	fmt.Fprint(p.out, b.String())
 }
 
-func (p *stepPrinter) paint(s, color string) string {
+func (p *Printer) paint(s, color string) string {
 	if !p.color {
 		return s
 	}
 	return "\x1b[" + color + "m" + s + "\x1b[0m"
 }
 
-// close ends the display.
-func (p *stepPrinter) close() {
+// Close ends the display.
+func (p *Printer) Close() {
 	if p.live {
 		p.ticker.Stop()
 		close(p.quit)
