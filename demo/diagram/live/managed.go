@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/fluxcd/pkg/apis/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -49,6 +50,16 @@ func wrote(before, after metav1.Object, fits func(metav1.ManagedFieldsEntry) boo
 		}
 	}
 	return false
+}
+
+// lastWrite is when one of those who fit has written to an object last, to the second; zero if none has.
+func lastWrite(o metav1.Object, fits func(metav1.ManagedFieldsEntry) bool) (last time.Time) {
+	for _, e := range o.GetManagedFields() {
+		if fits(e) && e.Time != nil && e.Time.After(last) {
+			last = e.Time.Time
+		}
+	}
+	return last
 }
 
 // owned counts the fields of an entry, roughly: it is for comparing.

@@ -37,6 +37,9 @@ type run struct {
 	builds  int    // artifacts that it has fetched, so far
 	fetched string // revision of the last one
 	applied string // revision and generation that an Apply was told for
+	// applies is whether the last Apply has not ended yet, and until is when the one before it ended.
+	applies bool
+	until   time.Time
 	put     map[string]int
 }
 
@@ -231,6 +234,9 @@ func (m *model) reconciling(t binding.Target, old, o *unstructured.Unstructured,
 	if applied := revisionOfObject(o); applied != "" && applied != revisionOfObject(old) {
 		m.apply(t, o, applied, "", "it says: Applied revision", seen)
 	}
+	if ready := condition(o, meta.ReadyCondition); r.applies && ready.Status == "True" && ready != condition(old, meta.ReadyCondition) {
+		r.applies, r.until = false, ready.Since
+	}
 }
 
 // fetchedRevision finds the revision in what source-controller says of itself when it has fetched something new, before it
@@ -278,7 +284,7 @@ func runKey(o *unstructured.Unstructured, revision string) string {
 // apply tells that a Kustomization has applied a revision, once.
 func (m *model) apply(t binding.Target, o *unstructured.Unstructured, revision, object, evidence string, seen time.Time) {
 	if key := runKey(o, revision); m.runs[t].applied != key {
-		m.runs[t].applied = key
+		m.runs[t].applied, m.runs[t].applies = key, true
 		m.pulse(binding.Pulse{From: t, To: binding.Kubernetes, What: binding.Apply, Revision: revision, Object: object, Evidence: evidence}, seen)
 	}
 }
@@ -365,6 +371,8 @@ func (m *model) managed(kind string, before, o metav1.Object, seen time.Time) {
 			m.apply(t, k, attempted, object, "kustomize-controller has written to it", seen)
 		case offered != "" && offered != applied: // the source is ahead, and the Kustomization has not said so yet
 			m.apply(t, k, offered, object, "kustomize-controller has written to it", seen)
+		case !lastWrite(o, byFlux).After(r.until):
+			// A part of the last Apply: watches have no order among them, and this one is behind the Kustomization's.
 		case r.put[object] != r.builds+1: // taking over fields and applying are two writes
 			r.put[object] = r.builds + 1
 			m.pulse(binding.Pulse{From: t, To: binding.Kubernetes, What: binding.Drift, Revision: applied, Object: object,
