@@ -105,8 +105,8 @@ func TestPresent(t *testing.T) {
 			paintedStates[p.Target] = append(paintedStates[p.Target], p.Status)
 		}
 	}
-	compareAll(t, "travelled", paintedWays, ways)
-	compareAll(t, "was", paintedStates, states)
+	compareAll(t, "travelled", paintedWays, ways, 0)
+	compareAll(t, "was", paintedStates, states, 2) // one more reconciliation, at its interval
 
 	// The last push, from the speaker's keyboard to the cluster, on the edges of the diagram.
 	way := []string{
@@ -203,8 +203,9 @@ func watchPage(ctx context.Context, t *testing.T, address string) context.Contex
 	return page
 }
 
-// compareAll compares what was painted with what has happened, status by status without repetitions.
-func compareAll(t *testing.T, what string, painted, happened map[string][]string) {
+// compareAll compares what was painted with what has happened, status by status without repetitions. As many as more
+// may be painted after that: the browser was asked later than the watch.
+func compareAll(t *testing.T, what string, painted, happened map[string][]string, more int) {
 	t.Helper()
 	keys := slices.Collect(maps.Keys(painted))
 	for key := range happened {
@@ -215,6 +216,9 @@ func compareAll(t *testing.T, what string, painted, happened map[string][]string
 	slices.Sort(keys)
 	for _, key := range keys {
 		got, want := slices.Compact(painted[key]), slices.Compact(happened[key])
+		if len(got) > len(want) && len(got) <= len(want)+more {
+			got = got[:len(want)]
+		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s %s:\npainted  %v\nhappened %v", key, what, got, want)
 		}
