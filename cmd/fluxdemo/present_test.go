@@ -203,8 +203,8 @@ func watchPage(ctx context.Context, t *testing.T, address string) context.Contex
 	return page
 }
 
-// compareAll compares what was painted with what has happened, status by status without repetitions. As many as more
-// may be painted after that: the browser was asked later than the watch.
+// compareAll compares what was painted with what has happened, status by status without repetitions. One
+// may have as many as more after the end of the other: the browser and the watch were not asked at the same moment.
 func compareAll(t *testing.T, what string, painted, happened map[string][]string, more int) {
 	t.Helper()
 	keys := slices.Collect(maps.Keys(painted))
@@ -216,8 +216,9 @@ func compareAll(t *testing.T, what string, painted, happened map[string][]string
 	slices.Sort(keys)
 	for _, key := range keys {
 		got, want := slices.Compact(painted[key]), slices.Compact(happened[key])
-		if len(got) > len(want) && len(got) <= len(want)+more {
-			got = got[:len(want)]
+		if apart := len(got) - len(want); max(apart, -apart) <= more {
+			both := min(len(got), len(want))
+			got, want = got[:both], want[:both]
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s %s:\npainted  %v\nhappened %v", key, what, got, want)
