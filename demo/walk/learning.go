@@ -11,7 +11,7 @@ func (s *Session) await(ctx context.Context, ev Events) error {
 	return s.explain(ctx, s.check(ctx, ev))
 }
 
-// note writes down where the step at Position starts. Somebody else does the step, maybe just now in another
+// note writes down where the step at Position starts. The learner does the step, maybe just now in another
 // process, so the lock is held for no longer than that.
 func (s *Session) note(ctx context.Context) error {
 	return s.locked(ctx, func() error {

@@ -64,7 +64,7 @@ func Load(arg string) (*Chain, error) {
 }
 
 // need adds what w needs, the first to run first. A walk of the user's own may need others in its folder.
-// path are the walks on the way from the Chain to w.
+// path are the walks on the way from the chain's first to w.
 func (s *Chain) need(w *walk.Walk, arg string, path []string) error {
 	for i, name := range w.Needs {
 		if slices.Contains(path, name) {

@@ -15,7 +15,7 @@ const readyTime = 30 * time.Second
 // AutoOptions says how a walk is done without asking. The zero value does all of it.
 type AutoOptions struct {
 	From   int         // the first step to show, counted from 0; earlier steps run first, without output
-	Events walk.Events // is told what happens in the setup, the steps and the cleanup, beside the screen
+	Events walk.Events // receives what happens in the setup, the steps and the cleanup, beside the screen
 }
 
 // Auto does a whole walk without asking, and writes each step with its times. It stops at the first step that fails

@@ -1,5 +1,5 @@
 // Package plain shows a walk as plain lines: one step at a time, all at once,
-// or beside somebody who does the steps. It drives a walk's session by
+// or beside a learner who does the steps. It drives a walk's session by
 // commands and turns its events into lines of at most 72 columns.
 package plain
 

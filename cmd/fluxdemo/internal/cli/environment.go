@@ -97,7 +97,7 @@ func (p *Environment) Dir(name string) string {
 	return filepath.Join(p.cluster.Dir(), WalksFolder, name)
 }
 
-// Allows returns an error, which says where it can run, if a story needs a cluster of its own and this one is not.
+// Allows returns an error, which says where it can run, if a walk needs a cluster of its own and this one is not.
 func (p *Environment) Allows(s *builtin.Chain) error {
 	if _, guest := p.cluster.(clusters.Guest); !guest {
 		return nil
@@ -108,7 +108,7 @@ func (p *Environment) Allows(s *builtin.Chain) error {
 	return nil
 }
 
-// Open takes up a story. How says whether it starts afresh or comes back to where it was; the rest of it is filled in.
+// Open takes up a walk. how says whether it starts afresh or comes back to where it was; the rest of it is filled in.
 func (p *Environment) Open(ctx context.Context, s *builtin.Chain, how walk.SessionOptions) (*walk.Session, error) {
 	if err := p.Allows(s); err != nil {
 		return nil, err

@@ -21,7 +21,6 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
 	"github.com/fluxdemo/fluxdemo/demo"
@@ -214,11 +213,7 @@ func (o *Options) fit(ctx context.Context, cluster clusters.Cluster, rendered in
 // push makes images of the bundle's programs and pushes them to the user's
 // registry, with the credentials that docker has for it.
 func (o *Options) push(ctx context.Context, names []string) error {
-	b, err := bundle.Find(o.BundleDir)
-	if err != nil {
-		return err
-	}
-	exe, err := Program()
+	b, exe, err := o.programs()
 	if err != nil {
 		return err
 	}

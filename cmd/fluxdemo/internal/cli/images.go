@@ -8,7 +8,7 @@ import (
 )
 
 // KeptImages is the folder of the images that were pulled to be kept, "" if
-// there is no Environment for it.
+// there is no place for it.
 func KeptImages() string { return cacheFile("images") }
 
 // OfficialImages lists the names of Flux's own images that the demo runs.

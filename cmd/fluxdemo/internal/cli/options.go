@@ -1,3 +1,5 @@
+// Package cli is what the verbs of the command share: the flags that name a
+// cluster, the providers behind them, and the environment in which walks run.
 package cli
 
 import (
@@ -105,7 +107,7 @@ func checkNewStateDir() error {
 }
 
 // cacheFile is where a file is kept that can be made again; "" if there is no
-// Environment for it.
+// place for it.
 func cacheFile(name string) string {
 	if !homed("XDG_CACHE_HOME") {
 		return ""
@@ -127,4 +129,15 @@ func Program() (string, error) {
 		return "", fmt.Errorf("finding the path of fluxdemo: %w", err)
 	}
 	return filepath.EvalSymlinks(path)
+}
+
+// programs returns the bundle and the path of this program: what images and
+// environments are made of.
+func (o *Options) programs() (*bundle.Bundle, string, error) {
+	b, err := bundle.Find(o.BundleDir)
+	if err != nil {
+		return nil, "", err
+	}
+	exe, err := Program()
+	return b, exe, err
 }

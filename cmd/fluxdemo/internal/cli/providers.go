@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded"
 	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
@@ -187,7 +186,7 @@ func AsUsage(err error) error {
 	return err
 }
 
-// NodeImages returns what the nodes of a kind cluster run: this Program, and
+// NodeImages returns what the nodes of a kind cluster run: this program, and
 // Flux as the bundle has it or, if it is to be the official one, as prefetch
 // has kept it. The nodes pull what is not among it.
 func (o *Options) NodeImages(_ context.Context, official bool) ([]image.Image, error) {
@@ -195,11 +194,7 @@ func (o *Options) NodeImages(_ context.Context, official bool) ([]image.Image, e
 	if err != nil {
 		return nil, err
 	}
-	b, err := bundle.Find(o.BundleDir)
-	if err != nil {
-		return nil, err
-	}
-	exe, err := Program()
+	b, exe, err := o.programs()
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
-	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
@@ -36,11 +35,7 @@ func (o *Options) PrepareShell(ctx context.Context, cluster clusters.Cluster) (*
 	if err != nil {
 		return nil, err
 	}
-	b, err := bundle.Find(o.BundleDir)
-	if err != nil {
-		return nil, err
-	}
-	exe, err := Program()
+	b, exe, err := o.programs()
 	if err != nil {
 		return nil, err
 	}

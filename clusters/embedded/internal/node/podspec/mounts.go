@@ -42,7 +42,7 @@ func (ms Mounts) Resolve(p string) (string, bool) {
 
 // Rewrite replaces a mounted path in one word: the whole word, or what comes
 // after its first equals sign. A process has no mount namespace of its own, so
-// what it is told has to be true on the host.
+// its arguments name paths of the host.
 func (ms Mounts) Rewrite(word string) string {
 	if host, ok := ms.Resolve(word); ok {
 		return host
