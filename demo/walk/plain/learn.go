@@ -68,7 +68,7 @@ func (l *learner) step(ctx context.Context) (quit bool, err error) {
 	l.s.present(step, len(l.ses.Walk().Steps), looks)
 	if !looks {
 		l.s.line("")
-		l.s.line(l.s.dim.Render("[it goes on when you have done it · h hint · s solve · r reset step · q quit]"))
+		l.s.line(l.s.dim.Render("[goes on when it is done · h hint · s solve · r reset step · q quit]"))
 	}
 	l.hinted = false
 	for l.ses.Position() == at {

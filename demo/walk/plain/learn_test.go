@@ -99,6 +99,11 @@ func TestLearn(t *testing.T) {
 		t.Fatal(err)
 	}
 	y.see(t, "The next run goes on from here.")
+	for line := range strings.Lines(y.text()) {
+		if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > screenWidth {
+			t.Errorf("%d columns: %q", n, line)
+		}
+	}
 
 	// Somebody solves it in another process while the next run waits.
 	again := f.open(t)
