@@ -1,6 +1,6 @@
-// Package clusters says what a demo needs of a Kubernetes cluster, whatever
-// runs it. Each provider of clusters is a folder below this one; the
-// program's entry point lists them in Providers.
+// Package clusters defines what a demo needs of a Kubernetes cluster. Each
+// provider is in a folder below this one, and the command lists them in
+// Providers.
 package clusters
 
 import (
@@ -17,41 +17,43 @@ import (
 type Cluster interface {
 	// Up creates the cluster, or repairs it if it is there, and returns when
 	// its API answers and a node takes pods. It reports what it does, and
-	// calls answers once when the API takes requests, so that work can start
-	// while the rest comes up.
+	// calls answers once, when the API server takes requests, so that the
+	// caller can begin while the rest of the cluster starts.
 	Up(ctx context.Context, steps Steps, answers func()) error
-	// Down removes the cluster with everything that belongs to it. With
-	// keepData it only stops, and Up brings the same state back.
+	// Down removes the cluster and everything that belongs to it. With
+	// keepData it only stops the cluster, and Up restores its state.
 	Down(ctx context.Context, keepData bool) error
-	// Status tells how the cluster is. It is an error if it does not exist.
+	// Status returns the state of the cluster. It fails with ErrNotFound if
+	// the cluster does not exist.
 	Status(ctx context.Context) (Status, error)
-	// Dir is the folder of what belongs to the cluster on this machine. It
-	// goes when the cluster goes.
+	// Dir returns the folder of the cluster's files on this machine. Down
+	// removes it.
 	Dir() string
-	// Kubeconfig is the path of a kubeconfig with full rights.
+	// Kubeconfig returns the path of a kubeconfig with full permissions.
 	Kubeconfig() string
-	// URL is where a NodePort Service with this port answers on this
-	// machine, without a path.
+	// URL returns the address of a NodePort on this machine, without a path,
+	// for example http://127.0.0.1:30080.
 	URL(ctx context.Context, nodePort int32) (string, error)
-	// Logs writes a component's log to out; with follow until ctx ends.
-	// The components are those that Status names.
+	// Logs writes the log of a component that Status names to out. With
+	// follow it goes on until ctx ends.
 	Logs(ctx context.Context, component string, follow bool, out io.Writer) error
 }
 
-// Guest is a cluster that is not the demo's alone: a demo is a guest on it.
+// Guest is an existing cluster, on which the demo is a guest beside other
+// users.
 type Guest interface {
 	Cluster
-	// Adopted tells whether a part of the demo was there before it, and is
-	// not the demo's to change.
+	// Adopted reports whether the demo uses the Flux that the cluster had
+	// before, and must not change it.
 	Adopted() bool
-	// Entered tells whether Up has put the demo on the cluster already.
+	// Entered reports whether Up has installed the demo on the cluster.
 	Entered() bool
-	// Target names the cluster that Up would enter. It asks no server.
+	// Target names the cluster that Up would change. It asks no server.
 	Target() (Target, error)
 	// Verify returns an error if the cluster does not answer, or is another
 	// one than the demo was put on.
 	Verify(ctx context.Context) error
-	// MakesVolumes tells whether the cluster makes a volume for each claim.
+	// MakesVolumes reports whether the cluster makes a volume for each claim.
 	MakesVolumes(ctx context.Context) (bool, error)
 }
 
@@ -61,7 +63,7 @@ type Target struct{ Context, Server, User string }
 // ErrNotFound says that there is no cluster of that name.
 var ErrNotFound = errors.New("no such cluster")
 
-// Steps is told about the steps of a long operation.
+// Steps receives the steps of a long operation, to show its progress.
 type Steps interface {
 	// Start begins a step. Steps may overlap. The returned function ends it:
 	// with nil it is done, else it failed.
@@ -101,7 +103,7 @@ type Provider struct {
 	// Because says, in a few words, why one chooses this provider where it is
 	// available. An empty one is used only on request.
 	Because string
-	// Has tells whether this provider has a cluster called name, running or
+	// Has reports whether this provider has a cluster called name, running or
 	// not.
 	Has func(name string) bool
 	// New returns the cluster called name, which need not exist yet.
@@ -140,8 +142,9 @@ func (p Providers) Of(name string) (Provider, bool) {
 	return Provider{}, false
 }
 
-// Choose returns the first provider that this machine can run, and why it is
-// that one.
+// Choose returns the first provider that works on this machine, and why, for
+// example "not kind: no container engine found; install docker, podman, or
+// nerdctl; it needs no container engine".
 func (p Providers) Choose(ctx context.Context) (provider Provider, why string, err error) {
 	var not []string
 	for _, provider := range p {
@@ -158,10 +161,10 @@ func (p Providers) Choose(ctx context.Context) (provider Provider, why string, e
 }
 
 // CheckName returns an error unless name can be the name of a cluster: a DNS
-// label, as kind and Kubernetes ask for too.
+// label of up to 40 characters, as kind and Kubernetes require.
 func CheckName(name string) error {
 	if !regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$`).MatchString(name) {
-		return fmt.Errorf("%q cannot be the name of a cluster: use up to 40 of a-z, 0-9 and -, a letter or digit first and last", name)
+		return fmt.Errorf("%q is not a valid name for a cluster: use up to 40 of a-z, 0-9, and -, and begin and end with a letter or a digit", name)
 	}
 	return nil
 }

@@ -21,7 +21,8 @@ func (e *LogError) Unwrap() error { return e.Err }
 // tailLines is how much of a log a person wants to see after a failure.
 const tailLines = 12
 
-// ReadTail reads the last lines of the log, before somebody removes it.
+// ReadTail reads the last lines of the log into Tail. Call it before the log
+// is removed.
 func (e *LogError) ReadTail() {
 	file, err := os.Open(e.Log)
 	if err != nil {

@@ -4,25 +4,29 @@ package backoff
 
 import (
 	"context"
+	"math"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // Backoff doubles the wait after each failure, from Min to Max. It is used by
 // one goroutine at a time.
 type Backoff struct {
 	Min, Max time.Duration
-	next     time.Duration
+	delay    wait.DelayFunc // nil for one that begins at Min
 }
 
 // Next returns how long to wait before the next try.
 func (b *Backoff) Next() time.Duration {
-	wait := max(b.next, b.Min)
-	b.next = min(2*wait, b.Max)
-	return wait
+	if b.delay == nil {
+		b.delay = wait.Backoff{Duration: b.Min, Factor: 2, Steps: math.MaxInt, Cap: b.Max}.DelayFunc()
+	}
+	return b.delay()
 }
 
 // Reset begins at Min again, after a try that worked.
-func (b *Backoff) Reset() { b.next = 0 }
+func (b *Backoff) Reset() { b.delay = nil }
 
 // Wait waits before the next try. It reports false if ctx ended first.
 func (b *Backoff) Wait(ctx context.Context) bool { return Pause(ctx, b.Next()) }
