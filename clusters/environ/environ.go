@@ -1,6 +1,6 @@
 // Package environ makes the environment of every process that fluxdemo
-// starts. It begins with a list of what is kept of the user's own
-// environment, so that what they have set for work reaches no child.
+// starts. It passes on only a list of the user's variables, so that settings
+// for other work do not reach a child process.
 package environ
 
 import (
@@ -69,6 +69,14 @@ func browserNames() []string {
 	return []string{"FONTCONFIG_*", "CHROME_DEVEL_SANDBOX", "LD_LIBRARY_PATH"}
 }
 
+// desktopNames are what xdg-open and its like need to find the user's browser.
+func desktopNames() []string {
+	return []string{
+		"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "XDG_CURRENT_DESKTOP", "XDG_SESSION_TYPE",
+		"XDG_DATA_DIRS", "XDG_CONFIG_DIRS", "DESKTOP_SESSION", "KDE_*", "GNOME_*", "BROWSER", "WSL_*", "WSLENV",
+	}
+}
+
 // Base is for processes that talk to this machine alone. user is the user's
 // environment, as os.Environ returns it.
 func Base(user []string) Environ {
@@ -112,6 +120,11 @@ func Browser(user []string, home string) Environ {
 		return e
 	}
 	return e.With("XDG_DATA_HOME", data)
+}
+
+// Desktop is for a program that opens a page in the user's own browser.
+func Desktop(user []string) Environ {
+	return Outbound(user).Join(pick(user, desktopNames()...))
 }
 
 // NoProxy returns the user's NO_PROXY, completed with the names of this

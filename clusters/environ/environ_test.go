@@ -88,3 +88,13 @@ func TestChange(t *testing.T) {
 		t.Error("wrong values")
 	}
 }
+
+// TestDesktop lets a program find the user's browser, and gives it nothing else.
+func TestDesktop(t *testing.T) {
+	desk := []string{"DISPLAY=:0", "XAUTHORITY=/x", "DBUS_SESSION_BUS_ADDRESS=unix:/bus", "XDG_CURRENT_DESKTOP=KDE", "KDE_SESSION_VERSION=6"}
+	got := slices.Sorted(slices.Values(Desktop(slices.Concat(hostile(), desk, []string{"PATH=/bin", "AWS_PROFILE=work"}))))
+	want := slices.Sorted(slices.Values(slices.Concat(desk, []string{"PATH=/bin", "NO_PROXY=127.0.0.1,localhost,::1", "no_proxy=127.0.0.1,localhost,::1"})))
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

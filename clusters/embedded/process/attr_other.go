@@ -4,6 +4,8 @@ package process
 
 import "syscall"
 
-func sysProcAttr() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true}
+// sysProcAttr makes the process lead a session, on its standard input if that
+// is a terminal.
+func sysProcAttr(terminal bool) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true, Setctty: terminal}
 }

@@ -1,6 +1,6 @@
 // Package process runs and watches operating system processes. It starts
-// them so that none outlives its parent, ends them within a grace period and
-// keeps their output in rotated log files.
+// them so that none outlives its parent, stops them within a grace period,
+// and writes their output to rotated log files.
 package process
 
 import (
@@ -22,7 +22,12 @@ type Spec struct {
 	Args   []string
 	Env    []string
 	Dir    string
+	Input  *os.File  // standard input; nil: none
 	Output io.Writer // standard output and error, in the order written
+	Errors io.Writer // standard error, if it does not go to Output
+	// Terminal is the process's controlling terminal. It stands in for Input,
+	// Output, and Errors.
+	Terminal *os.File
 }
 
 // Exit is how a process ended.
@@ -62,9 +67,18 @@ func Start(spec Spec) (*Process, error) {
 	}
 	cmd.Dir = spec.Dir
 	cmd.Stdout, cmd.Stderr = spec.Output, spec.Output
+	if spec.Errors != nil {
+		cmd.Stderr = spec.Errors
+	}
+	if spec.Input != nil { // a nil file is not a nil reader
+		cmd.Stdin = spec.Input
+	}
+	if spec.Terminal != nil {
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = spec.Terminal, spec.Terminal, spec.Terminal
+	}
 	// Descendants that keep the output open must not keep Wait from returning.
 	cmd.WaitDelay = time.Second
-	cmd.SysProcAttr = sysProcAttr()
+	cmd.SysProcAttr = sysProcAttr(spec.Terminal != nil)
 	p := &Process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go p.run(started)
@@ -117,7 +131,8 @@ func (p *Process) Exit() Exit {
 }
 
 // Stop asks the process to end (SIGTERM), kills it (SIGKILL) once grace has
-// passed, and returns when it has ended. A grace of zero kills at once.
+// passed, and returns when it has ended. A grace of zero kills at once. SIGTERM
+// goes to the process's group, SIGKILL to its whole session.
 func (p *Process) Stop(grace time.Duration) Exit {
 	if grace > 0 {
 		p.signal(syscall.SIGTERM)
@@ -133,12 +148,27 @@ func (p *Process) Stop(grace time.Duration) Exit {
 	return p.Exit()
 }
 
-// signal sends sig to the process and what it started. The process is its
-// own group's leader (see sysProcAttr).
+// Hangup tells the process that its terminal or its client is gone (SIGHUP).
+func (p *Process) Hangup() { p.signal(syscall.SIGHUP) }
+
+// signal sends sig to the process and what it started. The process leads its
+// own session and group (see sysProcAttr).
 func (p *Process) signal(sig syscall.Signal) {
 	select {
 	case <-p.done: // its ID may belong to another process by now
+		return
 	default:
 		_ = syscall.Kill(-p.Pid(), sig) // gone already: nothing left to signal
 	}
+	if sig == syscall.SIGKILL {
+		endSession(p.Pid())
+	}
+}
+
+// EndRest kills what the process has left running in its session, once it has
+// ended itself: jobs in the background, for example. It finds no process that
+// began a session of its own.
+func (p *Process) EndRest() {
+	<-p.done
+	endSession(p.Pid())
 }

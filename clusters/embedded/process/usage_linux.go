@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// RSS returns how many bytes of memory the process pid has in use, as
-// /proc/PID/statm says (proc(5)), or 0 if it cannot be told.
+// RSS returns the resident memory of the process pid in bytes, as
+// /proc/PID/statm says (proc(5)), or 0 if it is unknown.
 func RSS(pid int) int64 {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {

@@ -2,6 +2,6 @@
 
 package process
 
-// RSS returns how many bytes of memory the process pid has in use, or 0 if
-// that cannot be told, as here.
+// RSS returns the resident memory of a process in bytes, or 0 if it is
+// unknown, as on this system.
 func RSS(int) int64 { return 0 }
