@@ -1,7 +1,6 @@
-// Package controlplane knows how etcd, kube-apiserver,
-// kube-controller-manager and kube-scheduler are called on one machine for
-// one demo cluster. It makes their configuration files and flags; who starts
-// and watches the processes is not its business.
+// Package controlplane makes the configuration files and flags of etcd,
+// kube-apiserver, kube-controller-manager, and kube-scheduler for one demo
+// cluster on one machine. It does not start the processes.
 package controlplane
 
 import (
@@ -39,10 +38,13 @@ const EtcdSocket = "etcd.sock"
 // unix socket's path may have 107 bytes, and a home folder can be longer than
 // that.
 type Config struct {
-	Dir       string // the cluster's folder
-	PKI       pki.PKI
-	Port      int    // of kube-apiserver on 127.0.0.1
-	NodePorts string // range for Services, "30000-30099"
+	Dir  string // the cluster's folder
+	PKI  pki.PKI
+	Port int // of kube-apiserver on 127.0.0.1
+	// SharedPort says that another process of this user keeps the port for
+	// kube-apiserver, with SO_REUSEPORT and without listening.
+	SharedPort bool
+	NodePorts  string // range for Services, "30000-30099"
 }
 
 // Component is one process of the control plane.
@@ -85,8 +87,8 @@ func (c Config) Server() string { return fmt.Sprintf("https://127.0.0.1:%d", c.P
 // Unix sockets in a folder that only the owner may enter: etcd needs no
 // port and no certificates, and no other user of the machine reads Secrets.
 //
-// etcd insists on advertising a host and a port. With one member and clients
-// that know the socket nobody ever asks for what it advertises.
+// etcd requires a host and a port to advertise. With one member, and clients
+// that know the socket, the advertised address is never used.
 const (
 	etcdClient    = "unix://" + EtcdSocket
 	etcdPeer      = "unix://etcd-peer.sock"
@@ -109,8 +111,8 @@ func (c Config) etcd() []string {
 		"--auto-compaction-mode=periodic",
 		"--auto-compaction-retention=5m",
 		"--quota-backend-bytes=4294967296",
-		// One member elects itself; the default second of waiting for
-		// others to vote is for nobody.
+		// One member elects itself, so the default second of waiting for
+		// other votes would be lost.
 		"--heartbeat-interval=20",
 		"--election-timeout=200",
 	}
@@ -121,6 +123,7 @@ func (c Config) apiServer() []string {
 		"--bind-address=127.0.0.1",
 		"--advertise-address=127.0.0.1",
 		fmt.Sprintf("--secure-port=%d", c.Port),
+		fmt.Sprintf("--permit-port-sharing=%t", c.SharedPort),
 		"--etcd-servers=" + etcdClient,
 		"--tls-cert-file=" + c.PKI.CertFile(pki.APIServer),
 		"--tls-private-key-file=" + c.PKI.KeyFile(pki.APIServer),
@@ -139,10 +142,18 @@ func (c Config) apiServer() []string {
 		"--kubelet-certificate-authority=" + c.PKI.CAFile(),
 		"--kubelet-client-certificate=" + c.PKI.CertFile(pki.KubeletClient),
 		"--kubelet-client-key=" + c.PKI.KeyFile(pki.KubeletClient),
+		// The metrics API is the node's, and this is how the API server asks it.
+		"--requestheader-client-ca-file=" + c.PKI.ProxyCAFile(),
+		"--requestheader-allowed-names=" + pki.ProxyName,
+		"--requestheader-username-headers=X-Remote-User",
+		"--requestheader-group-headers=X-Remote-Group",
+		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + c.PKI.CertFile(pki.Proxy),
+		"--proxy-client-key-file=" + c.PKI.KeyFile(pki.Proxy),
 		// The node is there when it says so: nothing would take the taint off.
 		"--disable-admission-plugins=TaintNodesByCondition",
 		// A demo's first seconds are all requests; fairness between users
-		// would queue everybody else behind them.
+		// would queue all others behind them.
 		"--enable-priority-and-fairness=false",
 		"--max-requests-inflight=2000",
 		"--max-mutating-requests-inflight=1000",
@@ -161,9 +172,9 @@ func (c Config) controllerManager() []string {
 
 func (c Config) scheduler() []string { return c.client(Scheduler) }
 
-// client returns the flags that are the same for whoever talks to the API.
-// There is one of each, so there is no leader to elect; nobody asks them
-// anything, so they listen on no port.
+// client returns the flags that all clients of the API server share. Each
+// client runs once, so it elects no leader. It serves no requests, so it
+// listens on no port.
 func (c Config) client(name string) []string {
 	kubeconfig := name + ".kubeconfig"
 	return []string{

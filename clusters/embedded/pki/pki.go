@@ -1,7 +1,8 @@
-// Package pki makes the keys and certificates of an embedded cluster: one
-// CA, a certificate for each component, and the service account key. All are
-// made once per cluster, stay in its folder with mode 0600 and are good for
-// ten years, as a demo has nobody who renews them.
+// Package pki creates the keys and certificates of an embedded cluster: a CA
+// with a certificate for each component, a CA of its own for the API server as
+// a proxy, and the service account key. It
+// creates them once per cluster, in the cluster's folder with mode 0600. They
+// are valid for ten years, because nothing renews them.
 package pki
 
 import (
@@ -32,6 +33,11 @@ const CAName = "ca.crt"
 // CAFile is the path of the CA's certificate.
 func (p PKI) CAFile() string { return filepath.Join(p.dir, CAName) }
 
+// ProxyCAFile is the path of the certificate of the CA that signs for the API
+// server as a proxy, and for nothing else: who shows such a certificate may
+// say for whom it asks.
+func (p PKI) ProxyCAFile() string { return p.CertFile(proxyCA) }
+
 // CertFile is the path of the certificate called name.
 func (p PKI) CertFile(name string) string { return filepath.Join(p.dir, name+".crt") }
 
@@ -46,8 +52,17 @@ const (
 	Admin             = "admin"                   // the user's kubeconfig
 	ControllerManager = "kube-controller-manager" // towards the API
 	Scheduler         = "kube-scheduler"          // towards the API
+	Proxy             = "front-proxy-client"      // the API server towards APIs that it passes on
 	ServiceAccount    = "service-account"         // signs tokens; a key only
+
+	proxyCA = "front-proxy-ca"
 )
+
+// ProxyName is the common name in the certificate Proxy.
+const ProxyName = "front-proxy-client"
+
+// MetricsName is the name under which the node serves the metrics API.
+const MetricsName = "metrics-server.kube-system.svc"
 
 // caName is the common name in the CA's certificate.
 const caName = "fluxdemo"
@@ -71,10 +86,11 @@ func requests() map[string]x509.Certificate {
 		Node: {
 			Subject:     pkix.Name{CommonName: "system:node:fluxdemo", Organization: []string{"system:nodes"}},
 			ExtKeyUsage: server,
-			DNSNames:    []string{"localhost"},
+			DNSNames:    []string{"localhost", MetricsName},
 			IPAddresses: []net.IP{loopback},
 		},
 		KubeletClient: {Subject: pkix.Name{CommonName: KubeletClientName}, ExtKeyUsage: client},
+		Proxy:         {Subject: pkix.Name{CommonName: ProxyName}, ExtKeyUsage: client},
 		Admin:         {Subject: pkix.Name{CommonName: "fluxdemo-admin", Organization: []string{"system:masters"}}, ExtKeyUsage: client},
 		// It does what the service accounts of all controllers may do. Giving
 		// each its own client costs memory, and rights that are bootstrapped
@@ -111,7 +127,7 @@ func Ensure(dir string) (PKI, error) {
 		err = statefile.SyncFolder(work)
 	}
 	if err != nil {
-		return PKI{}, fmt.Errorf("making the cluster's certificates: %w", err)
+		return PKI{}, fmt.Errorf("creating the cluster's certificates: %w", err)
 	}
 	// What is there is of no use any more, so a crash before the next line
 	// does no harm.
@@ -124,7 +140,7 @@ func Ensure(dir string) (PKI, error) {
 	return p, statefile.SyncFolder(filepath.Dir(dir))
 }
 
-// IsCA tells whether a file holds the certificate of a CA that Ensure made.
+// IsCA reports whether a file holds the certificate of a CA that Ensure made.
 func IsCA(content []byte) bool {
 	block, _ := pem.Decode(content)
 	if block == nil {
@@ -137,15 +153,19 @@ func IsCA(content []byte) bool {
 // check returns an error unless every file is there, and undamaged, and
 // signed by the CA.
 func (p PKI) check() error {
-	raw, err := os.ReadFile(p.CAFile())
+	own, err := pool(p.CAFile())
 	if err != nil {
 		return err
 	}
-	roots := x509.NewCertPool()
-	if !IsCA(raw) || !roots.AppendCertsFromPEM(raw) {
-		return errors.New("the CA is damaged")
+	proxies, err := pool(p.ProxyCAFile())
+	if err != nil {
+		return err
 	}
 	for name, request := range requests() {
+		roots := own
+		if name == Proxy {
+			roots = proxies
+		}
 		pair, err := tls.LoadX509KeyPair(p.CertFile(name), p.KeyFile(name))
 		if err != nil {
 			return err
@@ -154,7 +174,8 @@ func (p PKI) check() error {
 			return err
 		}
 	}
-	if raw, err = os.ReadFile(p.KeyFile(ServiceAccount)); err != nil {
+	raw, err := os.ReadFile(p.KeyFile(ServiceAccount))
+	if err != nil {
 		return err
 	}
 	block, _ := pem.Decode(raw)
@@ -165,12 +186,33 @@ func (p PKI) check() error {
 	return err
 }
 
+// pool returns the CA in a file.
+func pool(file string) (*x509.CertPool, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !IsCA(raw) || !roots.AppendCertsFromPEM(raw) {
+		return nil, fmt.Errorf("the CA in %s is damaged", file)
+	}
+	return roots, nil
+}
+
 func create(p PKI) error {
-	ca, caKey, err := createCA(p)
+	own, ownKey, err := createCA(p.CAFile())
+	if err != nil {
+		return err
+	}
+	proxies, proxiesKey, err := createCA(p.ProxyCAFile())
 	if err != nil {
 		return err
 	}
 	for name, request := range requests() {
+		ca, caKey := own, ownKey
+		if name == Proxy {
+			ca, caKey = proxies, proxiesKey
+		}
 		key, err := createKey(p.KeyFile(name))
 		if err != nil {
 			return err
@@ -184,8 +226,8 @@ func create(p PKI) error {
 	return err
 }
 
-func createCA(p PKI) (*x509.Certificate, *ecdsa.PrivateKey, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // never written: nobody signs later
+func createCA(file string) (*x509.Certificate, *ecdsa.PrivateKey, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // never written: nothing is signed later
 	if err != nil {
 		return nil, nil, err
 	}
@@ -195,7 +237,7 @@ func createCA(p PKI) (*x509.Certificate, *ecdsa.PrivateKey, error) {
 		BasicConstraintsValid: true,
 		IsCA:                  true,
 	}
-	return ca, key, sign(p.CAFile(), ca, ca, key, key)
+	return ca, key, sign(file, ca, ca, key, key)
 }
 
 func createKey(path string) (*ecdsa.PrivateKey, error) {

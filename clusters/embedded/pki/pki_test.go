@@ -19,11 +19,19 @@ func TestEnsure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(ca) {
-		t.Fatal("the CA's file has no certificate")
+	own, err := pool(p.CAFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxies, err := pool(p.ProxyCAFile())
+	if err != nil {
+		t.Fatal(err)
 	}
 	for name, request := range requests() {
+		signer, other := own, proxies
+		if name == Proxy {
+			signer, other = proxies, own
+		}
 		pair, err := tls.LoadX509KeyPair(p.CertFile(name), p.KeyFile(name))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -33,8 +41,11 @@ func TestEnsure(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := leaf.Verify(x509.VerifyOptions{Roots: pool, KeyUsages: request.ExtKeyUsage}); err != nil {
+		if _, err := leaf.Verify(x509.VerifyOptions{Roots: signer, KeyUsages: request.ExtKeyUsage}); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := leaf.Verify(x509.VerifyOptions{Roots: other, KeyUsages: request.ExtKeyUsage}); err == nil {
+			t.Errorf("%s counts as signed by the other CA", name)
 		}
 	}
 	entries, err := os.ReadDir(dir)
@@ -65,7 +76,7 @@ func TestEnsureDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := read(t, dir)
-	if len(whole) != 14 {
+	if len(whole) != 17 {
 		t.Fatalf("%d files", len(whole))
 	}
 	for name, content := range whole {
