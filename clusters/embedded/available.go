@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Available tells whether this machine can run embedded clusters. They need
+// Available reports whether this machine can run embedded clusters. They need
 // nothing but a folder with some room.
 func Available(context.Context) error {
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
@@ -18,7 +18,7 @@ func Available(context.Context) error {
 	return enoughRoom(xdg.StateHome)
 }
 
-// Has tells whether there is a cluster of this provider called name, running or
+// Has reports whether there is a cluster of this provider called name, running or
 // not, in the folder of all clusters.
 func Has(stateDir, name string) bool {
 	return newFolder(stateDir, name, nil).Has()
@@ -36,7 +36,7 @@ func enoughRoom(dir string) error {
 		return nil
 	}
 	if free := int64(disk.Bavail) * int64(disk.Bsize); free < freeBytes {
-		return fmt.Errorf("only %d MB are free in %s, a cluster needs %d MB; free some, or choose another folder with XDG_STATE_HOME", free>>20, dir, freeBytes>>20)
+		return fmt.Errorf("only %d MB are free in %s, and a cluster needs %d MB; free some space, or choose another folder with XDG_STATE_HOME", free>>20, dir, freeBytes>>20)
 	}
 	return nil
 }

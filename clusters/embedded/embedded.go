@@ -1,7 +1,7 @@
-// Package embedded runs a cluster without Docker: real etcd, kube-apiserver,
-// kube-controller-manager and kube-scheduler as processes of the user, and
-// one virtual node whose pods are processes too. A detached supervisor keeps
-// them running; this package starts it, asks it and stops it.
+// Package embedded runs a cluster without a container engine: real etcd,
+// kube-apiserver, kube-controller-manager, and kube-scheduler as processes of
+// the user, and one virtual node whose pods are processes too. A detached
+// supervisor keeps them running. This package starts, queries, and stops it.
 package embedded
 
 import (
@@ -18,12 +18,15 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/supervisor"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
 	"github.com/fluxdemo/fluxdemo/clusters/folder"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/apiserver"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/detached"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/logfile"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 )
 
 // Provider is the name of this provider of clusters.
@@ -94,7 +97,7 @@ func (c *Cluster) Dir() string { return c.dir }
 func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, supervisor.Kubeconfig) }
 
 // Up implements clusters.Cluster.
-func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) error {
+func (c *Cluster) Up(ctx context.Context, report clusters.Steps, answers func()) error {
 	if err := c.folder.Claim(); err != nil {
 		return err
 	}
@@ -110,14 +113,14 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 		err = supervisor.ErrNotRunning
 	}
 	if err == nil && status.Ready {
-		if err := c.repair(ctx, status, steps); err != nil {
+		if err := c.repair(ctx, status, report); err != nil {
 			return err
 		}
 		answers()
 		return nil
 	}
 	fresh := !exists(filepath.Join(c.dir, supervisor.SettingsFile)) && !exists(filepath.Join(c.dir, controlplane.EtcdDir))
-	if err := c.start(ctx, steps, answers); err != nil {
+	if err := c.start(ctx, report, answers); err != nil {
 		var failed *clusters.LogError
 		if errors.As(err, &failed) {
 			failed.ReadTail()
@@ -132,7 +135,7 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 	return nil
 }
 
-// hasFailed tells whether something has failed that only another supervisor
+// hasFailed reports whether something has failed that only another supervisor
 // can start again.
 func hasFailed(status supervisor.Status) bool {
 	return slices.ContainsFunc(status.Components, func(c supervisor.Component) bool { return c.State == supervisor.StateFailed })
@@ -145,16 +148,15 @@ func exists(path string) bool {
 
 // repair writes the kubeconfig, if it was damaged, and waits for components
 // that are restarting just now.
-func (c *Cluster) repair(ctx context.Context, status supervisor.Status, steps clusters.Steps) error {
+func (c *Cluster) repair(ctx context.Context, status supervisor.Status, report clusters.Steps) error {
 	if err := supervisor.EnsureKubeconfig(c.dir, status.Settings); err != nil {
 		return err
 	}
 	for _, component := range status.Components {
 		if component.State != "Running" {
-			end := steps.Start(component.Name)
-			err := c.awaitAPI(ctx)
-			end(err)
-			return err
+			return steps.One(ctx, report, component.Name, func(ctx context.Context) error {
+				return apiserver.AwaitReady(ctx, c.Kubeconfig(), 30*time.Second)
+			})
 		}
 	}
 	return nil
@@ -162,7 +164,7 @@ func (c *Cluster) repair(ctx context.Context, status supervisor.Status, steps cl
 
 // start starts a supervisor, unless one is starting already, and follows it
 // until the cluster is up.
-func (c *Cluster) start(ctx context.Context, steps clusters.Steps, answers func()) error {
+func (c *Cluster) start(ctx context.Context, report clusters.Steps, answers func()) error {
 	client, _, err := supervisor.Dial(ctx, c.dir)
 	if err != nil {
 		if err := c.prepare(); err != nil {
@@ -179,7 +181,7 @@ func (c *Cluster) start(ctx context.Context, steps clusters.Steps, answers func(
 	err = client.Progress(ctx, func(step supervisor.Step) {
 		switch {
 		case step.State == supervisor.StepRunning:
-			ends[step.Name] = steps.Start(step.Name)
+			ends[step.Name] = report.Start(step.Name)
 		case ends[step.Name] != nil:
 			ends[step.Name](nil)
 			delete(ends, step.Name)
@@ -222,7 +224,7 @@ func (c *Cluster) prepare() error {
 	return enoughRoom(c.dir)
 }
 
-// launch starts the detached supervisor and returns when it takes orders.
+// launch starts the detached supervisor and returns when it takes requests.
 func (c *Cluster) launch(ctx context.Context) error {
 	b, err := bundle.Find(c.options.BundleDir)
 	if err != nil {
@@ -253,11 +255,8 @@ func (c *Cluster) environ() environ.Environ {
 
 // Down implements clusters.Cluster.
 func (c *Cluster) Down(ctx context.Context, keepData bool) error {
-	switch owned, err := c.folder.Owned(); {
-	case err != nil:
+	if err := c.folder.Require(); err != nil {
 		return err
-	case !owned:
-		return fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
 	}
 	client, _, err := supervisor.Dial(ctx, c.dir)
 	var unanswered error
@@ -275,6 +274,7 @@ func (c *Cluster) Down(ctx context.Context, keepData bool) error {
 	if err := c.awaitEnd(ctx); err != nil {
 		return errors.Join(err, unanswered)
 	}
+	node.EndLeftovers(filepath.Join(c.dir, supervisor.NodeDir))
 	if keepData {
 		return nil
 	}
@@ -293,7 +293,7 @@ func (c *Cluster) awaitEnd(ctx context.Context) error {
 		return fmt.Errorf("waiting for the cluster's supervisor to end: %w", err)
 	}
 	if !ended {
-		return fmt.Errorf("the cluster's supervisor (process %d) does not end: kill it, then run `fluxdemo down` again", process.PID())
+		return fmt.Errorf("the cluster's supervisor (process %d) does not stop: kill it, then run `fluxdemo down` again", process.PID())
 	}
 	return nil
 }

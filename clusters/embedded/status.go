@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
-
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
@@ -21,11 +17,8 @@ import (
 // Status implements clusters.Cluster.
 func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	status := clusters.Status{Name: c.name, Provider: Provider, Kubeconfig: c.Kubeconfig()}
-	switch owned, err := c.folder.Owned(); {
-	case err != nil:
+	if err := c.folder.Require(); err != nil {
 		return status, err
-	case !owned:
-		return status, fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
 	}
 	_, now, err := supervisor.Dial(ctx, c.dir)
 	switch {
@@ -64,34 +57,6 @@ func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	return status, nil
 }
 
-// awaitAPI returns when the API server answers again, after 30 s at most.
-func (c *Cluster) awaitAPI(ctx context.Context) error {
-	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
-	if err != nil {
-		return fmt.Errorf("reading the cluster's kubeconfig: %w", err)
-	}
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	// Nothing can be watched on a server that is not there yet.
-	ticker := time.NewTicker(50 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		err := client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the API server does not answer: %w; see `fluxdemo logs kube-apiserver`", err)
-		case <-ticker.C:
-		}
-	}
-}
-
 // podComponent describes a pod: a process, or a simulation of one.
 func podComponent(pod node.PodProcess) clusters.Component {
 	part := clusters.Component{
@@ -102,7 +67,7 @@ func podComponent(pod node.PodProcess) clusters.Component {
 	case pod.Simulated:
 		part.State, part.Memory, part.Message = "Simulated", 0, "the image is not in the bundle; nothing runs"
 	case pod.PID == 0:
-		part.State, part.Memory = "Waiting", 0
+		part.State, part.Memory, part.Message = "Waiting", 0, pod.Waiting
 	case !pod.Ready:
 		part.State = "NotReady"
 	}

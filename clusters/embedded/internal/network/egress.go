@@ -17,8 +17,8 @@ import (
 // egressDialWait is how long a host outside may take to accept a connection.
 const egressDialWait = 30 * time.Second
 
-// egress is the way out of the cluster: directly, or through the proxy that
-// this process's own environment names.
+// egress dials addresses outside the cluster: directly, or through the proxy
+// that the environment of this process names.
 type egress struct {
 	upstream  func(*url.URL) (*url.URL, error)
 	transport *http.Transport

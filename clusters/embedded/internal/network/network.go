@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -18,13 +19,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/record"
 
-	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/informer"
 )
 
@@ -49,6 +51,9 @@ type Config struct {
 	// EgressSocket is the path of the unix socket for the API server's egress
 	// selector (HTTPConnect). Its folder must exist.
 	EgressSocket string
+	// Reserved says which ports of this machine load balancers must not take.
+	// It may be nil.
+	Reserved func(port int32) bool
 	// Logf takes one line a call, without a newline at its end. Nil drops them.
 	Logf func(format string, args ...any)
 }
@@ -110,11 +115,15 @@ func (n *Network) Run(ctx context.Context) error {
 	events := record.NewBroadcaster(record.WithContext(ctx))
 	defer events.Shutdown()
 	events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: n.cfg.Client.CoreV1().Events("")})
-	ports := n.nodePorts(ctx, events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "fluxdemo-network"}))
-	if _, err := n.resolve.services.AddEventHandler(informer.OnEach(ports.Update)); err != nil {
+	recorder := events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "fluxdemo-network"})
+	ports := n.nodePorts(recorder)
+	update := func(service *corev1.Service, deleted bool) { ports.Update(ctx, service, deleted) }
+	_, err := n.resolve.services.AddEventHandler(informer.OnEach(update))
+	balancer, failed := n.loadBalancer(recorder)
+	if err := errors.Join(err, failed, n.nameIngresses(recorder)); err != nil {
 		n.proxyLn.Close()
 		n.sockLn.Close()
-		return fmt.Errorf("preparing the watch on NodePorts: %w", err)
+		return fmt.Errorf("preparing the watch on Services: %w", err)
 	}
 
 	proxy := newProxy(n.resolve, n.cfg.AllowEgress, n.cfg.Logf)
@@ -129,6 +138,7 @@ func (n *Network) Run(ctx context.Context) error {
 			}
 		})
 	}
+	group.Go(func() { balancer.Run(ctx) })
 	group.Go(func() {
 		if n.awaitAPI(ctx) {
 			n.factory.StartWithContext(ctx)
@@ -136,7 +146,6 @@ func (n *Network) Run(ctx context.Context) error {
 		}
 	})
 
-	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-broken:
@@ -170,11 +179,13 @@ func (n *Network) server(ctx context.Context, handler http.Handler) *http.Server
 func (n *Network) awaitAPI(ctx context.Context) bool {
 	const most = time.Second
 	logged := false
-	for pause := 50 * time.Millisecond; ; pause = min(pause*5/4, most) {
+	next := wait.Backoff{Duration: 50 * time.Millisecond, Factor: 1.25, Steps: math.MaxInt, Cap: most}.DelayFunc()
+	for {
 		err := n.askAPI(ctx)
 		if err == nil {
 			return true
 		}
+		pause := next()
 		if pause == most && !logged {
 			logged = true
 			n.cfg.Logf("network: still waiting for the API server: %v", err)
@@ -201,8 +212,8 @@ func dropManagedFields(obj any) (any, error) {
 	return obj, nil
 }
 
-// listenLoopback refuses other than loopback addresses: whoever reaches the
-// proxy reaches the whole cluster.
+// listenLoopback refuses addresses that are not loopback, because a client
+// that reaches the proxy reaches the whole cluster.
 func listenLoopback(addr string) (net.Listener, error) {
 	if addr == "" {
 		addr = "127.0.0.1:0"

@@ -13,12 +13,12 @@ import (
 // nodePorts makes the listeners on 127.0.0.1 for the Services' node ports.
 // What becomes of a port that another program has stands in the log and in
 // the Service's events.
-func (n *Network) nodePorts(ctx context.Context, recorder record.EventRecorder) *nodeport.Listeners {
+func (n *Network) nodePorts(recorder record.EventRecorder) *nodeport.Listeners {
 	report := func(target nodeport.Target, kind, reason, format string, args ...any) {
 		recorder.Eventf(target.Ref, kind, reason, format, args...)
 		n.cfg.Logf("network: "+target.String()+": "+format, args...)
 	}
-	return nodeport.New(ctx, nodeport.Config{
+	return nodeport.New(nodeport.Config{
 		Dial: func(ctx context.Context, t nodeport.Target) (net.Conn, error) {
 			return n.resolve.dial(ctx, servicePort{namespace: t.Namespace, name: t.Service, port: t.Port})
 		},

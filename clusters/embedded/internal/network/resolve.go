@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/informer"
 )
 

@@ -144,11 +144,11 @@ func listenSocket(path string) (net.Listener, error) {
 	case err != nil:
 		return nil, err
 	case info.Mode()&fs.ModeSocket == 0:
-		return nil, fmt.Errorf("%s is in the way and not a socket; remove it", path)
+		return nil, fmt.Errorf("%s exists and is not a socket; remove it", path)
 	default:
 		if conn, err := net.Dial("unix", path); err == nil {
 			conn.Close()
-			return nil, fmt.Errorf("%s is in use by a running cluster; `fluxdemo down` ends it", path)
+			return nil, fmt.Errorf("%s is in use by a running cluster; `fluxdemo down` stops it", path)
 		}
 		if err := os.Remove(path); err != nil {
 			return nil, fmt.Errorf("removing a stale socket: %w", err)

@@ -10,9 +10,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/pull"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/stream"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
-	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
 // containerKind is when a container runs in its pod's life.
@@ -41,7 +43,9 @@ type container struct {
 	simulated      bool
 	ended          bool // for good
 	process        *process.Process
+	console        *stream.Console
 	launch         launch
+	execs          map[*process.Process]bool // commands that run beside it
 }
 
 // launch is what a container's process was started with; exec uses it too.
@@ -78,6 +82,12 @@ func (c *container) run(ctx context.Context) {
 				continue
 			}
 			return
+		}
+		if err := missing(c.pod.rt.images, spec.Image); err != nil {
+			if !c.notPulled(ctx, spec, err) {
+				break
+			}
+			continue
 		}
 		result, err := c.once(ctx, spec, image)
 		if ctx.Err() != nil {
@@ -132,8 +142,24 @@ func (c *container) waitForRestart(ctx context.Context, wait time.Duration) bool
 	return true
 }
 
-// simulate pretends that the container runs. It returns true when the image
-// has changed, and false when the container has ended.
+// notPulled shows an image that the node has not, until the container has
+// another one. It reports false if ctx ended first.
+func (c *container) notPulled(ctx context.Context, spec *corev1.Container, err error) bool {
+	failure := pull.Failure{Reference: spec.Image, Policy: spec.ImagePullPolicy, Err: err, Event: c.pod.event, Waiting: func(reason, message string) {
+		c.pod.update(func() {
+			c.image, c.imageID, c.simulated, c.started, c.ready = spec.Image, "", false, false, false
+			c.wait(reason, message)
+		})
+	}}
+	return failure.Show(ctx, c.kick)
+}
+
+// simulatedRun is how long a simulated container runs in a pod that is to end.
+const simulatedRun = time.Second
+
+// simulate pretends that the container runs, and ends after a moment if the
+// pod is one that is to end, as a Job's. It returns true when the image has
+// changed, and false when the container has ended.
 func (c *container) simulate(ctx context.Context, spec *corev1.Container) bool {
 	c.pod.update(func() {
 		c.image, c.imageID, c.id = spec.Image, "", "simulated://"+string(c.pod.uid)+"/"+c.name
@@ -150,13 +176,21 @@ func (c *container) simulate(ctx context.Context, spec *corev1.Container) bool {
 	if c.kind == initContainer {
 		return false
 	}
+	var done <-chan time.Time
+	if policy := c.pod.current().Spec.RestartPolicy; c.kind == mainContainer && (policy == corev1.RestartPolicyNever || policy == corev1.RestartPolicyOnFailure) {
+		timer := time.NewTimer(simulatedRun)
+		defer timer.Stop()
+		done = timer.C
+	}
 	select {
 	case <-c.kick:
 		return true
+	case <-done:
+		c.pod.event(corev1.EventTypeNormal, reasonSimulated, fmt.Sprintf("Container %s counts as completed; %s", c.name, simulatedMessage(spec.Image)))
 	case <-ctx.Done():
-		c.pod.update(func() { c.end() })
-		return false
 	}
+	c.pod.update(func() { c.end() })
+	return false
 }
 
 var errImageChanged = errors.New("the container's image has changed")
@@ -173,14 +207,15 @@ func (c *container) once(ctx context.Context, spec *corev1.Container, image Imag
 		return c.notStarted(spec, image, err), nil
 	}
 	defer func() { _ = log.Close() }()
-	p, err := process.Start(process.Spec{Path: prepared.path, Args: prepared.args, Env: prepared.env, Dir: prepared.dir, Output: log})
+	console := stream.NewConsole(stream.ConsoleOptions{Stdin: spec.Stdin, Once: spec.StdinOnce, TTY: spec.TTY}, log)
+	p, err := console.Start(process.Spec{Path: prepared.path, Args: prepared.args, Env: prepared.env, Dir: prepared.dir})
 	if err != nil {
 		return c.notStarted(spec, image, err), nil
 	}
 	probing, stopProbes := context.WithCancel(ctx)
 	defer stopProbes()
 	unwell := make(chan error, 2)
-	c.pod.update(func() { c.begin(p, spec, image, prepared) })
+	c.pod.update(func() { c.begin(p, console, spec, image, prepared) })
 	c.pod.event(corev1.EventTypeNormal, "Started", fmt.Sprintf("Started container %s as process %d", c.name, p.Pid()))
 	go c.probe(probing, spec, image, prepared, func(err error) { unwell <- err })
 
@@ -198,6 +233,8 @@ func (c *container) once(ctx context.Context, spec *corev1.Container, image Imag
 	}
 	stopProbes()
 	exit := p.Exit()
+	process.EndMarked(ContainerVariable, c.mark()) // what it started, and what was started beside it
+	console.Finish()
 	_ = log.Close()
 	c.pod.update(func() { c.exited(p, exit, spec) })
 	return outcome{code: int32(exit.Code), ran: exit.At.Sub(p.Started()), changed: changed}, nil
@@ -241,9 +278,9 @@ func (c *container) countRun() {
 	c.runs++
 }
 
-func (c *container) begin(p *process.Process, spec *corev1.Container, image Image, l launch) {
+func (c *container) begin(p *process.Process, console *stream.Console, spec *corev1.Container, image Image, l launch) {
 	c.countRun()
-	c.process, c.launch = p, l
+	c.process, c.console, c.launch = p, console, l
 	c.image, c.imageID, c.id = spec.Image, "process://"+image.Binary, "process://"+strconv.Itoa(p.Pid())
 	c.simulated = false
 	c.started = spec.StartupProbe == nil
@@ -265,7 +302,7 @@ func (c *container) exited(p *process.Process, exit process.Exit, spec *corev1.C
 			terminated.Message = c.pod.lastLines(c.name)
 		}
 	}
-	c.process, c.started, c.ready = nil, false, false
+	c.process, c.console, c.started, c.ready = nil, nil, false, false
 	c.state = corev1.ContainerState{Terminated: terminated}
 }
 
@@ -292,7 +329,9 @@ func (c *container) end() {
 		ExitCode: 137, Reason: "ContainerStatusUnknown", Message: "the container was not started", FinishedAt: now,
 	}
 	if c.simulated {
-		terminated = &corev1.ContainerStateTerminated{Reason: "Completed", StartedAt: now, FinishedAt: now, ContainerID: c.id}
+		terminated = &corev1.ContainerStateTerminated{
+			Reason: "Completed", Message: simulatedMessage(c.image), StartedAt: now, FinishedAt: now, ContainerID: c.id,
+		}
 		if c.state.Running != nil {
 			terminated.StartedAt = c.state.Running.StartedAt
 		}

@@ -58,6 +58,14 @@ func helper(args []string) {
 		fmt.Println("leaving with", args[1])
 		code, _ := strconv.Atoi(args[1])
 		os.Exit(code)
+	case "ask":
+		fmt.Print("name? ")
+		var name string
+		if _, err := fmt.Scanln(&name); err != nil {
+			os.Exit(4)
+		}
+		fmt.Println("hello", name)
+		os.Exit(3)
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("ready")
@@ -128,7 +136,8 @@ func newWorld(t *testing.T, objects ...kuberuntime.Object) *world {
 	w.cfg = Config{
 		Name: nodeName, Client: w.client, Dir: filepath.Join(dir, "node"), LogDir: filepath.Join(dir, "logs"),
 		Server: "https://127.0.0.1:1", CAFile: keys.CAFile(), ServingCert: keys.CertFile(pki.Node), ServingKey: keys.KeyFile(pki.Node),
-		ClientCAFile: keys.CAFile(), ClientName: "kube-apiserver-kubelet-client",
+		ClientCAFile: keys.CAFile(), ClientName: pki.KubeletClientName,
+		ProxyCAFile: keys.ProxyCAFile(), ProxyName: pki.ProxyName,
 		Env:  []string{"FROM_NODE=yes"},
 		Logf: t.Logf,
 		Images: []Image{{

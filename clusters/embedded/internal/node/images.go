@@ -1,12 +1,21 @@
 package node
 
-import "github.com/fluxdemo/fluxdemo/clusters/image"
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/pull"
+	"github.com/fluxdemo/fluxdemo/clusters/image"
+)
 
 // Image says how an image's containers are run as host processes.
 type Image struct {
 	// Repository is the image's name without tag and digest, for example
-	// "ghcr.io/fluxcd/source-controller". Every tag of it matches.
+	// "ghcr.io/fluxcd/source-controller". Several images may share it.
 	Repository string
+	// Tags are those that the image has. Without any, each tag is meant.
+	Tags []string
 	// Binary is the absolute path of the executable.
 	Binary string
 	// Args are put before the container's arguments: the entry point.
@@ -19,18 +28,46 @@ type Image struct {
 	PortFlags map[string]string
 }
 
-// findImage returns the known image that a reference names.
-func findImage(images []Image, reference string) (Image, bool) {
-	name := image.Repository(reference)
-	for _, known := range images {
-		if known.Repository == name {
-			return known, true
+// findImage returns the image that a reference names: of those with its
+// repository the one with its tag, or else the first. It is unknown if there
+// is none with its repository.
+func findImage(images []Image, reference string) (found Image, known bool) {
+	name, tag := image.Repository(reference), image.Tag(reference)
+	for _, each := range images {
+		if each.Repository == name && (!known || slices.Contains(each.Tags, tag)) {
+			found, known = each, true
 		}
 	}
-	return Image{}, false
+	return found, known
+}
+
+// missing returns why a reference names no image of a known repository, if
+// that is so.
+func missing(images []Image, reference string) error {
+	name, tags := image.Repository(reference), []string{}
+	for _, each := range images {
+		if each.Repository != name {
+			continue
+		}
+		if len(each.Tags) == 0 {
+			return nil
+		}
+		tags = append(tags, each.Tags...)
+	}
+	return pull.Missing(reference, tags)
 }
 
 // simulatedMessage is what status, events and logs say of an unknown image.
 func simulatedMessage(reference string) string {
 	return "simulated: image " + reference + " is not in the bundle, nothing runs"
+}
+
+// waitingFor says why a container has not been started yet.
+func waitingFor(object *corev1.Pod, container string) string {
+	for _, s := range slices.Concat(object.Status.InitContainerStatuses, object.Status.ContainerStatuses) {
+		if s.Name == container && s.State.Waiting != nil {
+			return pull.Explain(s.State.Waiting.Reason)
+		}
+	}
+	return "ContainerCreating"
 }

@@ -20,11 +20,8 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/stream"
 )
-
-// streamIdle is how long an exec or port-forward stream may be silent. Its
-// length is what kubelets use: people leave terminals open.
-const streamIdle = 4 * time.Hour
 
 // kubelet serves the part of the kubelet API that kubectl's commands need.
 type kubelet struct {
@@ -67,16 +64,20 @@ func kubeletTLS(certFile, keyFile, clientCAFile, clientName string) (*tls.Config
 
 // serve serves on the listener until ctx ends.
 func (k *kubelet) serve(ctx context.Context, listener net.Listener) {
+	serve(ctx, listener, k.handler(), k.tls, k.runtime.logf)
+}
+
+func serve(ctx context.Context, listener net.Listener, handler http.Handler, config *tls.Config, logf func(string, ...any)) {
 	server := &http.Server{
-		Handler: k.handler(), TLSConfig: k.tls, ReadHeaderTimeout: requestTimeout,
-		ErrorLog: log.New(logWriter(k.runtime.logf), "", 0),
+		Handler: handler, TLSConfig: config, ReadHeaderTimeout: requestTimeout,
+		ErrorLog: log.New(logWriter(logf), "", 0),
 		// Streams have to end with the node.
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.ServeTLS(listener, "", ""); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		k.runtime.logf("kubelet API: %v", err)
+		logf("kubelet API: %v", err)
 	}
 }
 
@@ -90,21 +91,31 @@ func (w logWriter) Write(line []byte) (int, error) {
 
 func (k *kubelet) handler() http.Handler {
 	streams := api.PodHandler(api.PodHandlerConfig{
-		RunInContainer: k.exec,
-		PortForward:    k.portForward,
-		GetPods:        k.runtime.GetPods,
+		RunInContainer:    k.exec,
+		AttachToContainer: k.attach,
+		PortForward:       k.portForward,
+		GetPods:           k.runtime.GetPods,
 		GetPodsFromKubernetes: func(ctx context.Context) ([]*corev1.Pod, error) {
 			return k.runtime.GetPods(ctx)
 		},
-		StreamIdleTimeout: streamIdle,
+		StreamIdleTimeout: stream.Idle,
 		// The port-forward handler takes this one for the idle time.
-		StreamCreationTimeout: streamIdle,
+		StreamCreationTimeout: stream.Idle,
 	}, false)
 	mux := http.NewServeMux()
 	// Logs are served here and not by the package, which cannot tell
 	// --tail=0 from no --tail.
 	mux.HandleFunc("GET /containerLogs/{namespace}/{pod}/{container}", k.logs)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
+	mux.Handle("/exec/{namespace}/{pod}/{container}", stream.Guard{Check: k.refuse, Next: streams,
+		Run: func(ctx context.Context, r *http.Request, client stream.Client) error {
+			return k.exec(ctx, r.PathValue("namespace"), r.PathValue("pod"), r.PathValue("container"), r.URL.Query()["command"], client)
+		}})
+	mux.Handle("/attach/{namespace}/{pod}/{container}", stream.Guard{Check: k.refuse, Next: streams,
+		Run: func(ctx context.Context, r *http.Request, client stream.Client) error {
+			return k.attach(ctx, r.PathValue("namespace"), r.PathValue("pod"), r.PathValue("container"), client)
+		}})
+	mux.Handle("/portForward/{namespace}/{pod}", stream.Tunnel(streams))
 	mux.Handle("/", streams)
 	return mux
 }
@@ -120,6 +131,12 @@ func (k *kubelet) logs(w http.ResponseWriter, r *http.Request) {
 	if object == nil {
 		http.Error(w, fmt.Sprintf("pod %s/%s is not on this node", key.Namespace, key.Pod), http.StatusNotFound)
 		return
+	}
+	for _, c := range object.Spec.EphemeralContainers {
+		if c.Name == key.Container {
+			_ = podlog.Say(w, time.Now(), ephemeralMessage(object, c), options)
+			return
+		}
 	}
 	spec := podspec.Container(object, key.Container)
 	if spec == nil {
@@ -138,7 +155,7 @@ func (k *kubelet) logs(w http.ResponseWriter, r *http.Request) {
 	case errors.Is(err, fs.ErrNotExist) && options.Previous:
 		http.Error(w, fmt.Sprintf("previous terminated container %q in pod %q not found", key.Container, key.Pod), http.StatusBadRequest)
 	case errors.Is(err, fs.ErrNotExist):
-		http.Error(w, fmt.Sprintf("container %q in pod %q is waiting to start", key.Container, key.Pod), http.StatusBadRequest)
+		http.Error(w, fmt.Sprintf("container %q in pod %q is waiting to start: %s", key.Container, key.Pod, waitingFor(object, key.Container)), http.StatusBadRequest)
 	case err != nil && r.Context().Err() == nil:
 		k.runtime.logf("log of %s/%s/%s: %v", key.Namespace, key.Pod, key.Container, err)
 	}

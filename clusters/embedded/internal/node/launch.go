@@ -10,11 +10,26 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/probe"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
-	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
+
+// ContainerVariable marks all processes of a container, and those that they
+// start: its value is a path below Config.Dir/pods.
+const ContainerVariable = "FLUXDEMO_CONTAINER"
+
+// EndLeftovers kills the processes of a node's containers, whose node has Dir
+// and runs no more. A node that was killed took its children along, but not
+// what these had started.
+func EndLeftovers(dir string) {
+	process.EndMarked(ContainerVariable, filepath.Join(dir, "pods"))
+}
+
+// mark is the value of ContainerVariable.
+func (c *container) mark() string { return filepath.Join(c.pod.dir, c.name) }
 
 // buildRetry is the wait after something failed that no watch can announce
 // the end of, such as a full disk.
@@ -23,7 +38,7 @@ const buildRetry = 5 * time.Second
 // prepare works out what to start. While something that the container needs
 // is missing it waits for it, and says so in the container's status.
 func (c *container) prepare(ctx context.Context, spec *corev1.Container, image Image) (launch, error) {
-	told := ""
+	reported := ""
 	for {
 		changed, err := c.pod.volumes.state()
 		reason := "ContainerCreating" // the volumes tell their own events
@@ -36,9 +51,9 @@ func (c *container) prepare(ctx context.Context, spec *corev1.Container, image I
 			if podspec.IsMissing(err) {
 				reason = "CreateContainerConfigError"
 			}
-			if told != err.Error() {
-				told = err.Error()
-				c.pod.event(corev1.EventTypeWarning, "Failed", "Error: "+told)
+			if reported != err.Error() {
+				reported = err.Error()
+				c.pod.event(corev1.EventTypeWarning, "Failed", "Error: "+reported)
 			}
 		}
 		if !errors.Is(err, errPreparing) {
@@ -100,6 +115,7 @@ func (c *container) build(spec *corev1.Container, image Image) (launch, error) {
 	for _, name := range own.Names {
 		env.Set(name, ms.Rewrite(own.Values[name]))
 	}
+	env.Set(ContainerVariable, c.mark())
 
 	args, err := arguments(spec, image)
 	if err != nil {
@@ -131,7 +147,7 @@ func arguments(spec *corev1.Container, image Image) ([]string, error) {
 		return append(append([]string{}, image.Args...), spec.Args...), nil
 	}
 	if filepath.Base(spec.Command[0]) != filepath.Base(image.Binary) {
-		return nil, fmt.Errorf("the command %q is not the program of image %s (%s), and nothing else of it exists on this node",
+		return nil, fmt.Errorf("the command %q is not the program of image %s (%s), and the virtual node has no other files of the image",
 			spec.Command[0], image.Repository, filepath.Base(image.Binary))
 	}
 	return append(append([]string{}, spec.Command[1:]...), spec.Args...), nil
@@ -187,7 +203,7 @@ func (c *container) probe(ctx context.Context, spec *corev1.Container, image Ima
 	for ctx.Err() == nil {
 		_ = probe.UntilWell(ctx, s, time.Time{}, ask, failed("Readiness")) // without a deadline it only ends well
 		c.setReady(ctx, true)
-		_ = probe.WhileWell(ctx, s, ask, failed("Readiness")) // each failure has been told
+		_ = probe.WhileWell(ctx, s, ask, failed("Readiness")) // each failure has been reported
 		c.setReady(ctx, false)
 	}
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -45,26 +46,32 @@ func TestFindImage(t *testing.T) {
 	}
 }
 
-func TestPodIPs(t *testing.T) {
-	ips := newPodIPs()
-	kept, err := ips.take("a", "10.244.0.3")
-	if err != nil || kept != "10.244.0.3" {
-		t.Fatalf("got %q, %v, want the address of before", kept, err)
+// TestMissing chooses among several images of one repository, as there are
+// when Flux is upgraded.
+func TestMissing(t *testing.T) {
+	const repository = "ghcr.io/fluxcd/source-controller"
+	images := []Image{
+		{Repository: repository, Tags: []string{"v1.9.3"}, Binary: "/old"},
+		{Repository: repository, Tags: []string{"v1.10.0", "v1.10.1"}, Binary: "/new"},
+		{Repository: "example.org/any", Binary: "/any"},
 	}
-	seen := map[string]bool{kept: true}
-	for i := range 600 {
-		ip, err := ips.take("b", map[bool]string{true: "10.244.0.3", false: "127.0.0.1"}[i%2 == 0])
-		if err != nil || seen[ip] {
-			t.Fatalf("address %d: %q, %v", i, ip, err)
+	for reference, want := range map[string]string{
+		repository + ":v1.9.3":        "/old",
+		repository + ":v1.10.1":       "/new",
+		repository + ":v1.10":         "",
+		repository:                    "",
+		repository + "@sha256:1":      "",
+		"example.org/any:7":           "/any",
+		"example.org/any":             "/any",
+		"example.org/any:7@sha256:22": "/any",
+	} {
+		found, known := findImage(images, reference)
+		err := missing(images, reference)
+		if !known || (err == nil) != (want != "") || err == nil && found.Binary != want {
+			t.Errorf("%s: got %q, %v, want %q", reference, found.Binary, err, want)
 		}
-		seen[ip] = true
-	}
-	ips.release("b", "10.244.0.3") // not its own
-	if ip, _ := ips.take("c", "10.244.0.3"); ip == "10.244.0.3" {
-		t.Error("an address was given twice")
-	}
-	ips.release("a", "10.244.0.3")
-	if ip, _ := ips.take("c", "10.244.0.3"); ip != "10.244.0.3" {
-		t.Errorf("a released address was not given again: %s", ip)
+		if err != nil && !strings.Contains(err.Error(), ":v1.10.0, :v1.10.1, :v1.9.3") {
+			t.Errorf("%s: the tags that there are do not stand in: %v", reference, err)
+		}
 	}
 }

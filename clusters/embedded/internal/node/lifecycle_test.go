@@ -13,8 +13,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
-	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
 func TestStubbornProcessIsKilled(t *testing.T) {

@@ -30,9 +30,11 @@ import (
 	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
 
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/addresses"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/objects"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
-	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
 // Config is what a node needs. All fields without a note have to be set.
@@ -44,12 +46,20 @@ type Config struct {
 	Images []Image              // run as processes; all others are simulated
 	Server string               // the API server's URL, for the pods' kubeconfigs
 	CAFile string               // its CA (PEM)
+	// Clusters is how many clusters this machine may have, and Cluster which of
+	// them this is, from 0. Each begins with other ports for its pods, so that
+	// two never look for a free one at the same place. Both may be 0.
+	Cluster, Clusters int
 	// The kubelet API's own certificate and key, the CA of the clients that may
 	// call it, and the common name that their certificate has to have: that of
 	// the API server. An empty name lets in every certificate of the CA.
 	ServingCert, ServingKey, ClientCAFile, ClientName string
-	Env                                               []string                         // NAME=value, added to each process (optional)
-	Logf                                              func(format string, args ...any) // for what nobody else is told (optional)
+	// The CA and the common name of the certificate with which the API server
+	// asks for metrics. Without a CA, the node serves no metrics API.
+	ProxyCAFile, ProxyName string
+
+	Env  []string                         // NAME=value, added to each process (optional)
+	Logf func(format string, args ...any) // for errors that no pod event shows (optional)
 }
 
 // PodProcess describes one container of a pod on this node.
@@ -58,7 +68,8 @@ type PodProcess struct {
 	Pod       string    `json:"pod"`
 	Container string    `json:"container"`
 	Image     string    `json:"image"`
-	PID       int       `json:"pid,omitempty"` // 0: no process runs
+	PID       int       `json:"pid,omitempty"`     // 0: no process runs
+	Waiting   string    `json:"waiting,omitempty"` // why, for example "ImagePullBackOff"
 	Started   time.Time `json:"started,omitzero"`
 	Restarts  int32     `json:"restarts"`
 	Ready     bool      `json:"ready"`
@@ -70,6 +81,7 @@ type Node struct {
 	cfg      Config
 	listener net.Listener
 	kubelet  *kubelet
+	metrics  *metricsServer
 	runtime  *runtime
 	informer informers.SharedInformerFactory
 	events   record.EventBroadcaster
@@ -113,9 +125,9 @@ func New(cfg Config) (*Node, error) {
 	}
 	lister := n.informer.Core().V1().Pods().Lister()
 	n.runtime = &runtime{
-		ctx: ctx, api: cfg.Client.CoreV1(), objects: newObjects(ctx, cfg.Client.CoreV1()),
+		ctx: ctx, api: cfg.Client.CoreV1(), objects: objects.New(cfg.Client.CoreV1()),
 		events: n.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "fluxdemo-node", Host: cfg.Name}),
-		images: cfg.Images, ips: newPodIPs(), ports: newLocalPorts(), logs: podlog.New(cfg.LogDir),
+		images: cfg.Images, ips: addresses.NewIPs(), ports: addresses.NewPorts(cfg.Cluster, cfg.Clusters), logs: podlog.New(cfg.LogDir),
 		machine: machineResources(), env: cfg.Env,
 		dir: filepath.Join(cfg.Dir, "pods"), hostDir: filepath.Join(cfg.Dir, "host"),
 		server: cfg.Server, caFile: cfg.CAFile, logf: cfg.Logf,
@@ -128,12 +140,18 @@ func New(cfg Config) (*Node, error) {
 			return object
 		},
 	}
+	if n.metrics, err = newMetricsServer(n); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	n.kubelet = newKubelet(n.runtime, tlsConfig)
 	return n, nil
 }
 
 // Addr returns the address of the kubelet API, "127.0.0.1:port".
 func (n *Node) Addr() string { return n.listener.Addr().String() }
+
+// HostDir returns the folder that stands for the root of the pods' host.
+func (n *Node) HostDir() string { return n.runtime.hostDir }
 
 // Ready returns a channel that is closed when the API shows the node as Ready.
 func (n *Node) Ready() <-chan struct{} { return n.ready }
@@ -181,13 +199,14 @@ func (n *Node) Run(ctx context.Context) error {
 
 	pods := n.informer.Core().V1().Pods()
 	if _, err := pods.Informer().AddEventHandler(n.runtime.handler()); err != nil {
-		return errors.Join(fmt.Errorf("watching pods: %w", err), n.listener.Close())
+		return errors.Join(fmt.Errorf("watching pods: %w", err), n.listener.Close(), n.metrics.close())
 	}
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer cancel()
 	background.Go(func() { n.kubelet.serve(ctx, n.listener) })
 	background.Go(func() { n.register(ctx) })
+	background.Go(func() { n.metrics.run(ctx, n) })
 	n.informer.Start(ctx.Done())
 	defer n.informer.Shutdown()
 	defer cancel()
@@ -201,6 +220,7 @@ func (n *Node) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listing the node's pods: %w", err)
 	}
+	EndLeftovers(n.cfg.Dir)
 	if err := n.runtime.recover(bound); err != nil {
 		return err
 	}
@@ -250,6 +270,9 @@ func (n *Node) podController() (*vknode.PodController, error) {
 // Locate returns the local address ("127.0.0.1:41234") of a container port of
 // the pod with this IP address. Only pods of known images have one.
 func (n *Node) Locate(podIP string, port int32) (addr string, ok bool) {
+	if addr, ok := n.metrics.locate(podIP, port); ok {
+		return addr, true
+	}
 	return n.runtime.locate(podIP, port)
 }
 
@@ -280,6 +303,9 @@ func (p *pod) processes() []PodProcess {
 		}
 		if c.state.Running != nil {
 			process.Started = c.state.Running.StartedAt.Time
+		}
+		if c.state.Waiting != nil {
+			process.Waiting = c.state.Waiting.Reason
 		}
 		list = append(list, process)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/conns"
 )
 
 // defaultGrace is the termination grace period of a pod that names none.
@@ -33,6 +34,8 @@ type pod struct {
 	ip        string
 	volumes   *podVolumes
 
+	// The pod's goroutines hang on these, which begin in the node and are
+	// ended by calls on the pod.
 	stopped context.Context // ends when the pod has to stop
 	stop    context.CancelFunc
 	working context.Context // ends when its containers have ended, too
@@ -163,9 +166,9 @@ func (p *pod) hasSucceeded(c *container) bool {
 }
 
 // finish cleans up after the pod's processes have ended: it writes the last
-// status and takes the pod out of the API, so that nobody has to wait for the
-// rest of the grace period. If it is the node that stops, the pod is left as
-// it is: the node's next start goes on with it.
+// status and deletes the pod from the API, so that clients do not wait for the
+// rest of the grace period. If the node stops, finish keeps the pod, because
+// the node's next start resumes it.
 func (p *pod) finish() {
 	defer p.rt.forget(p)
 	if p.rt.isClosing() {
@@ -189,7 +192,7 @@ func (p *pod) release() {
 	p.ports = map[int32]int{}
 	p.mu.Unlock()
 	for _, local := range ports {
-		p.rt.ports.release(local)
+		p.rt.ports.Release(local)
 	}
 }
 
@@ -262,7 +265,7 @@ func (p *pod) observe(object *corev1.Pod) {
 func notice(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
-	default: // it is told already
+	default: // it knows already
 	}
 }
 
@@ -311,18 +314,18 @@ func (p *pod) specs() []*corev1.Container {
 }
 
 // localPort returns the local port of a container port. It stays the same
-// over restarts of the container, unless somebody else has taken it.
+// when the container restarts, unless another process has taken it.
 func (p *pod) localPort(port int32) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if local, ok := p.ports[port]; ok {
-		if isFree(local) {
+		if conns.Free(local) {
 			return local, nil
 		}
-		p.rt.ports.release(local)
+		p.rt.ports.Release(local)
 		delete(p.ports, port)
 	}
-	local, err := p.rt.ports.take()
+	local, err := p.rt.ports.Take()
 	if err != nil {
 		return 0, fmt.Errorf("container port %d: %w", port, err)
 	}

@@ -11,8 +11,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/objects"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
-	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
 // errPreparing says that the volumes have not been looked at yet.
@@ -28,7 +29,7 @@ type podVolumes struct {
 	poke   chan struct{}  // holds a value when the pod's labels or annotations changed
 
 	mu           sync.Mutex
-	subscription *subscription
+	subscription *objects.Subscription
 	paths        map[string]string // volume name -> host path
 	err          error
 	changed      chan struct{} // closed at the next change
@@ -68,7 +69,7 @@ func (v *podVolumes) find(kind, name string) (map[string][]byte, bool) {
 	if s == nil {
 		return nil, false
 	}
-	return s.get(podspec.Reference{Kind: kind, Namespace: v.pod.namespace, Name: name})
+	return s.Get(podspec.Reference{Kind: kind, Namespace: v.pod.namespace, Name: name})
 }
 
 // hostPaths returns the host path of each volume by the volume's name.
@@ -81,15 +82,15 @@ func (v *podVolumes) hostPaths() map[string]string {
 // follow prepares the volumes, and does it again when something that they are
 // made from changes or a token nears its end, until ctx ends.
 func (v *podVolumes) follow(ctx context.Context) {
-	s := v.pod.rt.objects.subscribe(podspec.References(v.pod.current(), v.pod.specs()))
-	defer s.close()
+	s := v.pod.rt.objects.Subscribe(ctx, podspec.References(v.pod.current(), v.pod.specs()))
+	defer s.Close()
 	v.mu.Lock()
 	v.subscription = s
 	v.mu.Unlock()
-	if err := s.wait(ctx); err != nil {
+	if err := s.Wait(ctx); err != nil {
 		return
 	}
-	retry, told := backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}, ""
+	retry, reported := backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}, ""
 	for {
 		paths, err := v.prepare(ctx)
 		if ctx.Err() != nil {
@@ -102,9 +103,9 @@ func (v *podVolumes) follow(ctx context.Context) {
 		close(v.changed)
 		v.changed = make(chan struct{})
 		v.mu.Unlock()
-		if err != nil && err.Error() != told {
-			told = err.Error()
-			v.pod.event(corev1.EventTypeWarning, "FailedMount", told)
+		if err != nil && err.Error() != reported {
+			reported = err.Error()
+			v.pod.event(corev1.EventTypeWarning, "FailedMount", reported)
 		}
 
 		// What is missing is announced by a watch; other failures are not.
@@ -119,7 +120,7 @@ func (v *podVolumes) follow(ctx context.Context) {
 			wake = timer.C
 		}
 		select {
-		case <-s.changed:
+		case <-s.Changed():
 		case <-v.poke:
 		case <-wake:
 		case <-ctx.Done():
@@ -132,7 +133,7 @@ func (v *podVolumes) follow(ctx context.Context) {
 		}
 		if err == nil {
 			retry.Reset()
-			told = ""
+			reported = ""
 		}
 	}
 }
@@ -140,7 +141,7 @@ func (v *podVolumes) follow(ctx context.Context) {
 // prepare brings all mounted volumes up to date.
 func (v *podVolumes) prepare(ctx context.Context) (map[string]string, error) {
 	object := v.pod.current()
-	source := podspec.Volumes{Pod: object, Find: v.find, Tokens: v.tokens, Machine: v.pod.rt.machine}
+	source := podspec.Volumes{Pod: object, Find: v.find, Tokens: v.tokens, Machine: v.pod.rt.machine, Claims: v.pod.rt.api}
 	for _, dir := range []string{"tmp", "home"} {
 		if err := podspec.MakeDir(filepath.Join(v.pod.dir, dir)); err != nil {
 			return nil, err

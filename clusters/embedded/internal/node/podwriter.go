@@ -81,6 +81,7 @@ func statusPatch(pod *corev1.Pod) ([]byte, error) {
 		HostIP: pod.Status.HostIP, HostIPs: pod.Status.HostIPs, PodIP: pod.Status.PodIP, PodIPs: pod.Status.PodIPs,
 		StartTime: pod.Status.StartTime, Conditions: own,
 		InitContainerStatuses: pod.Status.InitContainerStatuses, ContainerStatuses: pod.Status.ContainerStatuses,
+		EphemeralContainerStatuses: pod.Status.EphemeralContainerStatuses,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encoding a pod's status: %w", err)

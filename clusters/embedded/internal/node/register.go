@@ -18,7 +18,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kuberuntime "k8s.io/apimachinery/pkg/runtime"
 
-	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/stream"
 )
 
 const (
@@ -27,11 +28,11 @@ const (
 	heartbeat      = 10 * time.Second
 )
 
-// register brings the Node object about and keeps it alive until ctx ends. An
-// API server that has just started answers with errors of many kinds: it is
-// asked again, quickly at first.
+// register creates the Node object and keeps it alive until ctx ends. It
+// retries, quickly at first, because an API server that has just started
+// answers with many kinds of errors.
 func (n *Node) register(ctx context.Context) {
-	retry, told := backoff.Backoff{Min: 20 * time.Millisecond, Max: time.Second}, ""
+	retry, reported := backoff.Backoff{Min: 20 * time.Millisecond, Max: time.Second}, ""
 	for ctx.Err() == nil {
 		err := n.ensureNode(ctx)
 		if err == nil {
@@ -42,12 +43,12 @@ func (n *Node) register(ctx context.Context) {
 		}
 		if err == nil {
 			retry.Reset()
-			told = ""
+			reported = ""
 			backoff.Pause(ctx, heartbeat)
 			continue
 		}
-		if ctx.Err() == nil && err.Error() != told {
-			told = err.Error()
+		if ctx.Err() == nil && err.Error() != reported {
+			reported = err.Error()
 			n.cfg.Logf("node: %v", err)
 		}
 		retry.Wait(ctx)
@@ -153,7 +154,7 @@ func (n *Node) object() *corev1.Node {
 		}
 	}
 	// Requests and limits are not enforced, and simulated pods cost nothing:
-	// the capacity only has to be more than anybody asks for.
+	// the capacity only has to exceed all requests.
 	capacity := corev1.ResourceList{
 		corev1.ResourceCPU:              resource.MustParse("1000"),
 		corev1.ResourceMemory:           resource.MustParse("4Ti"),
@@ -181,7 +182,8 @@ func (n *Node) object() *corev1.Node {
 				{Type: corev1.NodeInternalIP, Address: hostIP},
 				{Type: corev1.NodeHostName, Address: n.cfg.Name},
 			},
-			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: int32(port)}},
+			DaemonEndpoints:  corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: int32(port)}},
+			DeclaredFeatures: []string{stream.Feature},
 			NodeInfo: corev1.NodeSystemInfo{
 				OperatingSystem: "linux", Architecture: goruntime.GOARCH,
 				OSImage: "virtual node: processes of this machine", ContainerRuntimeVersion: "process://1",

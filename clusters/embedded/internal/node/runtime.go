@@ -19,8 +19,11 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
 
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/addresses"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/objects"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
-	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
 )
 
 const (
@@ -38,17 +41,21 @@ type coreAPI interface {
 	corev1client.SecretsGetter
 	corev1client.ConfigMapsGetter
 	corev1client.ServiceAccountsGetter
+	podspec.ClaimsAPI
 }
 
 // runtime runs pods as processes. It is what virtual-kubelet calls a provider.
 type runtime struct {
-	ctx     context.Context // ends when all pods have to stop at once
+	// ctx ends when all pods have to stop at once. It stands here since pods
+	// live longer than the call that makes them: virtual-kubelet's contexts
+	// end with their call, and event handlers have none.
+	ctx     context.Context
 	api     coreAPI
 	events  record.EventRecorder
-	objects *objects
+	objects *objects.Objects
 	images  []Image
-	ips     *podIPs
-	ports   *localPorts
+	ips     *addresses.IPs
+	ports   *addresses.Ports
 	logs    *podlog.Store
 	machine corev1.ResourceList
 	env     []string
@@ -67,15 +74,15 @@ type runtime struct {
 	finished sync.WaitGroup
 }
 
-// NotifyPods registers who is told of each new pod status.
+// NotifyPods registers the function that receives each new pod status.
 func (r *runtime) NotifyPods(_ context.Context, tell func(*corev1.Pod)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tell = tell
 }
 
-// notify pushes a pod's status. That of a pod which the API has forgotten, or
-// replaced by another one of the same name, is nobody's business any more.
+// notify pushes a pod's status. It drops the status of a pod that the API has
+// deleted, or replaced by another one of the same name.
 func (r *runtime) notify(object *corev1.Pod) {
 	if now := r.find(object.Namespace, object.Name); now == nil || now.UID != object.UID {
 		return
@@ -96,7 +103,7 @@ func (r *runtime) CreatePod(_ context.Context, object *corev1.Pod) error {
 		r.mu.Unlock()
 		return nil
 	}
-	ip, err := r.ips.take(object.UID, object.Status.PodIP)
+	ip, err := r.ips.Take(object.UID, object.Status.PodIP)
 	if err != nil {
 		r.mu.Unlock()
 		return err
@@ -106,7 +113,7 @@ func (r *runtime) CreatePod(_ context.Context, object *corev1.Pod) error {
 	r.finished.Add(1)
 	r.mu.Unlock()
 	go p.run()
-	// Whoever deleted it while it was not on the list did not find it there.
+	// A deletion that came before the pod was on the list did not find it.
 	if now := r.find(object.Namespace, object.Name); now == nil || now.UID != object.UID {
 		p.terminate(0)
 	}
@@ -265,14 +272,14 @@ func (r *runtime) removeFiles(object *corev1.Pod) {
 
 // recover prepares for the pods that the API has bound to this node: their
 // addresses are kept for them, and what is left of others is removed.
-func (r *runtime) recover(objects []*corev1.Pod) error {
+func (r *runtime) recover(bound []*corev1.Pod) error {
 	known, names := map[string]bool{}, map[string]bool{}
-	for _, object := range objects {
+	for _, object := range bound {
 		known[string(object.UID)], names[object.Namespace+"/"+object.Name] = true, true
 		if object.Status.PodIP == "" || object.Status.Phase == corev1.PodSucceeded || object.Status.Phase == corev1.PodFailed {
 			continue
 		}
-		if _, err := r.ips.take(object.UID, object.Status.PodIP); err != nil {
+		if _, err := r.ips.Take(object.UID, object.Status.PodIP); err != nil {
 			return err
 		}
 	}
@@ -329,7 +336,7 @@ func (r *runtime) forget(p *pod) {
 		delete(r.byIP, p.ip)
 	}
 	r.mu.Unlock()
-	r.ips.release(p.uid, p.ip)
+	r.ips.Release(p.uid, p.ip)
 	r.finished.Done()
 }
 

@@ -43,6 +43,7 @@ func (p *pod) status() corev1.PodStatus {
 			s.InitContainerStatuses = append(s.InitContainerStatuses, c.status())
 		}
 	}
+	s.EphemeralContainerStatuses = ephemeralStatuses(p.object, p.pushed.EphemeralContainerStatuses)
 	s.Conditions = p.conditions(s.Phase)
 	if len(simulated) > 0 {
 		s.Message = strings.Join(simulated, "; ")

@@ -6,80 +6,70 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os/exec"
+	"net/http"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
-	"github.com/virtual-kubelet/virtual-kubelet/node/api"
-	utilexec "k8s.io/utils/exec"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/stream"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
 )
 
 // exec runs a command beside a container's process: with its environment, its
 // working directory and its mounted paths, but with the host's programs and
-// files. A terminal is not emulated: -t works as a plain pipe.
-func (k *kubelet) exec(ctx context.Context, namespace, podName, containerName string, command []string, attach api.AttachIO) error {
-	l, err := k.running(namespace, podName, containerName)
+// files.
+func (k *kubelet) exec(ctx context.Context, namespace, podName, containerName string, command []string, client stream.Client) error {
+	c, err := k.running(namespace, podName, containerName)
 	if err != nil {
 		return err
 	}
 	if len(command) == 0 {
-		return errors.New("no command was given")
+		return errors.New("running a command in the pod: the command is missing")
 	}
-	command = l.mounts.RewriteAll(command)
+	l, p := c.running()
+	if p == nil {
+		return notRunning(containerName)
+	}
+	command, remove, err := stream.Archive(command, c.pod.dir, l.mounts.Resolve, l.mounts.RewriteAll)
+	if err != nil {
+		return fmt.Errorf("preparing the command: %w", err)
+	}
+	defer remove()
 	if filepath.Base(command[0]) == filepath.Base(l.path) && !strings.Contains(command[0], "/") {
 		command[0] = l.path // the container's own program needs no PATH
 	}
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Env, cmd.Dir = l.env, l.dir
-	// Whatever the command starts has to end with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	// These are typed nils if they are not wanted, which exec.Cmd cannot know.
-	if out := attach.Stdout(); out != nil {
-		cmd.Stdout = out
-		cmd.Stderr = out
-	}
-	if out := attach.Stderr(); out != nil && !attach.TTY() {
-		cmd.Stderr = out
-	}
-	if in := attach.Stdin(); in != nil {
-		// Not cmd.Stdin: Wait would wait for a reader that never ends.
-		pipe, err := cmd.StdinPipe()
-		if err != nil {
-			return fmt.Errorf("opening standard input: %w", err)
-		}
-		go func() {
-			_, _ = io.Copy(pipe, in)
-			pipe.Close()
-		}()
-	}
-	err = cmd.Run()
-	var failed *exec.ExitError
-	if errors.As(err, &failed) {
-		return utilexec.CodeExitError{Err: err, Code: exitCode(failed)}
-	}
+	return stream.Exec(ctx, stream.Command{Args: command, Env: l.env, Dir: l.dir, Until: p.Done(), Started: c.beside}, client)
+}
+
+// attach joins a client with the standard input and output of a container.
+func (k *kubelet) attach(ctx context.Context, namespace, podName, containerName string, client stream.Client) error {
+	c, err := k.running(namespace, podName, containerName)
 	if err != nil {
-		return fmt.Errorf("running %s (it has to be a program of this machine): %w", command[0], err)
+		return err
 	}
-	return nil
+	c.pod.mu.Lock()
+	console := c.console
+	c.pod.mu.Unlock()
+	if console == nil {
+		return notRunning(containerName)
+	}
+	return console.Attach(ctx, client)
 }
 
-func exitCode(failed *exec.ExitError) int {
-	if status, ok := failed.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return 128 + int(status.Signal())
-	}
-	return failed.ExitCode()
+// refuse returns why the container that a request names takes no clients.
+func (k *kubelet) refuse(r *http.Request) error {
+	_, err := k.running(r.PathValue("namespace"), r.PathValue("pod"), r.PathValue("container"))
+	return err
 }
 
-// running returns how a running container's process was started.
-func (k *kubelet) running(namespace, podName, containerName string) (launch, error) {
+// running returns a container whose process runs.
+func (k *kubelet) running(namespace, podName, containerName string) (*container, error) {
 	p := k.runtime.byName(namespace, podName)
 	if p == nil {
-		return launch{}, fmt.Errorf("pod %s/%s does not run on this node", namespace, podName)
+		return nil, apierrors.NewNotFound(corev1.Resource("pods"), podName)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,14 +77,45 @@ func (k *kubelet) running(namespace, podName, containerName string) (launch, err
 		switch {
 		case c.name != containerName:
 		case c.simulated:
-			return launch{}, errors.New(simulatedMessage(c.image))
+			return nil, apierrors.NewBadRequest(simulatedMessage(c.image))
 		case c.process == nil:
-			return launch{}, fmt.Errorf("container %q is not running", containerName)
+			return nil, notRunning(containerName)
 		default:
-			return c.launch, nil
+			return c, nil
 		}
 	}
-	return launch{}, fmt.Errorf("pod %s/%s has no container %q", namespace, podName, containerName)
+	for _, c := range p.object.Spec.EphemeralContainers {
+		if c.Name == containerName {
+			return nil, apierrors.NewBadRequest(ephemeralMessage(p.object, c))
+		}
+	}
+	return nil, apierrors.NewBadRequest(fmt.Sprintf("pod %s/%s has no container %q", namespace, podName, containerName))
+}
+
+func notRunning(container string) error {
+	return apierrors.NewBadRequest(fmt.Sprintf("container %q is not running", container))
+}
+
+// running returns the container's process, and how it was started.
+func (c *container) running() (launch, *process.Process) {
+	c.pod.mu.Lock()
+	defer c.pod.mu.Unlock()
+	return c.launch, c.process
+}
+
+// beside counts a process as the container's until the result is called.
+func (c *container) beside(p *process.Process) (ended func()) {
+	c.pod.mu.Lock()
+	defer c.pod.mu.Unlock()
+	if c.execs == nil {
+		c.execs = map[*process.Process]bool{}
+	}
+	c.execs[p] = true
+	return func() {
+		c.pod.mu.Lock()
+		defer c.pod.mu.Unlock()
+		delete(c.execs, p)
+	}
 }
 
 // portForward joins a stream with a container's port.
@@ -102,11 +123,11 @@ func (k *kubelet) portForward(ctx context.Context, namespace, podName string, po
 	defer stream.Close()
 	p := k.runtime.byName(namespace, podName)
 	if p == nil {
-		return fmt.Errorf("pod %s/%s does not run on this node", namespace, podName)
+		return fmt.Errorf("pod %s/%s does not run on the virtual node", namespace, podName)
 	}
 	local, ok := p.mappedPort(port)
 	if !ok {
-		return fmt.Errorf("pod %s/%s does not listen on port %d: simulated containers and undeclared ports cannot be reached", namespace, podName, port)
+		return fmt.Errorf("pod %s/%s does not listen on port %d: the virtual node cannot reach simulated containers and undeclared ports", namespace, podName, port)
 	}
 	dialer := net.Dialer{Timeout: requestTimeout}
 	conn, err := dialer.DialContext(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(local)))

@@ -72,17 +72,31 @@ func TestPortForward(t *testing.T) {
 	c.ReadinessProbe = healthz()
 	w.create(newTestPod("web", c))
 	w.wait("web", "ready", isPodReady)
+	target := &url.URL{Scheme: "https", Host: w.node.Addr(), Path: "/portForward/default/web"}
 	transport, upgrader, err := spdy.RoundTripperFor(w.asAPIServer())
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := &url.URL{Scheme: "https", Host: w.node.Addr(), Path: "/portForward/default/web"}
-	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, target)
-	stop, ready := make(chan struct{}), make(chan struct{})
-	forwarder, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{"0:8080"}, stop, ready, io.Discard, io.Discard)
+	overWebSocket, err := portforward.NewSPDYOverWebsocketDialer(target, w.asAPIServer())
 	if err != nil {
 		t.Fatal(err)
 	}
+	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, target)
+	for _, name := range []string{"SPDY", "WebSocket"} {
+		if name == "WebSocket" {
+			dialer = overWebSocket
+		}
+		stop, ready := make(chan struct{}), make(chan struct{})
+		forwarder, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"}, []string{"0:8080"}, stop, ready, io.Discard, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(name, func(t *testing.T) { forward(t, forwarder, stop, ready) })
+	}
+}
+
+// forward fetches a page through a forwarded port.
+func forward(t *testing.T, forwarder *portforward.PortForwarder, stop chan<- struct{}, ready <-chan struct{}) {
 	done := make(chan error, 1)
 	go func() { done <- forwarder.ForwardPorts() }()
 	select {

@@ -19,7 +19,7 @@ var ErrNotRunning = errors.New("the cluster is not running")
 
 // ErrUnreachable is returned by Dial when there is a supervisor that takes no
 // orders: the file that says where is damaged or gone.
-var ErrUnreachable = errors.New("the cluster's supervisor runs, but cannot be reached")
+var ErrUnreachable = errors.New("the cluster's supervisor runs, but does not answer")
 
 // reachTime is how long a supervisor takes to say where it takes orders, or
 // to end, at most.
@@ -31,7 +31,12 @@ type Client struct{ at address }
 // Dial finds the supervisor of the cluster in dir and asks it for its status,
 // to see that it is there.
 func Dial(ctx context.Context, dir string) (*Client, Status, error) {
-	patience := time.NewTimer(reachTime)
+	return dialWithin(ctx, dir, reachTime)
+}
+
+// dialWithin is Dial with the time that a supervisor gets.
+func dialWithin(ctx context.Context, dir string, limit time.Duration) (*Client, Status, error) {
+	patience := time.NewTimer(limit)
 	defer patience.Stop()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

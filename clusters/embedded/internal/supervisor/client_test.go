@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
 )
@@ -72,7 +73,7 @@ func TestDialTorn(t *testing.T) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err := Dial(t.Context(), dir)
+		_, _, err := dialWithin(t.Context(), dir, 120*time.Millisecond) // enough to look several times
 		if !errors.Is(err, ErrUnreachable) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q, while a supervisor runs: %v", content, err)
 		}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,7 +19,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
-// controlFile tells clients where the supervisor takes orders.
+// controlFile holds the address and the token of the supervisor's API.
 const controlFile = "control.json"
 
 // address is the content of controlFile. A loopback port with a token, and
@@ -56,7 +55,7 @@ type Component struct {
 	Log      string    `json:"log"`
 }
 
-// control is the server that takes orders.
+// control is the server of the supervisor's API.
 type control struct {
 	s      *Supervisor
 	server *http.Server
@@ -64,22 +63,22 @@ type control struct {
 	down   chan struct{} // closed by the first order to go down
 	once   sync.Once
 	gone   chan struct{} // closed when everything is down
-	told   chan struct{} // closed when somebody knows how the start went
+	known  chan struct{} // closed when a client has the result of the start
 	tell   sync.Once
 }
 
-// listen starts to take orders.
+// listen starts the server.
 func (s *Supervisor) listen() (*control, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := s.options.claim(otherSettings(s.options.Dir))
 	if err != nil {
-		return nil, fmt.Errorf("listening for orders: %w", err)
+		return nil, fmt.Errorf("listening for requests: %w", err)
 	}
 	c := &control{
-		s:    s,
-		file: filepath.Join(s.options.Dir, controlplane.RunDir, controlFile),
-		down: make(chan struct{}),
-		gone: make(chan struct{}),
-		told: make(chan struct{}),
+		s:     s,
+		file:  filepath.Join(s.options.Dir, controlplane.RunDir, controlFile),
+		down:  make(chan struct{}),
+		gone:  make(chan struct{}),
+		known: make(chan struct{}),
 	}
 	at := address{Addr: listener.Addr().String(), Token: rand.Text()}
 	mux := http.NewServeMux()
@@ -89,7 +88,7 @@ func (s *Supervisor) listen() (*control, error) {
 	c.server = &http.Server{Handler: authorized(at.Token, mux), ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		if err := c.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.options.Logf("taking orders: %v", err)
+			s.options.Logf("serving requests: %v", err)
 		}
 	}()
 	raw, err := json.Marshal(at)
@@ -98,7 +97,7 @@ func (s *Supervisor) listen() (*control, error) {
 	}
 	if err != nil {
 		c.close()
-		return nil, fmt.Errorf("saying where orders go: %w", err)
+		return nil, fmt.Errorf("saving the supervisor's address: %w", err)
 	}
 	return c, nil
 }
@@ -129,7 +128,7 @@ func (c *control) status(w http.ResponseWriter, _ *http.Request) {
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(status) // the client has gone; nobody to tell
+	_ = json.NewEncoder(w).Encode(status) // fails only if the client has gone
 }
 
 // progress streams the news of the start, a JSON object a line, to its end.
@@ -146,7 +145,7 @@ func (c *control) progress(w http.ResponseWriter, r *http.Request) {
 		n += len(steps)
 		_ = flush.Flush()
 		if ended {
-			c.tell.Do(func() { close(c.told) })
+			c.tell.Do(func() { close(c.known) })
 			return
 		}
 		select {
@@ -173,19 +172,19 @@ func (c *control) awaitTold() {
 	timer := time.NewTimer(5 * time.Second)
 	defer timer.Stop()
 	select {
-	case <-c.told:
+	case <-c.known:
 	case <-timer.C:
 	}
 }
 
-// downDone lets the orders to go down be answered.
+// downDone lets the requests to stop be answered.
 func (c *control) downDone() { close(c.gone) }
 
 // drain answers what was asked, for a second at most.
 func (c *control) drain() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = c.server.Shutdown(ctx) // whoever is still connected loses the connection
+	_ = c.server.Shutdown(ctx) // clients that are still connected lose the connection
 }
 
 func (c *control) close() {

@@ -1,10 +1,16 @@
 package supervisor
 
-import "sync"
+import (
+	"fmt"
+	"sync"
+)
 
 // StateFailed is the state of a component that the supervisor cannot start
 // again: the next supervisor can.
 const StateFailed = "Failed"
+
+// stateRestarting is the state of a component whose process has ended.
+const stateRestarting = "Restarting"
 
 // inside is a part of the cluster that runs in the supervisor itself.
 type inside struct {
@@ -31,9 +37,15 @@ func (p *inside) failure() error {
 func (s *Supervisor) components() []Component {
 	var all []Component
 	for _, u := range append([]*unit{s.etcd, s.api}, s.clients...) {
-		if u != nil { // the start failed before it was known
-			all = append(all, u.status())
+		if u == nil { // the start failed before it was known
+			continue
 		}
+		now := u.status()
+		if u == s.api && s.portLost(now) {
+			now.State = StateFailed
+			now.LastExit = fmt.Sprintf("another program has its port %d; `fluxdemo up` starts it on another one", s.options.Port)
+		}
+		all = append(all, now)
 	}
 	for _, part := range s.inside {
 		if err := part.failure(); err != nil {

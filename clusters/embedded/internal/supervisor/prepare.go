@@ -11,6 +11,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/network"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/storage"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
 )
@@ -33,7 +34,7 @@ func EnsureKubeconfig(dir string, s Settings) error {
 		if _, unreadable := clientcmd.BuildConfigFromFlags("", path); unreadable == nil {
 			return nil
 		}
-		return fmt.Errorf("%s is damaged, and so are the certificates for it; `fluxdemo down --keep-data` and `fluxdemo up` make them anew: %w", path, err)
+		return fmt.Errorf("%s is damaged, and so are the certificates for it; `fluxdemo down --keep-data` and `fluxdemo up` renew them: %w", path, err)
 	}
 	config := controlplane.Config{Dir: dir, PKI: keys, Port: s.Port, NodePorts: s.NodePorts}
 	return config.WriteKubeconfig(path, pki.Admin)
@@ -46,14 +47,16 @@ func (s *Supervisor) prepare() error {
 	if _, err := os.Stat(filepath.Join(o.Dir, SettingsFile)); err == nil {
 		s.restarted = true
 	}
-	if err := o.findPorts(otherSettings(o.Dir)); err != nil {
+	before := o.Port
+	if err := o.findPorts(); err != nil {
 		return err
 	}
+	s.reservePort(before)
 	keys, err := pki.Ensure(filepath.Join(o.Dir, PKIDir))
 	if err != nil {
 		return err
 	}
-	config := controlplane.Config{Dir: o.Dir, PKI: keys, Port: o.Port, NodePorts: o.NodePorts}
+	config := controlplane.Config{Dir: o.Dir, PKI: keys, Port: o.Port, SharedPort: s.sharedPort, NodePorts: o.NodePorts}
 	components, err := controlplane.Components(config)
 	if err != nil {
 		return err
@@ -98,6 +101,9 @@ func (s *Supervisor) prepare() error {
 	if err := s.prepareNode(keys, config.Server()); err != nil {
 		return err
 	}
+	if s.storage, err = storage.New(storage.Config{Client: s.client, Dir: s.node.HostDir(), Logf: o.Logf}); err != nil {
+		return err
+	}
 	return o.save(o.Dir)
 }
 
@@ -109,6 +115,7 @@ func (s *Supervisor) prepareNetwork() (err error) {
 		NodeAddr:     func() string { return s.node.Addr() },
 		ProxyAddr:    fmt.Sprintf("127.0.0.1:%d", s.options.ProxyPort),
 		EgressSocket: controlplane.EgressSocket,
+		Reserved:     func(port int32) bool { return inBlock(int(port)) },
 		Logf:         s.options.Logf,
 	})
 	if err != nil {
@@ -125,12 +132,16 @@ func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
 		Dir:          filepath.Join(s.options.Dir, NodeDir),
 		LogDir:       filepath.Join(s.options.Dir, LogDir, "pods"),
 		Images:       s.images(),
+		Cluster:      s.options.number(),
+		Clusters:     blocks,
 		Server:       server,
 		CAFile:       keys.CAFile(),
 		ServingCert:  keys.CertFile(pki.Node),
 		ServingKey:   keys.KeyFile(pki.Node),
 		ClientCAFile: keys.CAFile(),
 		ClientName:   pki.KubeletClientName,
+		ProxyCAFile:  keys.ProxyCAFile(),
+		ProxyName:    pki.ProxyName,
 		Env: []string{
 			"HTTP_PROXY=" + proxy, "http_proxy=" + proxy,
 			"HTTPS_PROXY=" + proxy, "https_proxy=" + proxy,
@@ -139,7 +150,7 @@ func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
 		Logf: s.options.Logf,
 	})
 	if err != nil {
-		return fmt.Errorf("preparing the node: %w", err)
+		return fmt.Errorf("preparing the virtual node: %w", err)
 	}
 	return nil
 }
@@ -148,7 +159,7 @@ func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
 func (s *Supervisor) images() []node.Image {
 	var images []node.Image
 	for _, p := range s.options.Programs {
-		images = append(images, node.Image{Repository: p.Repository, Binary: p.Path, Append: p.Flags, PortFlags: p.PortFlags})
+		images = append(images, node.Image{Repository: p.Repository, Tags: p.Tags, Binary: p.Path, Append: p.Flags, PortFlags: p.PortFlags})
 	}
 	return images
 }

@@ -40,6 +40,16 @@ func newProgress() *progress {
 	return &progress{start: time.Now(), more: make(chan struct{})}
 }
 
+// Start implements clusters.Steps. The end of a step that has failed is no news: that of the start follows.
+func (p *progress) Start(name string) func(error) {
+	p.add(Step{Name: name, State: StepRunning})
+	return func(err error) {
+		if err == nil {
+			p.add(Step{Name: name, State: StepDone})
+		}
+	}
+}
+
 func (p *progress) add(s Step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

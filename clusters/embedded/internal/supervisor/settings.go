@@ -4,10 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
@@ -15,11 +13,12 @@ import (
 // Settings is what a cluster keeps over restarts: what the user chose and
 // the ports that were found for it, so that URLs stay the same.
 type Settings struct {
-	Port        int    `json:"port"`        // of the API server on 127.0.0.1
-	ProxyPort   int    `json:"proxyPort"`   // of the pods' proxy on 127.0.0.1
-	NodePorts   string `json:"nodePorts"`   // range for Services, "30000-30099"
-	AllowEgress bool   `json:"allowEgress"` // pods may reach the world
-	FixedPort   bool   `json:"fixedPort"`   // the user chose Port
+	Block       int    `json:"block,omitempty"` // first of the ports that the cluster has for itself; 0 in those of earlier versions
+	Port        int    `json:"port"`            // of the API server on 127.0.0.1
+	ProxyPort   int    `json:"proxyPort"`       // of the pods' proxy on 127.0.0.1
+	NodePorts   string `json:"nodePorts"`       // range for Services, "30010-30099"
+	AllowEgress bool   `json:"allowEgress"`     // pods may reach the world
+	FixedPort   bool   `json:"fixedPort"`       // the user chose Port
 }
 
 // SettingsFile is the name of the settings in the cluster's folder.
@@ -45,11 +44,19 @@ func ParseSettings(raw []byte) (Settings, error) {
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return Settings{}, err
 	}
-	var first, last int
-	if _, err := fmt.Sscanf(s.NodePorts, "%d-%d", &first, &last); err != nil || s.Port == 0 || s.ProxyPort == 0 {
+	if s.firstNodePort() == 0 || s.Port == 0 || s.ProxyPort == 0 {
 		return Settings{}, errors.New("ports are missing")
 	}
 	return s, nil
+}
+
+// firstNodePort is the start of the range for Services, or 0 without one.
+func (s Settings) firstNodePort() int {
+	var first, last int
+	if _, err := fmt.Sscanf(s.NodePorts, "%d-%d", &first, &last); err != nil {
+		return 0
+	}
+	return first
 }
 
 // save writes the settings in one step.
@@ -59,91 +66,6 @@ func (s Settings) save(dir string) error {
 		return err
 	}
 	return statefile.Write(filepath.Join(dir, SettingsFile), append(raw, '\n'), 0o600)
-}
-
-// findPorts fills in the ports that are not known yet or are taken by now.
-// others are the settings of the other clusters of this user.
-func (s *Settings) findPorts(others []Settings) error {
-	if s.NodePorts != "" { // there was a last time
-		awaitFree(s.Port, s.ProxyPort)
-	}
-	if s.FixedPort && !portFree(s.Port) {
-		return fmt.Errorf("port %d is in use; free it or choose another with --port", s.Port)
-	}
-	for _, port := range []*int{&s.Port, &s.ProxyPort} {
-		if *port != 0 && portFree(*port) {
-			continue
-		}
-		free, err := freePort()
-		if err != nil {
-			return err
-		}
-		*port = free
-	}
-	if s.NodePorts != "" {
-		return nil
-	}
-	taken := map[string]bool{}
-	for _, other := range others {
-		taken[other.NodePorts] = true
-	}
-	// The range that Kubernetes uses by default, in blocks of 100: Services
-	// of two clusters never want the same port.
-	for first := 30000; first < 32700; first += 100 {
-		block := fmt.Sprintf("%d-%d", first, first+99)
-		if !taken[block] && blockFree(first, 100) {
-			s.NodePorts = block
-			return nil
-		}
-	}
-	return fmt.Errorf("no block of 100 free ports between 30000 and 32699 for NodePort Services; `fluxdemo down` clusters that you no longer need")
-}
-
-// awaitFree gives the processes of last time up to two seconds to let go of
-// their ports: after a crash of the supervisor they may just be ending. The
-// end of other parents' processes cannot be watched.
-func awaitFree(ports ...int) {
-	limit := time.NewTimer(2 * time.Second)
-	defer limit.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for _, port := range ports {
-		for !portFree(port) {
-			select {
-			case <-tick.C:
-			case <-limit.C:
-				return
-			}
-		}
-	}
-}
-
-func portFree(port int) bool {
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		return false
-	}
-	listener.Close()
-	return true
-}
-
-// blockFree tells whether n ports from first on are free.
-func blockFree(first, n int) bool {
-	for port := first; port < first+n; port++ {
-		if !portFree(port) {
-			return false
-		}
-	}
-	return true
-}
-
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("looking for a free port: %w", err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
 // otherSettings returns the settings of the clusters beside the one in dir.

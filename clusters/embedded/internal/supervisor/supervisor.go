@@ -1,7 +1,7 @@
-// Package supervisor is the process that an embedded cluster lives in: it
-// keeps the control plane's processes running and has the virtual node and
-// the network inside. It outlives the command that started it and takes
-// orders on a loopback port, guarded by a token.
+// Package supervisor is the process of an embedded cluster: it keeps the
+// control plane's processes running, and contains the virtual node and the
+// network. It outlives the command that started it, and takes requests with a
+// token on a loopback port.
 package supervisor
 
 import (
@@ -15,15 +15,17 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/network"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/reservation"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/storage"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/detached"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 )
 
 // startDeadline is for everything from the first process to the ready node.
@@ -31,9 +33,9 @@ import (
 const startDeadline = 90 * time.Second
 
 // ErrRunning is returned by Run when another supervisor has the cluster.
-var ErrRunning = errors.New("a supervisor is running for this cluster already")
+var ErrRunning = errors.New("this cluster already has a running supervisor")
 
-// Options is what a supervisor is told when it starts.
+// Options are the settings of a supervisor.
 type Options struct {
 	Dir      string                           // the cluster's folder
 	Bundle   *bundle.Bundle                   // verified
@@ -53,10 +55,13 @@ type Supervisor struct {
 	inside   []*inside
 	node     *node.Node
 	network  *network.Network
+	storage  *storage.Controller
+	reserved *reservation.Port // the API server's port; nil until prepare
 	progress *progress
 	started  time.Time
 
-	restarted bool // there is data of an earlier run
+	restarted  bool // there is data of an earlier run
+	sharedPort bool // the API server's port can be reserved
 
 	stop       context.CancelFunc // ends the control plane's restarts
 	stopInside context.CancelFunc // ends the node and the network
@@ -90,6 +95,11 @@ func Run(ctx context.Context, o Options, listening func()) error {
 		return err
 	}
 	defer control.close()
+	defer func() {
+		if s.reserved != nil {
+			s.reserved.Release()
+		}
+	}()
 	listening()
 
 	if err := s.start(ctx); err != nil {
@@ -122,84 +132,95 @@ func (s *Supervisor) start(ctx context.Context) error {
 		return err
 	}
 	background := context.Background() // all of this outlives start; shutdown ends it
-	keep, stop := context.WithCancel(background)
-	within, stopInside := context.WithCancel(background)
+	restarts, stop := context.WithCancel(background)
+	parts, stopInside := context.WithCancel(background)
 	s.stop, s.stopInside = stop, stopInside
+	network, node, storage := &inside{name: stepNetwork}, &inside{name: stepNode}, &inside{name: stepStorage}
+	s.inside = []*inside{network, node, storage}
 
-	run := func(u *unit) {
-		s.progress.add(Step{Name: u.name, State: StepRunning})
-		s.running.Go(func() {
-			if err := u.run(keep); err != nil {
-				fail(&startError{u.name, u.logFile, err})
+	const healthy = "health of the API server"
+	table := []steps.Step{
+		{Name: s.etcd.name, Do: func(ctx context.Context) error {
+			s.keep(restarts, s.etcd, fail)
+			return s.await(ctx, s.etcd, s.etcdAnswers)
+		}},
+		{Name: stepNetwork, Hidden: true, Do: func(context.Context) error {
+			s.within(parts, network, s.network.Run, fail)
+			return nil
+		}},
+		// It starts beside etcd. While etcd does not answer, it cannot: etcd is at fault then.
+		{Name: s.api.name, Do: func(ctx context.Context) error {
+			s.keep(restarts, s.api, fail)
+			if err := s.await(ctx, s.etcd, s.etcdAnswers); err != nil {
+				return err
 			}
-		})
-	}
-	run(s.etcd)
-	run(s.api)
-	runInside := func(part *inside, run func(context.Context) error) {
-		s.running.Go(func() {
-			if err := run(within); err != nil && within.Err() == nil {
-				s.options.Logf("%s: %v", part.name, err)
-				part.fail(err)
-				fail(&startError{part.name, LogFile(s.options.Dir), err})
-			}
-		})
-	}
-	network, node := &inside{name: stepNetwork}, &inside{name: stepNode}
-	s.inside = []*inside{network, node}
-	runInside(network, s.network.Run)
-
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := s.await(ctx, s.etcd, s.etcdAnswers); err != nil {
-			return err
-		}
-		s.progress.add(Step{Name: s.etcd.name, State: StepDone})
-		if err := s.await(ctx, s.api, s.apiServerAnswers("/version")); err != nil {
-			return err
-		}
-		s.progress.add(Step{Name: s.api.name, State: StepDone})
+			return s.await(ctx, s.api, s.apiServerAnswers("/version"))
+		}},
 		// Informers that find no server pause for a second or more.
-		s.progress.add(Step{Name: stepNode, State: StepRunning})
-		runInside(node, s.node.Run)
-		// Started before /healthz is ok, they find it out and pause for
+		{Name: stepNode, Needs: []string{s.api.name}, Do: func(ctx context.Context) error {
+			s.within(parts, node, s.node.Run, fail)
+			return s.awaitNode(ctx, stepNode, s.node.Ready())
+		}},
+		// Started before /healthz is ok, the others find it out and pause for
 		// seconds (seen with 1.36.3).
-		if err := s.await(ctx, s.api, s.apiServerAnswers("/healthz")); err != nil {
-			return err
-		}
-		for _, u := range s.clients {
-			run(u)
-			s.progress.add(Step{Name: u.name, State: StepDone})
-		}
-		return nil
-	})
-	group.Go(func() error {
-		select {
-		case <-s.node.Ready():
-			s.progress.add(Step{Name: stepNode, State: StepDone})
-		case <-ctx.Done():
-			return &startError{stepNode, LogFile(s.options.Dir), context.Cause(ctx)}
-		}
-		if !s.restarted {
+		{Name: healthy, Hidden: true, Needs: []string{s.api.name}, Do: func(ctx context.Context) error {
+			return s.await(ctx, s.api, s.apiServerAnswers("/healthz"))
+		}},
+		{Name: stepStorage, Hidden: true, Needs: []string{healthy}, Do: func(context.Context) error {
+			s.within(parts, storage, s.storage.Run, fail)
 			return nil
-		}
+		}},
+	}
+	for _, u := range s.clients {
+		table = append(table, steps.Step{Name: u.name, Needs: []string{healthy}, Do: func(context.Context) error {
+			s.keep(restarts, u, fail)
+			return nil
+		}})
+	}
+	if s.restarted {
 		// Until the pods are up again the API shows how they were.
-		s.progress.add(Step{Name: stepPods, State: StepRunning})
-		select {
-		case <-s.node.Settled():
-			s.progress.add(Step{Name: stepPods, State: StepDone})
-			return nil
-		case <-ctx.Done():
-			return &startError{stepPods, LogFile(s.options.Dir), context.Cause(ctx)}
+		table = append(table, steps.Step{Name: stepPods, Needs: []string{stepNode}, Do: func(ctx context.Context) error {
+			return s.awaitNode(ctx, stepPods, s.node.Settled())
+		}})
+	}
+	return steps.RunUnnamed(ctx, s.progress, table...)
+}
+
+// keep keeps a component of the control plane running until ctx ends. It calls fail if the component cannot be started.
+func (s *Supervisor) keep(ctx context.Context, u *unit, fail context.CancelCauseFunc) {
+	s.running.Go(func() {
+		if err := u.run(ctx); err != nil {
+			fail(&startError{u.name, u.logFile, err})
 		}
 	})
-	return group.Wait()
+}
+
+// within runs a part of the cluster in this process until ctx ends. It calls fail if the part ends before.
+func (s *Supervisor) within(ctx context.Context, part *inside, run func(context.Context) error, fail context.CancelCauseFunc) {
+	s.running.Go(func() {
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			s.options.Logf("%s: %v", part.name, err)
+			part.fail(err)
+			fail(&startError{part.name, LogFile(s.options.Dir), err})
+		}
+	})
+}
+
+// awaitNode returns when the node closes reached, which a step of that name waits for.
+func (s *Supervisor) awaitNode(ctx context.Context, step string, reached <-chan struct{}) error {
+	select {
+	case <-reached:
+		return nil
+	case <-ctx.Done():
+		return &startError{step, LogFile(s.options.Dir), context.Cause(ctx)}
+	}
 }
 
 // Steps beside those that are named after components.
 const (
 	stepNetwork = "network"
 	stepNode    = "node"
+	stepStorage = "storage"
 	stepPods    = "pods of last time"
 )
 

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
-	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
 const (
@@ -118,7 +118,7 @@ func (u *unit) status() Component {
 	}
 	select {
 	case <-u.proc.Done():
-		c.State = "Restarting"
+		c.State = stateRestarting
 	default:
 		c.State, c.PID, c.Started = "Running", u.proc.Pid(), u.proc.Started()
 		c.Memory = process.RSS(c.PID)

@@ -69,6 +69,7 @@ func TestUnitRestarts(t *testing.T) {
 // TestUnitThatCannotBeStarted takes the program away from a component that
 // runs, ends it, and gives the program back.
 func TestUnitThatCannotBeStarted(t *testing.T) {
+	t.Parallel() // it waits for back-offs
 	dir := t.TempDir()
 	program, away := filepath.Join(dir, "program"), filepath.Join(dir, "away")
 	if err := os.Symlink("/bin/sh", program); err != nil {
@@ -113,6 +114,7 @@ func TestUnitThatCannotBeStarted(t *testing.T) {
 }
 
 func TestUnitThatKeepsEnding(t *testing.T) {
+	t.Parallel() // it waits for back-offs
 	u := newUnit("broken", process.Spec{Path: "/bin/sh", Args: []string{"-c", "echo no such flag; exit 1"}}, t.TempDir(), func(string, ...any) {})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -124,6 +126,52 @@ func TestUnitThatKeepsEnding(t *testing.T) {
 	}
 	if step := failure(err); step.State != StepFailed || step.Log != u.logFile {
 		t.Errorf("the failure does not name the log: %+v", step)
+	}
+}
+
+// TestPortLost ends the API server while another program has its port.
+func TestPortLost(t *testing.T) {
+	t.Parallel() // it waits for a port that stays busy
+	for name, test := range map[string]struct {
+		port  int
+		state string
+	}{
+		"another program has it": {taken(t), StateFailed},
+		"it is free":             {free(t), stateRestarting},
+	} {
+		u := newUnit("kube-apiserver", process.Spec{Path: "/bin/sh", Args: []string{"-c", "exit 1"}}, t.TempDir(), func(string, ...any) {})
+		s := &Supervisor{progress: newProgress(), api: u, options: Options{Settings: Settings{Port: test.port}, Logf: t.Logf}}
+		s.reservePort(test.port)
+		t.Cleanup(s.reserved.Release)
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = u.run(ctx)
+		}()
+		var now Component
+		await(t, name, func() bool {
+			now = s.components()[0]
+			return now.Restarts > 0 && now.State == test.state
+		})
+		if says := fmt.Sprintf("another program has its port %d; `fluxdemo up`", test.port); strings.Contains(now.LastExit, says) != (test.state == StateFailed) {
+			t.Errorf("%s: it says %q", name, now.LastExit)
+		}
+		cancel()
+		<-done
+	}
+}
+
+// TestNewPortIsTold chooses another port than that of last time.
+func TestNewPortIsTold(t *testing.T) {
+	s := &Supervisor{progress: newProgress(), options: Options{Settings: Settings{Port: free(t)}, Logf: t.Logf}}
+	for before, told := range map[int]bool{0: false, s.options.Port: false, 30001: true} {
+		s.progress = newProgress()
+		s.reservePort(before)
+		s.reserved.Release()
+		if steps, _, _ := s.progress.from(0); (len(steps) > 0) != told || told && !strings.Contains(steps[0].Name, "another program has 30001") {
+			t.Errorf("before it was %d: %+v", before, steps)
+		}
 	}
 }
 

@@ -195,7 +195,7 @@ func newFollower() *follower { return &follower{signal: make(chan struct{}, 1)} 
 
 func (f *follower) push(line []byte) {
 	f.mu.Lock()
-	// The process must not wait for somebody who reads slowly.
+	// The process must not wait for a slow reader.
 	if f.size+len(line) > followBuffer {
 		f.dropped = true
 	} else {

@@ -32,18 +32,18 @@ const (
 	tokenTimeout = 10 * time.Second
 )
 
-// tokenWish is the sort of token that a volume asks for.
-type tokenWish struct {
+// tokenKey identifies a token that a volume asks for.
+type tokenKey struct {
 	audience string
 	seconds  int64
 }
 
-func tokenRequest(p *corev1.ServiceAccountTokenProjection) tokenWish {
-	wish := tokenWish{audience: p.Audience, seconds: defaultTokenSeconds}
+func tokenRequest(p *corev1.ServiceAccountTokenProjection) tokenKey {
+	want := tokenKey{audience: p.Audience, seconds: defaultTokenSeconds}
 	if p.ExpirationSeconds != nil {
-		wish.seconds = *p.ExpirationSeconds
+		want.seconds = *p.ExpirationSeconds
 	}
-	return wish
+	return want
 }
 
 type token struct {
@@ -58,46 +58,46 @@ type Tokens struct {
 	pod *corev1.Pod
 
 	mu   sync.Mutex
-	held map[tokenWish]token
+	held map[tokenKey]token
 }
 
 // NewTokens returns the tokens of a pod; none is asked for yet.
 func NewTokens(api corev1client.ServiceAccountsGetter, pod *corev1.Pod) *Tokens {
-	return &Tokens{api: api, pod: pod, held: map[tokenWish]token{}}
+	return &Tokens{api: api, pod: pod, held: map[tokenKey]token{}}
 }
 
 // get returns a token that has at least a fifth of its life before it.
-func (t *Tokens) get(ctx context.Context, wish tokenWish) (string, error) {
+func (t *Tokens) get(ctx context.Context, want tokenKey) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	old, ok := t.held[wish]
+	old, ok := t.held[want]
 	if ok && time.Now().Before(old.refresh) {
 		return old.value, nil
 	}
-	next, err := t.request(ctx, wish)
+	next, err := t.request(ctx, want)
 	if err != nil && ok {
 		old.refresh = time.Now().Add(tokenRetry)
-		t.held[wish] = old
+		t.held[want] = old
 		return old.value, nil
 	}
 	if err != nil {
 		return "", err
 	}
-	t.held[wish] = next
+	t.held[want] = next
 	return next.value, nil
 }
 
-func (t *Tokens) request(ctx context.Context, wish tokenWish) (token, error) {
+func (t *Tokens) request(ctx context.Context, want tokenKey) (token, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
-		ExpirationSeconds: &wish.seconds,
+		ExpirationSeconds: &want.seconds,
 		BoundObjectRef: &authenticationv1.BoundObjectReference{
 			APIVersion: "v1", Kind: "Pod", Name: t.pod.Name, UID: t.pod.UID,
 		},
 	}}
-	if wish.audience != "" {
-		request.Spec.Audiences = []string{wish.audience}
+	if want.audience != "" {
+		request.Spec.Audiences = []string{want.audience}
 	}
 	account := t.pod.Spec.ServiceAccountName
 	if account == "" {
@@ -110,7 +110,7 @@ func (t *Tokens) request(ctx context.Context, wish tokenWish) (token, error) {
 	}
 	life := answer.Status.ExpirationTimestamp.Sub(asked)
 	if life <= 0 {
-		life = time.Duration(wish.seconds) * time.Second
+		life = time.Duration(want.seconds) * time.Second
 	}
 	return token{value: answer.Status.Token, refresh: asked.Add(life * 4 / 5)}, nil
 }

@@ -1,5 +1,5 @@
-// Package podspec works out what a pod's spec asks of its surroundings:
-// variables, files of volumes, credentials, and paths of this machine in place
+// Package podspec prepares what a pod's spec requests from the node:
+// variables, files of volumes, credentials, and paths of this machine instead
 // of the container's. It starts nothing.
 package podspec
 
@@ -116,7 +116,7 @@ func valueFrom(pod *corev1.Pod, c *corev1.Container, from *corev1.EnvVarSource, 
 		ref := from.SecretKeyRef
 		return keyValue(KindSecret, ref.Name, ref.Key, ref.Optional, find)
 	}
-	return "", false, fmt.Errorf("this kind of valueFrom is not supported by the virtual node")
+	return "", false, fmt.Errorf("the virtual node does not support this kind of valueFrom")
 }
 
 func keyValue(kind, name, key string, optional *bool, find Lookup) (string, bool, error) {
@@ -163,7 +163,7 @@ func fieldValue(pod *corev1.Pod, field string) (string, error) {
 	case "status.podIP", "status.podIPs":
 		return pod.Status.PodIP, nil
 	}
-	return "", fmt.Errorf("field %q is not supported by the virtual node", field)
+	return "", fmt.Errorf("the virtual node does not support the field %q", field)
 }
 
 // subscript splits metadata.labels['key'].

@@ -25,6 +25,7 @@ type Volumes struct {
 	Find    Lookup
 	Tokens  *Tokens
 	Machine corev1.ResourceList
+	Claims  ClaimsAPI
 }
 
 // Kinds of objects that variables and volumes come from.
@@ -59,6 +60,8 @@ func (s Volumes) Prepare(ctx context.Context, v *corev1.Volume, dir, hostDir str
 	case v.HostPath != nil:
 		target = filepath.Join(hostDir, filepath.Clean("/"+v.HostPath.Path))
 		return target, prepareHostPath(target, v.HostPath.Type)
+	case v.PersistentVolumeClaim != nil, v.Ephemeral != nil:
+		return s.claimed(ctx, v, hostDir)
 	}
 	files, err := s.content(ctx, v)
 	if err != nil {
@@ -70,7 +73,7 @@ func (s Volumes) Prepare(ctx context.Context, v *corev1.Volume, dir, hostDir str
 // MakeDir makes a folder and those above it, readable by their owner only.
 func MakeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("making a folder (is the disk full or read-only?): %w", err)
+		return fmt.Errorf("creating a folder (is the disk full or read-only?): %w", err)
 	}
 	return nil
 }
@@ -86,7 +89,7 @@ func prepareHostPath(target string, kind *corev1.HostPathType) error {
 	}
 	file, err := os.OpenFile(target, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("making the host path's file: %w", err)
+		return fmt.Errorf("creating the host path's file: %w", err)
 	}
 	return file.Close()
 }
@@ -109,7 +112,7 @@ func (s Volumes) content(ctx context.Context, v *corev1.Volume) (map[string]file
 		}
 		return files, nil
 	}
-	return nil, errors.New("this kind of volume is not supported by the virtual node: use emptyDir, hostPath, configMap, secret, downwardAPI or projected")
+	return nil, errors.New("the virtual node does not support this kind of volume: use persistentVolumeClaim, emptyDir, hostPath, configMap, secret, downwardAPI, or projected")
 }
 
 func (s Volumes) addProjection(ctx context.Context, files map[string]file, source corev1.VolumeProjection, mode *int32) error {
@@ -128,7 +131,7 @@ func (s Volumes) addProjection(ctx context.Context, files map[string]file, sourc
 		files[source.ServiceAccountToken.Path] = file{data: []byte(token), mode: 0o600}
 		return nil
 	}
-	return errors.New("this kind of projected source is not supported by the virtual node")
+	return errors.New("the virtual node does not support this kind of projected source")
 }
 
 func (s Volumes) addKeys(files map[string]file, kind, name string, items []corev1.KeyToPath, optional *bool, mode *int32) error {

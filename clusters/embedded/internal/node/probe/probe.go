@@ -1,6 +1,5 @@
-// Package probe asks the containers of pods how they are, at the times that
-// their probes name. It makes requests and runs commands; what follows from
-// the answers is up to the caller.
+// Package probe runs the probes of containers at the times that their specs
+// define. It sends requests and runs commands; the caller acts on the results.
 package probe
 
 import (
@@ -21,10 +20,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 )
 
-// Check asks a container once how it is. A nil error means well.
+// Check runs a probe once. A nil error means success.
 type Check func(ctx context.Context) error
 
 // Schedule is a probe's timing.
@@ -56,20 +55,20 @@ func (s Schedule) Allowed() time.Duration {
 	return s.InitialDelay + s.period*time.Duration(s.failures)
 }
 
-// quickStart and its growth are how often a container is asked that has never
-// been well yet, up to the probe's period. A kubelet waits for the initial
-// delay and then a period at a time; here the start of the whole cluster
-// waits for it, and a local request costs next to nothing.
+// quickStart and its growth are the intervals of the probes of a container
+// until its first success, up to the probe's period. A kubelet waits for the
+// initial delay and then a period at a time. Here the start of the whole
+// cluster waits for the container, and a local request is cheap.
 const (
 	quickStart  = 50 * time.Millisecond
 	quickGrowth = 1.15
 )
 
-// UntilWell asks until the container has been well as often in a row as the
-// schedule wants. It gives up with the last failure once it is past deadline;
-// a zero deadline is none. It returns nil when ctx ends too: see ctx.Err().
-// Failures are told once it asks no more often than the schedule says: that
-// something does not answer while it starts is no news.
+// UntilWell probes until the container has succeeded as often in a row as the
+// schedule requires. After deadline it returns the last failure; a zero
+// deadline means none. It also returns nil when ctx ends: see ctx.Err().
+// It calls failed only once the interval has reached the schedule's period,
+// because a container that starts does not answer yet.
 func UntilWell(ctx context.Context, s Schedule, deadline time.Time, ask Check, failed func(error)) error {
 	wait := min(quickStart, s.period)
 	well := 0
@@ -137,9 +136,9 @@ type Target struct {
 // ErrUnsupported says that a probe cannot be done for a process.
 var ErrUnsupported = errors.New("not supported by the virtual node")
 
-// New returns how to ask a container. For a kind of probe that has no
-// meaning here it returns ErrUnsupported: the container counts as well,
-// and an event says so.
+// New returns the Check of a probe. For a kind of probe that the virtual node
+// does not support it returns ErrUnsupported. The container then counts as
+// healthy, and an event says so.
 func New(target Target, handler corev1.ProbeHandler) (Check, error) {
 	switch {
 	case handler.HTTPGet != nil:

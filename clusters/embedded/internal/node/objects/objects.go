@@ -1,4 +1,6 @@
-package node
+// Package objects follows the Secrets and ConfigMaps that running pods refer
+// to. It opens a watch for each of them, and closes it when no pod needs it.
+package objects
 
 import (
 	"context"
@@ -12,21 +14,23 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
-	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
 )
 
-// objectsAPI is what objects needs of the API.
-type objectsAPI interface {
+// requestTimeout is the deadline of a single request to the API.
+const requestTimeout = 10 * time.Second
+
+// API is what following needs of the Kubernetes API.
+type API interface {
 	corev1client.SecretsGetter
 	corev1client.ConfigMapsGetter
 }
 
-// objects watches the Secrets and ConfigMaps that running pods refer to, each
-// one by a watch of its own: a cluster may hold thousands, a node needs few.
-type objects struct {
-	ctx context.Context
-	api objectsAPI
+// Objects has a watch of its own for each object: a cluster may hold
+// thousands, a node needs few.
+type Objects struct {
+	api API
 
 	mu      sync.Mutex
 	watched map[podspec.Reference]*watchedObject
@@ -34,31 +38,37 @@ type objects struct {
 
 type watchedObject struct {
 	cancel        context.CancelFunc
-	subscriptions map[*subscription]struct{}
+	subscriptions map[*Subscription]struct{}
 	known, found  bool
 	data          map[string][]byte
 }
 
-func newObjects(ctx context.Context, api objectsAPI) *objects {
-	return &objects{ctx: ctx, api: api, watched: map[podspec.Reference]*watchedObject{}}
+// New returns an Objects that follows none yet.
+func New(api API) *Objects {
+	return &Objects{api: api, watched: map[podspec.Reference]*watchedObject{}}
 }
 
-// subscription is one pod's interest in some objects.
-type subscription struct {
-	objects    *objects
+// Subscription is one pod's interest in some objects.
+type Subscription struct {
+	objects    *Objects
 	references []podspec.Reference
-	changed    chan struct{} // holds a value after any of them was seen or changed
+	changed    chan struct{}
 }
 
-func (o *objects) subscribe(references []podspec.Reference) *subscription {
-	s := &subscription{objects: o, references: references, changed: make(chan struct{}, 1)}
+// Changed holds a value after any of the objects was seen or changed.
+func (s *Subscription) Changed() <-chan struct{} { return s.changed }
+
+// Subscribe follows objects until the subscription is closed, which its owner
+// has to do when ctx ends: others may follow the same objects for longer.
+func (o *Objects) Subscribe(ctx context.Context, references []podspec.Reference) *Subscription {
+	s := &Subscription{objects: o, references: references, changed: make(chan struct{}, 1)}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, ref := range references {
 		w := o.watched[ref]
 		if w == nil {
-			ctx, cancel := context.WithCancel(o.ctx)
-			w = &watchedObject{cancel: cancel, subscriptions: map[*subscription]struct{}{}}
+			ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+			w = &watchedObject{cancel: cancel, subscriptions: map[*Subscription]struct{}{}}
 			o.watched[ref] = w
 			go o.follow(ctx, ref, w)
 		}
@@ -67,7 +77,8 @@ func (o *objects) subscribe(references []podspec.Reference) *subscription {
 	return s
 }
 
-func (s *subscription) close() {
+// Close ends the subscription.
+func (s *Subscription) Close() {
 	s.objects.mu.Lock()
 	defer s.objects.mu.Unlock()
 	for _, ref := range s.references {
@@ -83,8 +94,8 @@ func (s *subscription) close() {
 	}
 }
 
-// get returns an object's data. It is only found once it has been seen.
-func (s *subscription) get(ref podspec.Reference) (data map[string][]byte, found bool) {
+// Get returns an object's data. It is only found once it has been seen.
+func (s *Subscription) Get(ref podspec.Reference) (data map[string][]byte, found bool) {
 	s.objects.mu.Lock()
 	defer s.objects.mu.Unlock()
 	if w := s.objects.watched[ref]; w != nil && w.found {
@@ -93,9 +104,9 @@ func (s *subscription) get(ref podspec.Reference) (data map[string][]byte, found
 	return nil, false
 }
 
-// wait returns when the API has answered for each of the objects, whether
+// Wait returns when the API has answered for each of the objects, whether
 // they exist or not.
-func (s *subscription) wait(ctx context.Context) error {
+func (s *Subscription) Wait(ctx context.Context) error {
 	for {
 		if s.known() {
 			return nil
@@ -108,7 +119,7 @@ func (s *subscription) wait(ctx context.Context) error {
 	}
 }
 
-func (s *subscription) known() bool {
+func (s *Subscription) known() bool {
 	s.objects.mu.Lock()
 	defer s.objects.mu.Unlock()
 	for _, ref := range s.references {
@@ -120,7 +131,7 @@ func (s *subscription) known() bool {
 }
 
 // follow keeps one object up to date until ctx ends.
-func (o *objects) follow(ctx context.Context, ref podspec.Reference, w *watchedObject) {
+func (o *Objects) follow(ctx context.Context, ref podspec.Reference, w *watchedObject) {
 	retry := backoff.Backoff{Min: 50 * time.Millisecond, Max: 2 * time.Second}
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -132,7 +143,7 @@ func (o *objects) follow(ctx context.Context, ref podspec.Reference, w *watchedO
 	}
 }
 
-func (o *objects) listAndWatch(ctx context.Context, ref podspec.Reference, w *watchedObject) error {
+func (o *Objects) listAndWatch(ctx context.Context, ref podspec.Reference, w *watchedObject) error {
 	// A list rather than a get: it answers "not there" and "there" the same
 	// way and gives the version to watch from.
 	selector := fields.OneTermEqualSelector(metav1.ObjectNameField, ref.Name).String()
@@ -168,7 +179,7 @@ func (o *objects) listAndWatch(ctx context.Context, ref podspec.Reference, w *wa
 	}
 }
 
-func (o *objects) list(ctx context.Context, ref podspec.Reference, options metav1.ListOptions) (version string, data map[string][]byte, found bool, err error) {
+func (o *Objects) list(ctx context.Context, ref podspec.Reference, options metav1.ListOptions) (version string, data map[string][]byte, found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	if ref.Kind == podspec.KindSecret {
@@ -212,7 +223,7 @@ func objectData(object any) (name string, data map[string][]byte, ok bool) {
 	return "", nil, false
 }
 
-func (o *objects) publish(ref podspec.Reference, w *watchedObject, data map[string][]byte, found bool) {
+func (o *Objects) publish(ref podspec.Reference, w *watchedObject, data map[string][]byte, found bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	w.known, w.found, w.data = true, found, nil

@@ -1,21 +1,23 @@
-package node
+// Package addresses hands out what pods on the virtual node are reached at:
+// local ports for their containers' ports, and IP addresses, which are names
+// alone.
+package addresses
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
-	"strconv"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/fluxdemo/fluxdemo/clusters/internal/conns"
 )
 
-// localPorts hands out free TCP ports on 127.0.0.1. They lie below the range
+// Ports hands out free TCP ports on 127.0.0.1. They lie below the range
 // that Linux (32768) and macOS (49152) take outgoing ports from, and below the
 // node ports (30000): a port that a process lets go of for its restart is not
-// taken by somebody's outgoing connection meanwhile.
-type localPorts struct {
+// taken by an outgoing connection meanwhile.
+type Ports struct {
 	mu    sync.Mutex
 	next  int
 	taken map[int]bool
@@ -23,14 +25,16 @@ type localPorts struct {
 
 const firstLocalPort, lastLocalPort = 20000, 29999
 
-func newLocalPorts() *localPorts {
-	// Clusters side by side start at different places.
-	start := firstLocalPort + os.Getpid()*97%(lastLocalPort-firstLocalPort+1)
-	return &localPorts{next: start, taken: map[int]bool{}}
+// NewPorts returns the ports of one of several clusters, which begin at
+// different places: what is free would be taken by another before the process
+// that is to have it listens.
+func NewPorts(cluster, clusters int) *Ports {
+	share := (lastLocalPort - firstLocalPort + 1) / max(1, clusters)
+	return &Ports{next: firstLocalPort + cluster*share, taken: map[int]bool{}}
 }
 
-// take returns a port that nobody listens on.
-func (l *localPorts) take() (int, error) {
+// Take returns a free port.
+func (l *Ports) Take() (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for range lastLocalPort - firstLocalPort + 1 {
@@ -38,47 +42,41 @@ func (l *localPorts) take() (int, error) {
 		if l.next++; l.next > lastLocalPort {
 			l.next = firstLocalPort
 		}
-		if !l.taken[port] && isFree(port) {
+		if !l.taken[port] && conns.Free(port) {
 			l.taken[port] = true
 			return port, nil
 		}
 	}
-	return 0, fmt.Errorf("no free port between %d and %d on 127.0.0.1: stop something that listens there", firstLocalPort, lastLocalPort)
+	return 0, fmt.Errorf("no free port between %d and %d on 127.0.0.1: stop a program that listens there", firstLocalPort, lastLocalPort)
 }
 
-func (l *localPorts) release(port int) {
+// Release gives a port back.
+func (l *Ports) Release(port int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.taken, port)
 }
 
-func isFree(port int) bool {
-	listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return false
-	}
-	return listener.Close() == nil
-}
-
-// podIPs hands out pod addresses from 10.244.0.0/16. Nothing listens on them:
+// IPs hands out pod addresses from 10.244.0.0/16. Nothing listens on them:
 // they are the pods' names in Endpoints, which must not be loopback addresses.
-type podIPs struct {
+type IPs struct {
 	mu    sync.Mutex
 	next  netip.Addr
 	owner map[netip.Addr]types.UID
 }
 
-func newPodIPs() *podIPs {
-	return &podIPs{next: firstPodIP(), owner: map[netip.Addr]types.UID{}}
+// NewIPs returns the addresses of one cluster.
+func NewIPs() *IPs {
+	return &IPs{next: firstPodIP(), owner: map[netip.Addr]types.UID{}}
 }
 
 func firstPodIP() netip.Addr { return netip.AddrFrom4([4]byte{10, 244, 0, 2}) }
 
 func podNetwork() netip.Prefix { return netip.PrefixFrom(firstPodIP(), 16).Masked() }
 
-// take returns the pod's address: the wanted one if it is free, as after a
+// Take returns the pod's address: the wanted one if it is free, as after a
 // restart of the node, and otherwise the next free one.
-func (p *podIPs) take(uid types.UID, wanted string) (string, error) {
+func (p *IPs) Take(uid types.UID, wanted string) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if addr, err := netip.ParseAddr(wanted); err == nil && podNetwork().Contains(addr) {
@@ -101,7 +99,8 @@ func (p *podIPs) take(uid types.UID, wanted string) (string, error) {
 	return "", fmt.Errorf("no free pod address in %s: delete some pods", podNetwork())
 }
 
-func (p *podIPs) release(uid types.UID, ip string) {
+// Release gives an address back, if it is that pod's.
+func (p *IPs) Release(uid types.UID, ip string) {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {
 		return
