@@ -1,6 +1,6 @@
-// Package bundle finds the folder with the binaries that clusters are made
-// of and proves that they are whole. hack/bundle builds that folder; every
-// provider takes its binaries from it.
+// Package bundle finds the folder with the binaries of clusters, and verifies
+// them. hack/bundle builds that folder; every provider takes its binaries
+// from it.
 package bundle
 
 import (

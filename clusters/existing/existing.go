@@ -1,7 +1,7 @@
-// Package existing runs a demo on a cluster that is there already and belongs
-// to somebody: named by its context, entered only when it is free of what
-// would be in the way, and left as it was found. Services answer on this
-// machine through a port forwarder of its own.
+// Package existing runs a demo on a cluster of the user, named by its context.
+// It installs the demo only if no object of the cluster conflicts with it, and
+// removes only the demo's objects. A port forwarder makes the Services
+// available on this machine.
 package existing
 
 import (
@@ -26,6 +26,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/folder"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/logfile"
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 )
 
 // Provider is the name of this provider of clusters.
@@ -125,7 +126,7 @@ func loadSettings(dir string) (s settings, err error) {
 		return s, err
 	}
 	if s, err = parseSettings(raw); err != nil {
-		return s, fmt.Errorf("%s is damaged: %w; `fluxdemo down --name %s` takes the demo off the cluster", settingsFile(dir), err, filepath.Base(dir))
+		return s, fmt.Errorf("%s is damaged: %w; `fluxdemo down --name %s` removes the demo from the cluster", settingsFile(dir), err, filepath.Base(dir))
 	}
 	return s, nil
 }
@@ -148,7 +149,7 @@ func (s settings) save(dir string) error {
 	return statefile.Write(settingsFile(dir), raw, 0o600)
 }
 
-// Has tells whether the demo called name is a guest on an existing cluster.
+// Has reports whether the demo called name is a guest on an existing cluster.
 func Has(stateDir, name string) bool {
 	return newFolder(stateDir, name, nil).Has()
 }
@@ -160,7 +161,7 @@ func Available(context.Context) error {
 		return err
 	}
 	if len(contexts) == 0 {
-		return errors.New("your kubeconfig has no context; --kubeconfig and --context name one")
+		return errors.New("your kubeconfig has no context; select one with --kubeconfig and --context")
 	}
 	return nil
 }
@@ -172,7 +173,7 @@ func (c *Cluster) Dir() string { return c.dir }
 // and nothing else.
 func (c *Cluster) Kubeconfig() string { return filepath.Join(c.dir, kubeconfigName) }
 
-// Entered tells whether the demo is on the cluster already: there are
+// Entered reports whether the demo is on the cluster already: there are
 // settings, damaged or not.
 func (c *Cluster) Entered() bool {
 	if !c.folder.Has() {
@@ -194,15 +195,16 @@ func (c *Cluster) Adopted() bool {
 
 // Up implements clusters.Cluster. Until it has found the cluster fit, it
 // writes nothing anywhere.
-func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) error {
-	if err := step(steps, "Looking at the cluster", func() error { return c.enter(ctx) }); err != nil {
-		return err
-	}
-	if err := step(steps, "Port forwarding", func() error {
-		return forward.Start(ctx, forward.Options{
-			Dir: c.dir, Kubeconfig: c.Kubeconfig(), Namespaces: c.options.Namespaces, Program: c.options.Program,
-		})
-	}); err != nil {
+func (c *Cluster) Up(ctx context.Context, report clusters.Steps, answers func()) error {
+	err := steps.RunUnnamed(ctx, report, steps.Sequence(
+		steps.Step{Name: "Looking at the cluster", Do: c.enter},
+		steps.Step{Name: "Port forwarding", Do: func(ctx context.Context) error {
+			return forward.Start(ctx, forward.Options{
+				Dir: c.dir, Kubeconfig: c.Kubeconfig(), Namespaces: c.options.Namespaces, Program: c.options.Program,
+			})
+		}},
+	)...)
+	if err != nil {
 		return err
 	}
 	answers()
@@ -222,7 +224,7 @@ func (c *Cluster) enter(ctx context.Context) error {
 			return err
 		}
 		if c.options.Context != "" && c.options.Context != made.Context {
-			return fmt.Errorf("%q is on the context %q already; choose another name with --name, or remove it with `fluxdemo down`", c.name, made.Context)
+			return fmt.Errorf("%q already uses the context %q; choose another name with --name, or remove it with `fluxdemo down`", c.name, made.Context)
 		}
 		if err := c.repairKubeconfig(made); err != nil {
 			return err
@@ -266,7 +268,7 @@ func (c *Cluster) repairKubeconfig(made settings) error {
 	c.options.Context = made.Context
 	target, failed := c.target()
 	if failed == nil && target.Server != made.Server {
-		failed = fmt.Errorf("your context %q is now one of %s, and was of %s", made.Context, target.Server, made.Server)
+		failed = fmt.Errorf("your context %q now selects %s, and selected %s before", made.Context, target.Server, made.Server)
 	}
 	if failed != nil {
 		return fmt.Errorf("%s is damaged (%w), and cannot be copied from your kubeconfig again: %w", c.Kubeconfig(), err, failed)
@@ -300,7 +302,7 @@ func (s settings) check(path string) error {
 	return nil
 }
 
-// anonymous tells whether a user has no credentials at all.
+// anonymous reports whether a user has no credentials at all.
 func anonymous(user *clientcmdapi.AuthInfo) bool {
 	return user.Token == "" && user.TokenFile == "" && user.Username == "" && user.Exec == nil && user.AuthProvider == nil &&
 		user.ClientCertificate == "" && len(user.ClientCertificateData) == 0
@@ -344,39 +346,33 @@ func identity(ctx context.Context, kubeconfig string) (types.UID, error) {
 	return clients.identity(ctx)
 }
 
-// step does work and shows it.
-func step(steps clusters.Steps, name string, work func() error) error {
-	end := steps.Start(name)
-	err := work()
-	end(err)
-	return err
-}
-
 // Down implements clusters.Cluster. With keepData the demo stays on the
 // cluster, and only what runs on this machine ends.
 func (c *Cluster) Down(ctx context.Context, keepData bool) error {
-	switch owned, err := c.folder.Owned(); {
-	case err != nil:
+	if err := c.folder.Require(); err != nil {
 		return err
-	case !owned:
-		return fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
 	}
 	if keepData {
 		return forward.Stop(ctx, c.dir)
 	}
+	var table []steps.Step
 	if c.Entered() {
-		if err := c.Verify(ctx); err != nil {
-			return fmt.Errorf("%w; `fluxdemo down --keep-data` ends only what runs on this machine", err)
-		}
-		if err := c.options.Clean(ctx); err != nil {
+		table = append(table, steps.Step{Name: "identity of the cluster", Do: func(ctx context.Context) error {
+			if err := c.Verify(ctx); err != nil {
+				return fmt.Errorf("%w; `fluxdemo down --keep-data` stops only what runs on this machine", err)
+			}
+			return nil
+		}}, steps.Step{Name: "demo", Do: c.options.Clean})
+	}
+	// The folder goes last: it says what there is.
+	table = append(table,
+		steps.Step{Name: "port forwarding", Do: func(ctx context.Context) error { return forward.Stop(ctx, c.dir) }},
+		steps.Step{Name: "folder", Do: func(context.Context) error {
+			_, err := c.folder.Remove()
 			return err
-		}
-	}
-	if err := forward.Stop(ctx, c.dir); err != nil {
-		return err
-	}
-	_, err := c.folder.Remove()
-	return err
+		}},
+	)
+	return steps.RunUnnamed(ctx, nil, steps.Sequence(table...)...)
 }
 
 // URL implements clusters.Cluster.

@@ -89,7 +89,7 @@ func (c *Cluster) inspect(ctx context.Context, target target) (adopt bool, uid t
 		}
 	}
 	if len(taken) > 0 {
-		return false, "", fmt.Errorf("the cluster has namespaces that the demo would use: %s; choose another cluster", strings.Join(taken, ", "))
+		return false, "", fmt.Errorf("the cluster already has namespaces that the demo would use: %s; choose another cluster", strings.Join(taken, ", "))
 	}
 	if err := c.options.Fits(ctx, config, len(adopted) > 0); err != nil {
 		return false, "", err
@@ -107,16 +107,15 @@ func mayDoEverything(ctx context.Context, client kubernetes.Interface) error {
 		},
 	}, metav1.CreateOptions{})
 	if err != nil {
-		return fmt.Errorf("asking what you may do on the cluster: %w", err)
+		return fmt.Errorf("checking your permissions on the cluster: %w", err)
 	}
 	if !review.Status.Allowed {
-		return errors.New("you are no administrator of this cluster (cluster-admin), which installing the demo takes")
+		return errors.New("installing the demo requires the role cluster-admin, which you do not have on this cluster")
 	}
 	return nil
 }
 
-// MakesVolumes tells whether the cluster makes a volume for whoever claims
-// one.
+// MakesVolumes reports whether the cluster provisions a volume for a claim.
 func (c *Cluster) MakesVolumes(ctx context.Context) (bool, error) {
 	clients, err := connect(c.Kubeconfig())
 	if err != nil {

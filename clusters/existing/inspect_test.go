@@ -20,8 +20,8 @@ func TestMayDoEverything(t *testing.T) {
 		want    string // of the error; none: ""
 	}{
 		"administrator": {allowed: true},
-		"another user":  {want: "you are no administrator"},
-		"no answer":     {err: errors.New("it is away"), want: "asking what you may do on the cluster: it is away"},
+		"another user":  {want: "requires the role cluster-admin"},
+		"no answer":     {err: errors.New("it is away"), want: "checking your permissions on the cluster: it is away"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := typedfake.NewClientset()

@@ -75,7 +75,7 @@ func TestSettingsTorn(t *testing.T) {
 	c := newGuest(t)
 	cuts(t, settingsFile(c.dir), func(what string, whole bool) {
 		_, err := loadSettings(c.dir)
-		if whole != (err == nil) || err != nil && !strings.Contains(err.Error(), "`fluxdemo down --name "+filepath.Base(c.dir)+"` takes the demo off") {
+		if whole != (err == nil) || err != nil && !strings.Contains(err.Error(), "`fluxdemo down --name "+filepath.Base(c.dir)+"` removes the demo") {
 			t.Errorf("%q: %v", what, err)
 		}
 		if c.Adopted() == whole {

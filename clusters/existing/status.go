@@ -3,7 +3,6 @@ package existing
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"time"
 
@@ -19,11 +18,8 @@ import (
 // the port forwarder; the rest of the cluster is not the demo's business.
 func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	status := clusters.Status{Name: c.name, Provider: Provider, Kubeconfig: c.Kubeconfig()}
-	switch owned, err := c.folder.Owned(); {
-	case err != nil:
+	if err := c.folder.Require(); err != nil {
 		return status, err
-	case !owned:
-		return status, fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
 	}
 	made, err := loadSettings(c.dir)
 	if errors.Is(err, fs.ErrNotExist) { // up was cut off before it entered

@@ -20,15 +20,8 @@ type target struct {
 	config clientcmdapi.Config // nothing but the context
 }
 
-// ContextError is a mistake in which context was asked for.
-type ContextError struct{ Err error }
-
-func (e *ContextError) Error() string { return e.Err.Error() }
-
-func (e *ContextError) Unwrap() error { return e.Err }
-
 // Contexts lists the contexts of a kubeconfig, which is empty for what
-// kubectl would read.
+// kubectl would read. One that cannot be read is a *clusters.UsageError.
 func Contexts(kubeconfig string) ([]string, error) {
 	all, err := load(kubeconfig)
 	if err != nil {
@@ -42,7 +35,7 @@ func load(kubeconfig string) (*clientcmdapi.Config, error) {
 	rules.ExplicitPath = kubeconfig
 	all, err := rules.Load()
 	if err != nil {
-		return nil, &ContextError{fmt.Errorf("reading your kubeconfig: %w", err)}
+		return nil, &clusters.UsageError{Err: fmt.Errorf("reading your kubeconfig: %w", err)}
 	}
 	return all, nil
 }
@@ -53,7 +46,8 @@ func (c *Cluster) Target() (clusters.Target, error) {
 	return t.Target, err
 }
 
-// target reads the user's kubeconfig.
+// target reads the user's kubeconfig. A mistake in it, or in which context was
+// asked for, is a *clusters.UsageError.
 func (c *Cluster) target() (target, error) {
 	all, err := load(c.options.Kubeconfig)
 	if err != nil {
@@ -66,23 +60,23 @@ func (c *Cluster) target() (target, error) {
 	}
 	if c.options.Context == "" {
 		// Never the current one: that is how wrong clusters are hit.
-		return target{}, &ContextError{errors.New("name the cluster with --context; " + listed)}
+		return target{}, &clusters.UsageError{Err: errors.New("select the cluster with --context; " + listed)}
 	}
 	named, ok := all.Contexts[c.options.Context]
 	if !ok {
-		return target{}, &ContextError{fmt.Errorf("there is no context %q; %s", c.options.Context, listed)}
+		return target{}, &clusters.UsageError{Err: fmt.Errorf("there is no context %q; %s", c.options.Context, listed)}
 	}
 	server, ok := all.Clusters[named.Cluster]
 	if !ok {
-		return target{}, &ContextError{fmt.Errorf("the context %q names the cluster %q, which your kubeconfig does not have", c.options.Context, named.Cluster)}
+		return target{}, &clusters.UsageError{Err: fmt.Errorf("the context %q names the cluster %q, which your kubeconfig does not have", c.options.Context, named.Cluster)}
 	}
 	all.CurrentContext = c.options.Context
 	if err := clientcmdapi.MinifyConfig(all); err != nil {
-		return target{}, &ContextError{fmt.Errorf("reading the context %q: %w", c.options.Context, err)}
+		return target{}, &clusters.UsageError{Err: fmt.Errorf("reading the context %q: %w", c.options.Context, err)}
 	}
 	// Certificates move in: the files that they stand in may go.
 	if err := clientcmdapi.FlattenConfig(all); err != nil {
-		return target{}, &ContextError{fmt.Errorf("reading the context %q: %w", c.options.Context, err)}
+		return target{}, &clusters.UsageError{Err: fmt.Errorf("reading the context %q: %w", c.options.Context, err)}
 	}
 	return target{clusters.Target{Context: c.options.Context, Server: server.Server, User: named.AuthInfo}, *all}, nil
 }

@@ -1,6 +1,6 @@
-// Package folder is what belongs to one cluster on this machine. A mark says
-// that the folder is this program's, and only children that are known are ever
-// removed from it; the rest is named and stays.
+// Package folder manages the folder of one cluster on this machine. A mark
+// shows that fluxdemo created the folder. Only known files are ever removed
+// from it; all others are kept and listed.
 package folder
 
 import (
@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
 
@@ -53,7 +54,7 @@ func (e *ForeignError) Error() string {
 	return fmt.Sprintf("%s is not this cluster's folder, and stays as it is: %s; choose another name with --name, or move it away", e.Dir, e.Why)
 }
 
-// Owned tells whether the folder is there and belongs to a cluster of its
+// Owned reports whether the folder is there and belongs to a cluster of its
 // provider. An empty folder belongs to none. It is a *ForeignError if there
 // is something else.
 func (f Folder) Owned() (bool, error) {
@@ -66,10 +67,23 @@ func (f Folder) Owned() (bool, error) {
 	return owned, err
 }
 
-// Has tells whether Owned says so, without an error.
+// Has reports whether Owned says so, without an error.
 func (f Folder) Has() bool {
 	owned, err := f.Owned()
 	return owned && err == nil
+}
+
+// Require returns an error unless the folder is there and belongs to a cluster
+// of its provider: clusters.ErrNotFound, with the cluster's name, if there is
+// none.
+func (f Folder) Require() error {
+	switch owned, err := f.Owned(); {
+	case err != nil:
+		return err
+	case !owned:
+		return fmt.Errorf("%w: %s", clusters.ErrNotFound, filepath.Base(f.Dir))
+	}
+	return nil
 }
 
 // Claim makes the folder, for its owner only, and marks it. One that is there
@@ -211,7 +225,7 @@ func (f Folder) parse(raw []byte) (m mark, err error) {
 	return m, nil
 }
 
-// isMark tells whether a child is the mark, or one that was being written.
+// isMark reports whether a child is the mark, or one that was being written.
 func isMark(name string) bool {
 	of, is := statefile.IsTemporary(name)
 	return name == MarkFile || is && of == MarkFile
@@ -264,7 +278,7 @@ func (f Folder) Remove() (left []string, err error) {
 	return nil, nil
 }
 
-// known tells whether a child is the cluster's: one of Children, or what an
+// known reports whether a child is the cluster's: one of Children, or what an
 // interrupted write of it has left.
 func (f Folder) known(name string) bool {
 	if of, is := statefile.IsTemporary(name); is {

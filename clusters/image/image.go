@@ -1,6 +1,6 @@
-// Package image makes container images out of the bundle's static binaries
-// and writes them to where containers run. No registry is asked and nothing
-// is stored: an image is a few headers around a file that is there already.
+// Package image builds container images of the bundle's static binaries, and
+// loads them into a container engine. It needs no registry and no storage: an
+// image is a few headers around an existing file.
 package image
 
 import (
@@ -24,28 +24,28 @@ type Image struct {
 	v1.Image
 }
 
-// Build makes the images that references name and of which there is a
-// program, each once and in the order of their names; other references are
-// left to whoever runs the containers. The images are for the architecture
-// arch, such as "amd64", and contain the certificate authorities of this
-// machine. It is an error if a program cannot run without files of a system.
+// Build builds the images that references name and that have a program, each
+// once and in the order of their names. It skips other references, which the
+// container engine has to pull. The images are for the architecture arch, for
+// example "amd64", and contain the certificate authorities of this machine.
+// It fails if a program needs other files, such as libraries.
 func Build(references []string, programs []Program, arch string) ([]Image, error) {
 	base, err := baseLayer(hostCertificates())
 	if err != nil {
-		return nil, fmt.Errorf("making images: %w", err)
+		return nil, fmt.Errorf("building images: %w", err)
 	}
 	references = slices.Compact(slices.Sorted(slices.Values(references)))
 	images := make([]Image, len(references))
 	var group errgroup.Group // each reads a large file
 	for at, reference := range references {
-		i := slices.IndexFunc(programs, func(p Program) bool { return p.Repository == Repository(reference) })
-		if i < 0 {
+		program, ok := programOf(reference, programs)
+		if !ok {
 			continue
 		}
 		group.Go(func() error {
-			image, err := build(programs[i], base, arch)
+			image, err := build(program, base, arch)
 			if err != nil {
-				return fmt.Errorf("making the image %s: %w", reference, err)
+				return fmt.Errorf("building the image %s: %w", reference, err)
 			}
 			images[at] = Image{reference, image}
 			return nil
@@ -55,6 +55,17 @@ func Build(references []string, programs []Program, arch string) ([]Image, error
 		return nil, err
 	}
 	return slices.DeleteFunc(images, func(i Image) bool { return i.Image == nil }), nil
+}
+
+// programOf returns the program with the reference's repository: of several the
+// one with its tag, or else the first.
+func programOf(reference string, programs []Program) (found Program, ok bool) {
+	for _, p := range programs {
+		if p.Repository == Repository(reference) && (!ok || slices.Contains(p.Tags, Tag(reference))) {
+			found, ok = p, true
+		}
+	}
+	return found, ok
 }
 
 func build(p Program, base v1.Layer, arch string) (v1.Image, error) {
@@ -99,11 +110,11 @@ func checkStatic(path string) error {
 	defer content.Close()
 	file, err := elf.NewFile(content)
 	if err != nil {
-		return fmt.Errorf("%s is no program for Linux, which containers run: %w", path, err)
+		return fmt.Errorf("%s is not a Linux program: %w", path, err)
 	}
 	for _, part := range file.Progs {
 		if part.Type == elf.PT_INTERP {
-			return fmt.Errorf("%s needs libraries that its image does not have; build it with CGO_ENABLED=0, as make does", path)
+			return fmt.Errorf("%s needs libraries that its image does not have; build it with CGO_ENABLED=0, as the Makefile does", path)
 		}
 	}
 	return nil
@@ -111,9 +122,12 @@ func checkStatic(path string) error {
 
 // Program is what the containers of an image run.
 type Program struct {
-	Repository string // the image's name without tag and digest; every tag of it is meant
-	Path       string // of the executable on this machine
-	User       string // numeric uid:gid, as the official image has it
+	Repository string // the image's name without tag and digest; several programs may share it
+	// Tags are those that the image has on clusters whose pods are processes.
+	// Without any, each tag is meant.
+	Tags []string
+	Path string // of the executable on this machine
+	User string // numeric uid:gid, as the official image has it
 
 	// How the program runs as a process of this machine, on clusters whose
 	// pods are processes.

@@ -120,9 +120,9 @@ func TestBuildRefusesWhatCannotRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, path := range map[string]string{
-		"CGO_ENABLED=0":        program(t, false),
-		"no program for Linux": text,
-		"no such file":         filepath.Join(t.TempDir(), "nowhere"),
+		"CGO_ENABLED=0":       program(t, false),
+		"not a Linux program": text,
+		"no such file":        filepath.Join(t.TempDir(), "nowhere"),
 	} {
 		_, err := image.Build([]string{controller}, []image.Program{{Repository: "ghcr.io/fluxcd/source-controller", Path: path}}, "amd64")
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), controller) {

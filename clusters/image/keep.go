@@ -39,7 +39,7 @@ func Keep(ctx context.Context, dir, reference, arch string) error {
 		err = kept.ReplaceImage(pulled, named(reference), layout.WithAnnotations(map[string]string{nameAnnotation: reference}))
 	}
 	if err != nil {
-		return fmt.Errorf("keeping %s: %w", reference, err)
+		return fmt.Errorf("saving the image %s: %w", reference, err)
 	}
 	return nil
 }
@@ -52,11 +52,11 @@ func Kept(dir string, references []string) (images []Image, missing []string, er
 	}
 	index, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the images that are kept in %s: %w", dir, err)
+		return nil, nil, fmt.Errorf("reading the images in %s: %w", dir, err)
 	}
 	manifest, err := index.IndexManifest()
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the images that are kept in %s: %w", dir, err)
+		return nil, nil, fmt.Errorf("reading the images in %s: %w", dir, err)
 	}
 	for _, reference := range references {
 		found := false
@@ -66,7 +66,7 @@ func Kept(dir string, references []string) (images []Image, missing []string, er
 			}
 			image, err := index.Image(each.Digest)
 			if err != nil {
-				return nil, nil, fmt.Errorf("reading %s, which is kept in %s: %w", reference, dir, err)
+				return nil, nil, fmt.Errorf("reading the image %s in %s: %w", reference, dir, err)
 			}
 			images, found = append(images, Image{reference, image}), true
 			break

@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// layer is a file system that is put together whenever somebody reads it. It
-// is not compressed: it goes from this machine to this machine, and packing
-// would take longer than the way. The same files make the same digest.
+// layer is a file system that is assembled whenever it is read. It is not
+// compressed: it stays on this machine, and compression would take longer than
+// the copy. The same files give the same digest.
 type layer struct {
 	entries []entry
 	digest  v1.Hash
@@ -43,7 +43,7 @@ func folderEntry(name string, mode int64) entry {
 	return entry{header: tar.Header{Name: name + "/", Mode: mode, Typeflag: tar.TypeDir}}
 }
 
-// baseLayer is what a static program wants of a system: a place for
+// baseLayer is what a static program needs of a system: a folder for
 // temporary files, certificate authorities, and a name for its user.
 func baseLayer(certificates []byte) (v1.Layer, error) {
 	return newLayer(

@@ -15,12 +15,12 @@ import (
 // askTime is how long a registry may take to say whether it has an image.
 const askTime = 3 * time.Second
 
-// Available tells whether this machine can run kind clusters with a node
+// Available reports whether this machine can run kind clusters with a node
 // image, or kind's own if that is empty: a container engine answers, and has
 // the image or can get it.
 func Available(ctx context.Context, nodeImage string) error {
 	if runtime.GOOS != "linux" {
-		return fmt.Errorf("containers run Linux, and the programs at hand are for %s", runtime.GOOS)
+		return fmt.Errorf("containers run Linux programs, and the bundle is for %s", runtime.GOOS)
 	}
 	e, err := findEngine(ctx)
 	if err != nil {
@@ -39,7 +39,7 @@ func Available(ctx context.Context, nodeImage string) error {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	if _, err := remote.Head(reference, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain)); err != nil {
-		return fmt.Errorf("%s has no node image %s, and it cannot be pulled", e.cli, reference.Context().RepositoryStr())
+		return fmt.Errorf("%s does not have the node image %s, and cannot pull it", e.cli, reference.Context().RepositoryStr())
 	}
 	return nil
 }

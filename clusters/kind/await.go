@@ -11,44 +11,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
+
+	"github.com/fluxdemo/fluxdemo/clusters/internal/apiserver"
 )
 
 // readyTime is how long a node may take from the first answer of the API
 // server until it takes pods, and a stopped one until its API answers.
 const readyTime = 3 * time.Minute
 
-func (c *Cluster) client() (kubernetes.Interface, error) {
-	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig())
-	if err != nil {
-		return nil, fmt.Errorf("reading the cluster's kubeconfig: %w; `fluxdemo up` writes it", err)
-	}
-	return kubernetes.NewForConfig(config)
-}
+func (c *Cluster) client() (kubernetes.Interface, error) { return apiserver.Connect(c.Kubeconfig()) }
 
 // awaitAPI returns when the API server is ready.
 func (c *Cluster) awaitAPI(ctx context.Context) error {
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, readyTime)
-	defer cancel()
-	// Nothing can be watched on a server that is not there yet.
-	ticker := time.NewTicker(100 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		err := client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the API server does not answer: %w; see `fluxdemo logs kube-apiserver`", err)
-		case <-ticker.C:
-		}
-	}
+	return apiserver.AwaitReady(ctx, c.Kubeconfig(), readyTime)
 }
 
 // awaitNodes returns when all nodes are ready.

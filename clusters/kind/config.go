@@ -11,6 +11,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
 )
 
 // The NodePorts of the cluster. Each of them is mapped to a port of this
@@ -25,25 +27,15 @@ const (
 // known as one of this program, and of this folder.
 const ownerMount = "/etc/fluxdemo"
 
-// ConfigError is a mistake in a kind configuration that the user gave.
-type ConfigError struct {
-	File string
-	Err  error
-}
-
-func (e *ConfigError) Error() string { return fmt.Sprintf("%s: %v", e.File, e.Err) }
-
-func (e *ConfigError) Unwrap() error { return e.Err }
-
-// readConfig reads a kind configuration. Errors are a *ConfigError.
+// readConfig reads a kind configuration. Errors are a *clusters.UsageError.
 func readConfig(file string) (*v1alpha4.Cluster, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, &ConfigError{file, errors.Unwrap(err)}
+		return nil, &clusters.UsageError{Err: fmt.Errorf("%s: %w", file, errors.Unwrap(err))}
 	}
 	config, err := parseConfig(raw)
 	if err != nil {
-		return nil, &ConfigError{file, err}
+		return nil, &clusters.UsageError{Err: fmt.Errorf("%s: %w", file, err)}
 	}
 	return config, nil
 }
@@ -57,11 +49,11 @@ func parseConfig(raw []byte) (*v1alpha4.Cluster, error) {
 		return nil, err
 	}
 	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		return nil, errors.New("a kind configuration is one document")
+		return nil, errors.New("a kind configuration must be a single YAML document")
 	}
 	const version = "kind.x-k8s.io/v1alpha4"
 	if config.Kind != "Cluster" || config.APIVersion != version {
-		return nil, fmt.Errorf("a kind configuration has `kind: Cluster` and `apiVersion: %s`", version)
+		return nil, fmt.Errorf("a kind configuration must have `kind: Cluster` and `apiVersion: %s`", version)
 	}
 	if len(config.Nodes) > 0 && controlPlane(config) == nil {
 		return nil, errors.New("none of its nodes has `role: control-plane`")

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
 )
 
 const header = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n"
@@ -63,19 +65,19 @@ func TestReadConfigRefuses(t *testing.T) {
 		"line 4: cannot unmarshal":     header + "nodes:\n  role: worker\n",
 		"`kind: Cluster`":              "kind: Pod\n",
 		"role: control-plane":          header + "nodes: [{role: worker}]\n",
-		"one document":                 header + "---\n" + header,
+		"a single YAML document":       header + "---\n" + header,
 	} {
 		file := filepath.Join(t.TempDir(), "kind.yaml")
 		if err := os.WriteFile(file, []byte(raw), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		_, err := readConfig(file)
-		var mistake *ConfigError
+		var mistake *clusters.UsageError
 		if !errors.As(err, &mistake) || !strings.HasPrefix(err.Error(), file+": ") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want one with %q", err, want)
 		}
 	}
-	var mistake *ConfigError
+	var mistake *clusters.UsageError
 	if _, err := readConfig(filepath.Join(t.TempDir(), "nowhere.yaml")); !errors.As(err, &mistake) || strings.Count(err.Error(), "nowhere.yaml") != 1 {
 		t.Errorf("a file that is not there: %v", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,14 +12,15 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"sigs.k8s.io/kind/pkg/apis/config/defaults"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
 	kindexec "sigs.k8s.io/kind/pkg/exec"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/conns"
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 )
 
 // settings is what a cluster was made with. Its file is written when the
@@ -73,13 +73,13 @@ func (s settings) save(dir string) error {
 // create makes the cluster, and removes what there is of it if that fails or
 // ctx ends, unless it is to be retained. before is what a cluster of this
 // name was made with that is gone.
-func (c *Cluster) create(ctx context.Context, e engine, before settings, steps clusters.Steps, answers func()) (err error) {
+func (c *Cluster) create(ctx context.Context, e engine, before settings, report clusters.Steps, answers func()) (err error) {
 	config, made, err := c.config(before)
 	if err != nil {
 		return err
 	}
-	if port := c.options.Port; port != 0 && !portFree(port) {
-		return fmt.Errorf("port %d is in use; free it or choose another with --port", port)
+	if port := c.options.Port; port != 0 && !conns.Free(port) {
+		return fmt.Errorf("port %d is in use; free it, or choose another one with --port", port)
 	}
 	defer func() {
 		if err == nil || c.options.Retain {
@@ -102,45 +102,54 @@ func (c *Cluster) create(ctx context.Context, e engine, before settings, steps c
 			return fmt.Errorf("cannot write the state folder: %w; choose another folder with XDG_STATE_HOME", err)
 		}
 	}
-	if err := c.ensureImages(ctx, e, config, steps); err != nil {
-		return err
-	}
-	// The nodes' containerd runs before Kubernetes does: images get in
-	// while the control plane starts.
-	group, groupCtx := errgroup.WithContext(ctx)
-	up := make(chan struct{})
+	const (
+		nodeImages = "node images"
+		nodes      = "nodes"
+		containerd = "containerd of the nodes"
+		images     = "images"
+		remember   = "settings"
+		network    = "Node and its network"
+	)
+	up := make(chan struct{}) // closed once the nodes run what images are put into
 	once := sync.OnceFunc(func() { close(up) })
-	group.Go(func() error {
-		err := c.runKind(groupCtx, e, config, steps, func(name string) {
-			if strings.HasPrefix(name, "Starting control-plane") {
+	err = steps.RunUnnamed(ctx, report,
+		steps.Step{Name: nodeImages, Hidden: true, Do: func(ctx context.Context) error { return c.ensureImages(ctx, e, config, report) }},
+		steps.Step{Name: nodes, Hidden: true, Needs: []string{nodeImages}, Do: func(ctx context.Context) error {
+			err := c.runKind(ctx, e, config, report, func(name string) {
+				if strings.HasPrefix(name, "Starting control-plane") {
+					once()
+				}
+			})
+			if err == nil {
 				once()
 			}
-		})
-		if err == nil {
-			once()
-		}
-		return err
-	})
-	group.Go(func() error {
-		select {
-		case <-up:
-			return c.load(groupCtx, e, made, steps)
-		case <-groupCtx.Done():
-			return groupCtx.Err()
-		}
-	})
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	if err := made.save(c.dir); err != nil {
-		return fmt.Errorf("cannot write the state folder: %w", err)
-	}
-	if err := step(steps, "Node and its network", func() error {
-		if err := c.awaitNodes(ctx); err != nil {
 			return err
-		}
-		return c.awaitServices(ctx, e)
-	}); err != nil {
+		}},
+		// The nodes' containerd runs before Kubernetes does: images get in
+		// while the control plane starts.
+		steps.Step{Name: containerd, Hidden: true, Needs: []string{nodeImages}, Do: func(ctx context.Context) error {
+			select {
+			case <-up:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}},
+		steps.Step{Name: images, Hidden: true, Needs: []string{containerd}, Do: func(ctx context.Context) error { return c.load(ctx, e, made, report) }},
+		steps.Step{Name: remember, Hidden: true, Needs: []string{nodes, images}, Do: func(context.Context) error {
+			if err := made.save(c.dir); err != nil {
+				return fmt.Errorf("cannot write the state folder: %w", err)
+			}
+			return nil
+		}},
+		steps.Step{Name: network, Needs: []string{remember}, Do: func(ctx context.Context) error {
+			if err := c.awaitNodes(ctx); err != nil {
+				return err
+			}
+			return c.awaitServices(ctx, e)
+		}},
+	)
+	if err != nil {
 		return err
 	}
 	answers()
@@ -175,13 +184,14 @@ func (c *Cluster) config(before settings) (*v1alpha4.Cluster, settings, error) {
 
 // ensureImages pulls the node images that are not there. kind would too, but
 // could not be interrupted.
-func (c *Cluster) ensureImages(ctx context.Context, e engine, config *v1alpha4.Cluster, steps clusters.Steps) error {
+func (c *Cluster) ensureImages(ctx context.Context, e engine, config *v1alpha4.Cluster, report clusters.Steps) error {
 	var pulled []string
 	for _, n := range config.Nodes {
 		if slices.Contains(pulled, n.Image) || e.hasImage(ctx, n.Image) {
 			continue
 		}
-		if err := step(steps, "Pulling the node image", func() error { return e.pull(ctx, n.Image) }); err != nil {
+		pull := func(ctx context.Context) error { return e.pull(ctx, n.Image) }
+		if err := steps.One(ctx, report, "Pulling the node image", pull); err != nil {
 			return err
 		}
 		pulled = append(pulled, n.Image)
@@ -189,20 +199,20 @@ func (c *Cluster) ensureImages(ctx context.Context, e engine, config *v1alpha4.C
 	return nil
 }
 
-// cancelTime is how long kind may go on after the nodes were taken away from
+// cancelTime is how long kind may go on after its nodes were removed from
 // under it.
 const cancelTime = 20 * time.Second
 
 // runKind has kind make the nodes. It returns when kind has ended: if ctx
 // ends before, by removing the nodes that kind works on, unless they are to
 // be retained.
-func (c *Cluster) runKind(ctx context.Context, e engine, config *v1alpha4.Cluster, steps clusters.Steps, started func(string)) error {
+func (c *Cluster) runKind(ctx context.Context, e engine, config *v1alpha4.Cluster, report clusters.Steps, started func(string)) error {
 	log, err := os.OpenFile(c.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("cannot write the state folder: %w", err)
 	}
 	defer log.Close()
-	progress := newProgress(steps, log, started)
+	progress := newProgress(report, log, started)
 	done := make(chan error, 1)
 	go func() {
 		done <- kindcluster.NewProvider(kindcluster.ProviderWithLogger(progress), e.provider()).Create(c.name,
@@ -232,7 +242,7 @@ func (c *Cluster) runKind(ctx context.Context, e engine, config *v1alpha4.Cluste
 	if failed := kindexec.RunErrorForError(err); failed != nil {
 		fmt.Fprintf(log, "%s\n%s\n", failed.Command, failed.Output)
 	}
-	return &clusters.LogError{Err: fmt.Errorf("making the cluster: %w", err), Log: c.logFile()}
+	return &clusters.LogError{Err: fmt.Errorf("creating the cluster: %w", err), Log: c.logFile()}
 }
 
 // cancel removes nodes until kind has ended, which makes them as fast as it
@@ -256,12 +266,3 @@ func (c *Cluster) cancel(ctx context.Context, e engine, done <-chan error) error
 }
 
 func (c *Cluster) logFile() string { return filepath.Join(c.dir, logFolder, logName) }
-
-func portFree(port int) bool {
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		return false
-	}
-	listener.Close()
-	return true
-}

@@ -34,7 +34,7 @@ const engineVar = "KIND_EXPERIMENTAL_PROVIDER"
 // fluxdemo's by then: the entry point takes them out. The user's proxies go
 // into the nodes as kind means them to, with NO_PROXY completed.
 type engine struct {
-	cli     string // the command: docker, podman or nerdctl, which share these verbs
+	cli     string // the command: docker, podman, or nerdctl, which share these subcommands
 	version string
 }
 
@@ -85,11 +85,11 @@ func findEngine(ctx context.Context) (engine, error) {
 	}
 	switch {
 	case silent != nil:
-		return engine{}, fmt.Errorf("%w; start it, or see that you may use it (docker: be in the group docker)", silent)
+		return engine{}, fmt.Errorf("%w; start it, and check that you may use it (for docker, be in the group docker)", silent)
 	case only != "":
-		return engine{}, fmt.Errorf("%s=%s: no such command; name docker, nerdctl or podman, and install it", engineVar, only)
+		return engine{}, fmt.Errorf("%s=%s: command not found; install it, or use one of docker, nerdctl, podman", engineVar, only)
 	default:
-		return engine{}, errors.New("there is no container engine: install docker, podman or nerdctl")
+		return engine{}, errors.New("no container engine found; install docker, podman, or nerdctl")
 	}
 }
 
@@ -131,7 +131,7 @@ func lastLine(s string) string {
 	return strings.TrimSpace(lines[len(lines)-1])
 }
 
-// hasImage tells whether the engine has an image.
+// hasImage reports whether the engine has an image.
 func (e engine) hasImage(ctx context.Context, image string) bool {
 	_, err := e.run(ctx, "image", "inspect", "--format", "{{.Id}}", image)
 	return err == nil
@@ -140,7 +140,7 @@ func (e engine) hasImage(ctx context.Context, image string) bool {
 // pull gets an image from its registry.
 func (e engine) pull(ctx context.Context, image string) error {
 	if _, err := e.run(ctx, "pull", image); err != nil {
-		return fmt.Errorf("pulling the node image %s: %w; choose one that is there with --node-image", image, err)
+		return fmt.Errorf("pulling the node image %s: %w; choose an image that you have with --node-image", image, err)
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ const (
 
 func (n node) running() bool { return n.State.Status == "running" }
 
-// controlPlane tells whether the node runs an API server.
+// controlPlane reports whether the node runs an API server.
 func (n node) controlPlane() bool { return n.Config.Labels[roleLabel] == "control-plane" }
 
 // nodes lists the containers that kind has labelled with a cluster's name,
@@ -175,18 +175,18 @@ func (n node) controlPlane() bool { return n.Config.Labels[roleLabel] == "contro
 func (e engine) nodes(ctx context.Context, name string) ([]node, error) {
 	ids, err := e.run(ctx, "ps", "-a", "-q", "--filter", "label="+clusterLabel+"="+name)
 	if err != nil {
-		return nil, fmt.Errorf("asking %s for the cluster's nodes: %w", e.cli, err)
+		return nil, fmt.Errorf("listing the cluster's nodes with %s: %w", e.cli, err)
 	}
 	if len(strings.Fields(ids)) == 0 {
 		return nil, nil
 	}
 	raw, err := e.run(ctx, append([]string{"inspect", "--type=container"}, strings.Fields(ids)...)...)
 	if err != nil {
-		return nil, fmt.Errorf("asking %s for the cluster's nodes: %w", e.cli, err)
+		return nil, fmt.Errorf("listing the cluster's nodes with %s: %w", e.cli, err)
 	}
 	var nodes []node
 	if err := json.Unmarshal([]byte(raw), &nodes); err != nil {
-		return nil, fmt.Errorf("reading what %s says of the cluster's nodes: %w", e.cli, err)
+		return nil, fmt.Errorf("reading the list of the cluster's nodes from %s: %w", e.cli, err)
 	}
 	for i := range nodes {
 		nodes[i].Name = strings.TrimPrefix(nodes[i].Name, "/")

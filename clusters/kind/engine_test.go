@@ -30,11 +30,11 @@ func TestFindEngine(t *testing.T) {
 		only    string
 		want    string // of the engine, or a part of the error
 	}{
-		"none":                   {nil, "", "install docker, podman or nerdctl"},
+		"none":                   {nil, "", "install docker, podman, or nerdctl"},
 		"docker first":           {map[string]string{"docker": "echo 27.1", "podman": "echo 5.2"}, "", "docker 27.1"},
 		"one that answers":       {map[string]string{"docker": denied, "podman": "echo 5.2"}, "", "podman 5.2"},
 		"the one that is wanted": {map[string]string{"docker": "echo 27.1", "podman": "echo 5.2"}, "podman", "podman 5.2"},
-		"one that is not there":  {map[string]string{"docker": "echo 27.1"}, "nerdctl", "KIND_EXPERIMENTAL_PROVIDER=nerdctl: no such command"},
+		"one that is not there":  {map[string]string{"docker": "echo 27.1"}, "nerdctl", "KIND_EXPERIMENTAL_PROVIDER=nerdctl: command not found"},
 		"may not be used":        {map[string]string{"docker": denied}, "", "docker does not answer: permission denied while trying"},
 		"hangs":                  {map[string]string{"docker": "exec /bin/sleep 60"}, "", "docker does not answer: not within 2s"},
 	} {

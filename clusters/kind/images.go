@@ -107,7 +107,7 @@ func loadOne(ctx context.Context, n nodes.Node, i image.Image) error {
 	stop := context.AfterFunc(ctx, func() { read.CloseWithError(ctx.Err()) })
 	defer stop()
 	err := nodeutils.LoadImageArchive(n, read)
-	read.CloseWithError(io.ErrClosedPipe) // lets the writer go if nobody reads to the end
+	read.CloseWithError(io.ErrClosedPipe) // unblocks the writer if the reader stops early
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -1,7 +1,7 @@
 // Package kind runs a cluster in containers, with kind as a library: real
-// nodes, real images, a real network. What the library does not do is added:
-// cancelling, a stopped cluster that starts again, images without a registry,
-// and NodePorts that answer on this machine.
+// nodes, real images, a real network. It adds what the library does not do:
+// cancellation, a restart of a stopped cluster, images without a registry, and
+// NodePorts that answer on this machine.
 package kind
 
 import (
@@ -21,6 +21,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/folder"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 )
 
 // Provider is the name of this provider of clusters.
@@ -106,12 +107,8 @@ func (c *Cluster) engine(ctx context.Context) (engine, error) {
 }
 
 // Up implements clusters.Cluster.
-func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) error {
-	e, err := c.engine(ctx)
-	if err != nil {
-		return err
-	}
-	nodes, err := c.nodes(ctx, e)
+func (c *Cluster) Up(ctx context.Context, report clusters.Steps, answers func()) error {
+	e, nodes, err := c.look(ctx)
 	if err != nil {
 		return err
 	}
@@ -123,50 +120,50 @@ func (c *Cluster) Up(ctx context.Context, steps clusters.Steps, answers func()) 
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	case len(nodes) == 0:
-		return c.create(ctx, e, made, steps, answers)
+		return c.create(ctx, e, made, report, answers)
 	case err != nil:
-		// A start that was cut off: nobody knows what is in there.
+		// A start was interrupted, so the state of the nodes is unknown.
 		if err := c.remove(ctx, e); err != nil {
 			return err
 		}
-		return c.create(ctx, e, made, steps, answers)
+		return c.create(ctx, e, made, report, answers)
 	}
+	return c.resume(ctx, e, nodes, made, report, answers)
+}
+
+// resume brings nodes that are there, running or not, to where all of their work is done. made is what they were
+// made with.
+func (c *Cluster) resume(ctx context.Context, e engine, nodes []node, made settings, report clusters.Steps, answers func()) error {
+	var table []steps.Step
 	if slices.ContainsFunc(nodes, func(n node) bool { return !n.running() }) {
 		// Stopped by `down --keep-data`, with the machine, or killed.
-		if err := step(steps, "Starting nodes", func() error { return c.start(ctx, e, nodes) }); err != nil {
+		table = append(table, steps.Step{Name: "Starting nodes", Do: func(ctx context.Context) (err error) {
+			if err := c.start(ctx, e, nodes); err != nil {
+				return err
+			}
+			nodes, err = c.nodes(ctx, e)
 			return err
-		}
-		if nodes, err = c.nodes(ctx, e); err != nil {
-			return err
-		}
+		}})
 	}
-	e.wake(ctx, nodes) // a `down` may have been cut off
-	if err := c.export(e); err != nil {
-		return err
-	}
-	if err := c.awaitAPI(ctx); err != nil {
-		return err
-	}
-	if err := c.freeLeases(ctx, nodes); err != nil {
-		return err
-	}
-	if err := c.load(ctx, e, made, steps); err != nil {
-		return err
-	}
-	if err := c.awaitTruth(ctx, nodes, steps); err != nil {
-		return err
-	}
-	if err := c.awaitNodes(ctx); err != nil {
-		return err
-	}
-	if err := c.awaitServices(ctx, e); err != nil {
-		return err
-	}
-	if err := c.awaitProxy(ctx, e); err != nil {
-		return err
-	}
-	answers()
-	return c.awaitControlPlane(ctx)
+	table = append(table,
+		steps.Step{Name: "kubeconfig", Hidden: true, Do: func(ctx context.Context) error {
+			e.wake(ctx, nodes) // a `down` may have been cut off
+			return c.export(e)
+		}},
+		steps.Step{Name: "API server", Hidden: true, Do: c.awaitAPI},
+		steps.Step{Name: "leases", Hidden: true, Do: func(ctx context.Context) error { return c.freeLeases(ctx, nodes) }},
+		steps.Step{Name: "images", Hidden: true, Do: func(ctx context.Context) error { return c.load(ctx, e, made, report) }},
+		steps.Step{Name: "pods", Hidden: true, Do: func(ctx context.Context) error { return c.awaitTruth(ctx, nodes, report) }},
+		steps.Step{Name: "nodes", Hidden: true, Do: c.awaitNodes},
+		steps.Step{Name: "services", Hidden: true, Do: func(ctx context.Context) error { return c.awaitServices(ctx, e) }},
+		steps.Step{Name: "proxy", Hidden: true, Do: func(ctx context.Context) error { return c.awaitProxy(ctx, e) }},
+		steps.Step{Name: "control plane", Hidden: true, Do: func(ctx context.Context) error {
+			answers()
+			return c.awaitControlPlane(ctx)
+		}},
+	)
+	// One after the other: each looks at what the one before has brought up.
+	return steps.RunUnnamed(ctx, report, steps.Sequence(table...)...)
 }
 
 // claim makes the cluster's folder its own. Nodes of the cluster name the
@@ -194,16 +191,18 @@ func (c *Cluster) start(ctx context.Context, e engine, nodes []node) error {
 	return c.awaitAPI(ctx)
 }
 
-// step does work and shows it.
-func step(steps clusters.Steps, name string, work func() error) error {
-	end := steps.Start(name)
-	err := work()
-	end(err)
-	return err
+// look returns the container engine, and the cluster's nodes as nodes does.
+func (c *Cluster) look(ctx context.Context) (engine, []node, error) {
+	e, err := c.engine(ctx)
+	if err != nil {
+		return e, nil, err
+	}
+	nodes, err := c.nodes(ctx, e)
+	return e, nodes, err
 }
 
-// nodes returns the cluster's nodes, running or not. It is an error if they
-// are somebody else's.
+// nodes returns the cluster's nodes, running or not. It fails if another
+// program created them.
 func (c *Cluster) nodes(ctx context.Context, e engine) ([]node, error) {
 	nodes, err := e.nodes(ctx, c.name)
 	if err != nil {
@@ -211,13 +210,13 @@ func (c *Cluster) nodes(ctx context.Context, e engine) ([]node, error) {
 	}
 	for _, n := range nodes {
 		if !n.ownedBy(ownerDir(c.dir)) {
-			return nil, fmt.Errorf("there is a kind cluster %q that is not this program's, or not of this state folder; choose another name with --name", c.name)
+			return nil, fmt.Errorf("the kind cluster %q exists, and fluxdemo did not create it from this state folder; choose another name with --name", c.name)
 		}
 	}
 	return nodes, nil
 }
 
-// ownedBy tells whether a node has the mark of the cluster with that folder.
+// ownedBy reports whether a node has the mark of the cluster with that folder.
 // A load balancer, which kind adds for several control planes, has none.
 func (n node) ownedBy(owner string) bool {
 	if n.Config.Labels[roleLabel] == "external-load-balancer" {
@@ -306,7 +305,7 @@ func (c *Cluster) Down(ctx context.Context, keepData bool) error {
 	}
 	if keepData {
 		if len(nodes) == 0 {
-			return fmt.Errorf("the nodes of the cluster %q are gone: there is nothing to keep; `fluxdemo up` makes it anew", c.name)
+			return fmt.Errorf("the nodes of the cluster %q are gone, so there are no data to keep; `fluxdemo up` creates the cluster again", c.name)
 		}
 		e.calm(ctx, nodes)
 		return e.stop(ctx, nodes)
@@ -322,7 +321,7 @@ func (c *Cluster) Down(ctx context.Context, keepData bool) error {
 	return err
 }
 
-// Has tells whether there is a cluster of this provider called name, running or
+// Has reports whether there is a cluster of this provider called name, running or
 // not, in the folder of all clusters.
 func Has(stateDir, name string) bool {
 	return newFolder(stateDir, name, nil).Has()
@@ -330,11 +329,7 @@ func Has(stateDir, name string) bool {
 
 // URL implements clusters.Cluster.
 func (c *Cluster) URL(ctx context.Context, nodePort int32) (string, error) {
-	e, err := c.engine(ctx)
-	if err != nil {
-		return "", err
-	}
-	nodes, err := c.nodes(ctx, e)
+	_, nodes, err := c.look(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -343,5 +338,5 @@ func (c *Cluster) URL(ctx context.Context, nodePort int32) (string, error) {
 			return "http://" + address, nil
 		}
 	}
-	return "", fmt.Errorf("NodePort %d is not mapped to a port of this machine; `fluxdemo down` and `up` make the cluster anew", nodePort)
+	return "", fmt.Errorf("NodePort %d is not mapped to a port of this machine; `fluxdemo down` and `fluxdemo up` create the cluster again", nodePort)
 }

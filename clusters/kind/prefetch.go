@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 )
 
 // Prefetch pulls the node images that Up would, and proves that they start
 // without a network.
-func (c *Cluster) Prefetch(ctx context.Context, steps clusters.Steps) error {
+func (c *Cluster) Prefetch(ctx context.Context, report clusters.Steps) error {
 	e, err := c.engine(ctx)
 	if err != nil {
 		return err
@@ -20,7 +21,7 @@ func (c *Cluster) Prefetch(ctx context.Context, steps clusters.Steps) error {
 	if err != nil {
 		return err
 	}
-	if err := c.ensureImages(ctx, e, config, steps); err != nil {
+	if err := c.ensureImages(ctx, e, config, report); err != nil {
 		return err
 	}
 	var images []string
@@ -28,7 +29,7 @@ func (c *Cluster) Prefetch(ctx context.Context, steps clusters.Steps) error {
 		images = append(images, n.Image)
 	}
 	slices.Sort(images)
-	return step(steps, "Dry run of the node image", func() error {
+	return steps.One(ctx, report, "Dry run of the node image", func(ctx context.Context) error {
 		for _, image := range slices.Compact(images) {
 			if err := e.dryRun(ctx, image); err != nil {
 				return err
@@ -46,7 +47,7 @@ func (e engine) dryRun(ctx context.Context, image string) error {
 		return fmt.Errorf("the node image %s does not start: %w", image, err)
 	}
 	if !strings.HasPrefix(strings.TrimSpace(version), "v") {
-		return fmt.Errorf("%s is no node image: its /kind/version says %q", image, version)
+		return fmt.Errorf("%s is not a node image of kind: its /kind/version contains %q", image, version)
 	}
 	return nil
 }

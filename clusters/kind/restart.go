@@ -218,10 +218,10 @@ func (c *Cluster) awaitProxy(ctx context.Context, e engine) error {
 		return fmt.Errorf("looking for the API server's address: %w", err)
 	}
 	if len(api.Ports) == 0 || api.Ports[0].Port == nil || len(api.Endpoints) == 0 {
-		return errors.New("the API server's Service sends nowhere; try `fluxdemo up` again")
+		return errors.New("the API server's Service has no endpoint; try `fluxdemo up` again")
 	}
 	services, slices := client.CoreV1().Services(metav1.NamespaceSystem), client.DiscoveryV1().EndpointSlices(metav1.NamespaceSystem)
-	// One of a run that was cut off is in the way of nobody, but should not stay.
+	// A marker of an interrupted run does no harm, but should not stay.
 	mark := map[string]string{"fluxdemo.github.io/marker": "kube-proxy"}
 	left, err := services.List(ctx, metav1.ListOptions{LabelSelector: labels.FormatLabels(mark)})
 	if err != nil {

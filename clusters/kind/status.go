@@ -33,17 +33,10 @@ func staticComponents() []string {
 // Status implements clusters.Cluster.
 func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	status := clusters.Status{Name: c.name, Provider: Provider, Kubeconfig: c.Kubeconfig()}
-	switch owned, err := c.folder.Owned(); {
-	case err != nil:
-		return status, err
-	case !owned:
-		return status, fmt.Errorf("%w: %s", clusters.ErrNotFound, c.name)
-	}
-	e, err := c.engine(ctx)
-	if err != nil {
+	if err := c.folder.Require(); err != nil {
 		return status, err
 	}
-	nodes, err := c.nodes(ctx, e)
+	_, nodes, err := c.look(ctx)
 	if err != nil {
 		return status, err
 	}
@@ -151,17 +144,13 @@ func addMemory(all map[string]int64, node string, raw []byte) {
 // Logs implements clusters.Cluster. It reads on the node, so it works when
 // the API server does not.
 func (c *Cluster) Logs(ctx context.Context, component string, follow bool, out io.Writer) error {
-	e, err := c.engine(ctx)
-	if err != nil {
-		return err
-	}
-	nodes, err := c.nodes(ctx, e)
+	e, nodes, err := c.look(ctx)
 	if err != nil {
 		return err
 	}
 	i := slices.IndexFunc(nodes, func(n node) bool { return n.controlPlane() && n.running() })
 	if i < 0 {
-		return errors.New("the cluster does not run; `fluxdemo up` starts it")
+		return errors.New("the cluster is not running; `fluxdemo up` starts it")
 	}
 	all, err := kindcluster.NewProvider(e.provider()).ListInternalNodes(c.name)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package statefile keeps on disk what has to survive a crash. A file is
-// replaced in one synced step, and a journal drops the record that a crash
-// has torn.
+// Package statefile writes files that survive a crash. It replaces a file in
+// one synced step, and reads a journal without the incomplete last record
+// that a crash leaves.
 package statefile
 
 import (
@@ -19,10 +19,10 @@ import (
 // leaves such a file behind; IsTemporary recognises it.
 const temporaryMark = ".writing-"
 
-// Write replaces the file at path with content, in one step: whoever reads
-// it, also after a crash or a power cut, finds the old content or the new
-// one. The folder has to be there. perm is the file's new mode, less the
-// umask, also if the old file had another one.
+// Write replaces the file at path with content in one step: a reader finds
+// either the old or the new content, even after a crash or a power cut. The
+// folder must exist. perm is the file's new mode before the umask; the mode of
+// the old file does not matter.
 func Write(path string, content []byte, perm os.FileMode) (err error) {
 	dir := filepath.Dir(path)
 	defer func() {
@@ -63,7 +63,7 @@ func create(dir, name string, perm os.FileMode) (*os.File, error) {
 	}
 }
 
-// IsTemporary tells whether name, without its folder, is that of a file that
+// IsTemporary reports whether name, without its folder, is that of a file that
 // Write left behind when it was interrupted, and of which file.
 func IsTemporary(name string) (of string, is bool) {
 	before, _, found := strings.Cut(name, temporaryMark)

@@ -4,6 +4,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,18 +18,19 @@ import (
 type Step struct {
 	// Name is what the user reads. It is unique in its table.
 	Name string
+	// Hidden tells that the step is not reported: it takes no time, or reports by itself what it does.
+	Hidden bool
 	// Needs names the steps that must have succeeded before this one begins.
 	Needs []string
 	// Do does the work. Its context ends when another step has failed.
 	Do func(context.Context) error
 }
 
-// Run runs all steps of a table and returns when they have ended. It reports each one when it begins and when it ends;
-// report may be nil.
+// Run runs all steps of a table and returns when they have ended. It reports each one when it begins and when it ends,
+// but for hidden ones; report may be nil.
 //
 // The error is that of the step that failed first, with the step's name in front. The contexts of the others end then,
-// and those that have not begun never do. A table with a name twice, an unknown name in Needs or a circle is an error
-// before anything runs.
+// and those that have not begun never do. If ctx ends, the error has its cause as well. A table with a name twice, an unknown name in Needs or a circle is an error before anything runs.
 //
 //	err := steps.Run(ctx, report,
 //		steps.Step{Name: "Network", Do: network},
@@ -42,34 +44,84 @@ func Run(ctx context.Context, report clusters.Steps, table ...Step) error {
 	for _, s := range table {
 		done[s.Name] = make(chan struct{})
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, running := errgroup.WithContext(ctx)
 	for _, s := range table {
 		group.Go(func() error {
 			for _, need := range s.Needs {
 				select {
 				case <-done[need]:
-				case <-ctx.Done():
-					return context.Cause(ctx)
+				case <-running.Done():
+					return nil // another step has the reason, or ctx
 				}
 			}
-			// What it needs may have succeeded at the moment when another step failed.
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
+			// Its needs may have succeeded just as another step failed.
+			if running.Err() != nil {
+				return nil
 			}
 			end := func(error) {}
-			if report != nil {
+			if report != nil && !s.Hidden {
 				end = report.Start(s.Name)
 			}
-			err := s.Do(ctx)
+			err := s.Do(running)
 			end(err)
 			if err != nil {
-				return fmt.Errorf("%s: %w", s.Name, err)
+				return &failure{s.Name, err}
 			}
 			close(done[s.Name])
 			return nil
 		})
 	}
-	return group.Wait()
+	err := group.Wait()
+	var failed *failure
+	if cause := context.Cause(ctx); cause != nil && errors.As(err, &failed) && !errors.Is(err, cause) {
+		// The step says what it was waiting for, and not that it was interrupted.
+		return &failure{failed.step, fmt.Errorf("%w (%w)", failed.err, cause)}
+	}
+	if err != nil {
+		return err
+	}
+	for _, s := range table {
+		select {
+		case <-done[s.Name]:
+		default:
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// RunUnnamed is as Run, for steps whose errors say by themselves what was being done: the step's name is not in front.
+func RunUnnamed(ctx context.Context, report clusters.Steps, table ...Step) error {
+	err := Run(ctx, report, table...)
+	var failed *failure // the outermost, so of this table
+	if errors.As(err, &failed) {
+		return failed.err
+	}
+	return err
+}
+
+// failure is the error of a step.
+type failure struct {
+	step string
+	err  error
+}
+
+func (f *failure) Error() string { return f.step + ": " + f.err.Error() }
+
+func (f *failure) Unwrap() error { return f.err }
+
+// One runs a single step and reports it; report may be nil. The error is that of do.
+func One(ctx context.Context, report clusters.Steps, name string, do func(context.Context) error) error {
+	return RunUnnamed(ctx, report, Step{Name: name, Do: do})
+}
+
+// Sequence returns a table in which each step needs the one before it as well.
+func Sequence(table ...Step) []Step {
+	table = slices.Clone(table)
+	for i := 1; i < len(table); i++ {
+		table[i].Needs = append(slices.Clone(table[i].Needs), table[i-1].Name)
+	}
+	return table
 }
 
 // check returns an error if the table cannot be run to its end.
@@ -102,7 +154,7 @@ func check(table []Step) error {
 					names = append(names, fmt.Sprintf("%q", s.Name))
 				}
 			}
-			return fmt.Errorf("these steps wait for each other: %s", strings.Join(names, ", "))
+			return fmt.Errorf("the steps need each other in a cycle: %s", strings.Join(names, ", "))
 		}
 	}
 	return nil

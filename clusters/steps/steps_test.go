@@ -117,12 +117,76 @@ func TestCause(t *testing.T) {
 	}
 }
 
+// TestReasonOfRunning ends the caller's context: the step that runs says what it was waiting for, and the context why it ended.
+func TestReasonOfRunning(t *testing.T) {
+	late, waiting := errors.New("not done in time"), errors.New("the API server does not answer")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	err := Run(ctx, nil,
+		Step{Name: "a", Do: func(ctx context.Context) error { cancel(late); <-ctx.Done(); return waiting }},
+		Step{Name: "b", Needs: []string{"a"}, Do: nothing},
+	)
+	if !errors.Is(err, waiting) || !errors.Is(err, late) || err.Error() != "a: the API server does not answer (not done in time)" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestHidden(t *testing.T) {
+	broken := errors.New("broken")
+	var r recorder
+	err := Run(t.Context(), &r,
+		Step{Name: "a", Hidden: true, Do: nothing},
+		Step{Name: "b", Needs: []string{"a"}, Do: nothing},
+		Step{Name: "c", Needs: []string{"b"}, Hidden: true, Do: func(context.Context) error { return broken }},
+	)
+	if got := strings.Join(r.events, " "); got != "+b -b" || !errors.Is(err, broken) {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
+func TestUnnamed(t *testing.T) {
+	broken := errors.New("broken")
+	fails := func(context.Context) error { return broken }
+	inner := func(ctx context.Context) error { return Run(ctx, nil, Step{Name: "inner", Do: fails}) }
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"a step":    {RunUnnamed(t.Context(), nil, Step{Name: "a", Do: fails}), "broken"},
+		"a table":   {RunUnnamed(t.Context(), nil, Step{Name: "a", Do: inner}), "inner: broken"},
+		"no step":   {RunUnnamed(t.Context(), nil, Step{Name: "a", Needs: []string{"b"}, Do: nothing}), `the step "a" needs "b", which does not exist`},
+		"one":       {One(t.Context(), nil, "a", fails), "broken"},
+		"one is ok": {One(t.Context(), nil, "a", nothing), ""},
+	} {
+		got := ""
+		if c.err != nil {
+			got = c.err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestSequence(t *testing.T) {
+	table := []Step{{Name: "a", Do: nothing}, {Name: "b", Do: nothing}, {Name: "c", Needs: []string{"a"}, Do: nothing}}
+	var r recorder
+	if err := Run(t.Context(), &r, Sequence(table...)...); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(r.events, " "), "+a -a +b -b +c -c"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if table[1].Needs != nil || len(table[2].Needs) != 1 {
+		t.Errorf("the table that was given is changed: %v", table)
+	}
+}
+
 func TestBadTables(t *testing.T) {
 	for want, table := range map[string][]Step{
-		`two steps are named "a"`:                   {{Name: "a", Do: nothing}, {Name: "a", Do: nothing}},
-		`the step "a" needs "b", which does not`:    {{Name: "a", Needs: []string{"b"}, Do: nothing}},
-		`these steps wait for each other: "a"`:      {{Name: "a", Needs: []string{"a"}, Do: nothing}},
-		`these steps wait for each other: "b", "c"`: {{Name: "a", Do: nothing}, {Name: "b", Needs: []string{"c", "a"}, Do: nothing}, {Name: "c", Needs: []string{"b"}, Do: nothing}},
+		`two steps are named "a"`:                        {{Name: "a", Do: nothing}, {Name: "a", Do: nothing}},
+		`the step "a" needs "b", which does not`:         {{Name: "a", Needs: []string{"b"}, Do: nothing}},
+		`the steps need each other in a cycle: "a"`:      {{Name: "a", Needs: []string{"a"}, Do: nothing}},
+		`the steps need each other in a cycle: "b", "c"`: {{Name: "a", Do: nothing}, {Name: "b", Needs: []string{"c", "a"}, Do: nothing}, {Name: "c", Needs: []string{"b"}, Do: nothing}},
 	} {
 		var r recorder
 		if err := Run(t.Context(), &r, table...); err == nil || !strings.Contains(err.Error(), want) {

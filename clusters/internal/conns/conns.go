@@ -1,8 +1,9 @@
-// Package conns joins network connections.
+// Package conns joins network connections, and tells which ports of this machine are free for them.
 package conns
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 )
@@ -33,4 +34,14 @@ func Join(ctx context.Context, a, b net.Conn) {
 	}()
 	pass(b, a)
 	<-other
+}
+
+// Free reports whether nothing listens on a port of 127.0.0.1.
+func Free(port int) bool {
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		return false
+	}
+	listener.Close()
+	return true
 }

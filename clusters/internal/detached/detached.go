@@ -1,7 +1,6 @@
-// Package detached starts, finds and ends the processes that commands leave
-// running for a cluster. Such a process holds a lock in the cluster's folder
-// for as long as it lives; it is found by that, whatever became of the files
-// in which it says where it is.
+// Package detached starts, finds, and stops the background processes of a
+// cluster. Such a process holds a lock in the cluster's folder for as long as
+// it lives. The lock identifies it even if the file with its address is lost.
 package detached
 
 import (
@@ -27,7 +26,7 @@ var ErrHeld = errors.New("another process has the lock")
 type Process struct {
 	Name string // for messages: "supervisor"
 	Lock string // path of the file that it has locked
-	Verb string // of this program, with which it was started
+	Verb string // the command of fluxdemo that it runs, for example "supervise"
 	Log  string // path of the file that takes what it prints
 }
 
@@ -80,7 +79,7 @@ func await(ctx context.Context, file *os.File, how int) (held bool, err error) {
 	}
 }
 
-// Runs tells whether a process holds the lock.
+// Runs reports whether a process holds the lock.
 func (p Process) Runs() (bool, error) {
 	ended, cancel := context.WithCancel(context.Background())
 	cancel() // try once
@@ -107,19 +106,19 @@ func (p Process) AwaitEnd(ctx context.Context) (bool, error) {
 	return !runs, err
 }
 
-// End asks the process to end, for which it need not have told where it is.
-// It fails unless the process is certain: one of this user that was started
-// with the verb and has the lock's file open. Where a system does not show
-// that, told counts: the number that the process has told of itself, 0 if it
-// is not known. It does not wait.
-func (p Process) End(told int) error {
+// End asks the process to stop, and does not wait. It needs no address of the
+// process, and fails unless the process is certain: it belongs to this user,
+// was started with the command Verb, and has the lock's file open. On a system
+// that does not show this, End relies on recorded: the process ID that the
+// process has saved, or 0 if it is unknown.
+func (p Process) End(recorded int) error {
 	shown := runtime.GOOS == "linux"
 	pid, found := p.find()
 	if !found && !shown {
-		pid = told
+		pid = recorded
 	}
 	if pid == 0 {
-		return fmt.Errorf("which process it is cannot be seen: kill `fluxdemo %s` of %s, then run the same command again", p.Verb, filepath.Dir(filepath.Dir(p.Lock)))
+		return fmt.Errorf("the process ID is unknown: kill `fluxdemo %s` of %s, then run the same command again", p.Verb, filepath.Dir(filepath.Dir(p.Lock)))
 	}
 	// A handle first, then another look: the number may be another's by now.
 	process, err := os.FindProcess(pid)
@@ -131,7 +130,7 @@ func (p Process) End(told int) error {
 		return nil
 	}
 	if err := process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("ending process %d: %w", pid, err)
+		return fmt.Errorf("stopping process %d: %w", pid, err)
 	}
 	return nil
 }
@@ -156,7 +155,7 @@ func (p Process) find() (pid int, found bool) {
 	return 0, false // pid may be another's
 }
 
-// is tells whether a process is the one: see End.
+// is reports whether a process is the one: see End.
 func (p Process) is(pid int) bool {
 	dir := fmt.Sprintf("/proc/%d", pid)
 	info, err := os.Stat(dir)

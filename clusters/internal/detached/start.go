@@ -20,7 +20,7 @@ const readyLine = "listening\n"
 // Command says how to start a process.
 type Command struct {
 	Program  string        // path of the executable
-	Args     []string      // without the program's name and the verb
+	Args     []string      // without the program's name and the command
 	Env      []string      // the whole environment
 	Patience time.Duration // until it is ready, at most; 0 for as long as ctx allows
 }

@@ -1,5 +1,5 @@
-// Package logfile shows a log file that somebody else writes to, also while it
-// grows and is rotated.
+// Package logfile prints a log file that another process writes, and follows
+// it while it grows and is rotated.
 package logfile
 
 import (

@@ -1,6 +1,6 @@
-// Package nodeport lets the NodePort Services of a cluster answer on this
-// machine. It follows the Services, listens for each of their TCP node ports
-// and joins every connection to one that its owner dials.
+// Package nodeport makes the NodePort Services of a cluster available on this
+// machine. It watches the Services, listens on each of their TCP node ports,
+// and joins every connection to one that its caller dials.
 package nodeport
 
 import (
@@ -16,7 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"github.com/fluxdemo/fluxdemo/clusters/internal/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/conns"
 )
 
@@ -36,11 +36,12 @@ func (t Target) key() string { return t.Namespace + "/" + t.Service }
 
 // Config is what Listeners need. All but Dial and Logf may be nil.
 type Config struct {
-	// Dial connects to a pod that is ready behind the target.
+	// Dial connects to a pod that is ready behind the target. ctx is that of
+	// the Update which opened the port.
 	Dial func(ctx context.Context, target Target) (net.Conn, error)
 	// Listen opens the port of this machine for a node port. Nil means
 	// 127.0.0.1 and the same number.
-	Listen func(nodePort int32) (net.Listener, error)
+	Listen func(ctx context.Context, nodePort int32) (net.Listener, error)
 	// Opened, Unavailable and Closed hear what becomes of a node port. One
 	// that cannot be opened is reported once and tried again, ever more
 	// seldom; late says that it was reported before it opened. They must not
@@ -63,7 +64,6 @@ const acceptPause = 500 * time.Millisecond
 
 // Listeners listens for the node ports of Services. Make it with New.
 type Listeners struct {
-	ctx   context.Context // ends listeners and connections alike
 	cfg   Config
 	group sync.WaitGroup
 
@@ -80,11 +80,10 @@ type port struct {
 	done   chan struct{} // closed when the listener is closed
 }
 
-// New returns Listeners without any port yet. All that they open is closed
-// when ctx ends.
-func New(ctx context.Context, cfg Config) *Listeners {
+// New returns Listeners without any port yet.
+func New(cfg Config) *Listeners {
 	if cfg.Listen == nil {
-		cfg.Listen = func(nodePort int32) (net.Listener, error) {
+		cfg.Listen = func(ctx context.Context, nodePort int32) (net.Listener, error) {
 			return (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", nodePort))
 		}
 	}
@@ -97,12 +96,13 @@ func New(ctx context.Context, cfg Config) *Listeners {
 	if cfg.Closed == nil {
 		cfg.Closed = func(int32) {}
 	}
-	return &Listeners{ctx: ctx, cfg: cfg, ports: map[int32]*port{}, byService: map[string][]int32{}}
+	return &Listeners{cfg: cfg, ports: map[int32]*port{}, byService: map[string][]int32{}}
 }
 
 // Update opens and closes ports so that they match the Service. When it
-// returns, every port that is free is open.
-func (l *Listeners) Update(service *corev1.Service, deleted bool) {
+// returns, every port that is free is open. When ctx ends, its listeners and
+// their connections are closed; it is the same for all calls.
+func (l *Listeners) Update(ctx context.Context, service *corev1.Service, deleted bool) {
 	wanted := map[int32]*Target{}
 	if !deleted {
 		wanted = targets(service)
@@ -110,7 +110,7 @@ func (l *Listeners) Update(service *corev1.Service, deleted bool) {
 	key := service.Namespace + "/" + service.Name
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return
 	}
 	for _, number := range l.byService[key] {
@@ -131,7 +131,7 @@ func (l *Listeners) Update(service *corev1.Service, deleted bool) {
 			p.target.Store(wanted[number])
 			continue
 		}
-		l.add(number, wanted[number])
+		l.add(ctx, number, wanted[number])
 	}
 }
 
@@ -158,41 +158,42 @@ func targets(service *corev1.Service) map[int32]*Target {
 
 // add opens a port, or leaves it to a goroutine that tries again. l.mu is
 // held.
-func (l *Listeners) add(number int32, target *Target) {
-	ctx, stop := context.WithCancel(l.ctx)
+func (l *Listeners) add(ctx context.Context, number int32, target *Target) {
+	open, stop := context.WithCancel(ctx)
 	p := &port{number: number, stop: stop, done: make(chan struct{})}
 	p.target.Store(target)
 	l.ports[number] = p
-	listener, err := l.cfg.Listen(number)
+	listener, err := l.cfg.Listen(ctx, number)
 	if err == nil {
 		l.cfg.Opened(number, *target, listener.Addr(), false)
 		l.group.Go(func() {
 			defer close(p.done)
-			l.accept(ctx, p, listener)
+			l.accept(ctx, open, p, listener)
 		})
 		return
 	}
 	l.cfg.Unavailable(number, *target, err)
 	l.group.Go(func() {
 		defer close(p.done)
-		again := func(context.Context) (bool, error) {
-			listener, err = l.cfg.Listen(number)
+		again := func(context.Context) (bool, error) { // the listener is to outlive this try
+			listener, err = l.cfg.Listen(ctx, number)
 			return err == nil, nil
 		}
-		if retry().DelayFunc().Until(ctx, false, true, again) != nil {
-			return // ctx has ended
+		if retry().DelayFunc().Until(open, false, true, again) != nil {
+			return // the port is closed again
 		}
 		l.cfg.Opened(number, *p.target.Load(), listener.Addr(), true)
-		l.accept(ctx, p, listener)
+		l.accept(ctx, open, p, listener)
 	})
 }
 
-func (l *Listeners) accept(ctx context.Context, p *port, listener net.Listener) {
+// accept takes connections until open ends. They end with ctx.
+func (l *Listeners) accept(ctx, open context.Context, p *port, listener net.Listener) {
 	defer listener.Close()
-	defer context.AfterFunc(ctx, func() { listener.Close() })()
+	defer context.AfterFunc(open, func() { listener.Close() })()
 	for {
 		conn, err := listener.Accept()
-		if ctx.Err() != nil {
+		if open.Err() != nil {
 			if err == nil {
 				conn.Close()
 			}
@@ -200,28 +201,28 @@ func (l *Listeners) accept(ctx context.Context, p *port, listener net.Listener) 
 		}
 		if err != nil {
 			l.cfg.Logf("node port %d: %v", p.number, err)
-			backoff.Pause(ctx, acceptPause)
+			backoff.Pause(open, acceptPause)
 			continue
 		}
 		// Connections outlive a change of the port, as with kube-proxy: they
-		// hang on l.ctx, not on the listener's.
-		l.group.Go(func() { l.forward(*p.target.Load(), conn) })
+		// hang on ctx, not on open.
+		l.group.Go(func() { l.forward(ctx, *p.target.Load(), conn) })
 	}
 }
 
 // forward joins a connection to a pod that is ready behind the target.
-func (l *Listeners) forward(target Target, conn net.Conn) {
-	far, err := l.cfg.Dial(l.ctx, target)
+func (l *Listeners) forward(ctx context.Context, target Target, conn net.Conn) {
+	far, err := l.cfg.Dial(ctx, target)
 	if err != nil {
 		conn.Close()
-		if l.ctx.Err() == nil {
+		if ctx.Err() == nil {
 			l.cfg.Logf("a connection to node port of %s was closed: %v", target, err)
 		}
 		return
 	}
-	conns.Join(l.ctx, conn, far)
+	conns.Join(ctx, conn, far)
 }
 
 // Wait returns when all listeners and connections are closed. The context of
-// New must have ended, and no Update may follow.
+// Update must have ended, and no Update may follow.
 func (l *Listeners) Wait() { l.group.Wait() }

@@ -40,9 +40,8 @@ func (r *recorder) take() []string {
 // with the name of its target.
 func listeners(t *testing.T, r *recorder) *Listeners {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
 	r.at, r.taken = map[int32]string{}, map[int32]bool{}
-	l := New(ctx, Config{
+	l := New(Config{
 		Dial: func(_ context.Context, target Target) (net.Conn, error) {
 			near, far := net.Pipe()
 			go func() {
@@ -51,7 +50,7 @@ func listeners(t *testing.T, r *recorder) *Listeners {
 			}()
 			return near, nil
 		},
-		Listen: func(number int32) (net.Listener, error) {
+		Listen: func(_ context.Context, number int32) (net.Listener, error) {
 			if r.taken[number] {
 				return nil, errors.New("taken")
 			}
@@ -65,10 +64,7 @@ func listeners(t *testing.T, r *recorder) *Listeners {
 		Closed:      func(number int32) { r.add("closed %d", number) },
 		Logf:        func(format string, args ...any) { r.add(format, args...) },
 	})
-	t.Cleanup(func() {
-		cancel()
-		l.Wait()
-	})
+	t.Cleanup(l.Wait) // t's context has ended then
 	return l
 }
 
@@ -103,7 +99,7 @@ func TestUpdate(t *testing.T) {
 		{"taken", service("c", nodePort, 9), false, []string{"unavailable 9: taken"}},
 		{"taken and gone", service("c", nodePort, 9), true, []string{"closed 9"}},
 	} {
-		l.Update(step.service, step.deleted)
+		l.Update(t.Context(), step.service, step.deleted)
 		if got := r.take(); !slices.Equal(got, step.want) {
 			t.Errorf("%s: %q, want %q", step.what, got, step.want)
 		}
@@ -114,7 +110,7 @@ func TestConnection(t *testing.T) {
 	var r recorder
 	l := listeners(t, &r)
 	for _, name := range []string{"a", "b"} { // the port changes its owner
-		l.Update(service(name, corev1.ServiceTypeNodePort, 1), false)
+		l.Update(t.Context(), service(name, corev1.ServiceTypeNodePort, 1), false)
 		conn, err := net.Dial("tcp", r.at[1])
 		if err != nil {
 			t.Fatal(err)

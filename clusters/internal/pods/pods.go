@@ -10,7 +10,7 @@ import (
 )
 
 // Component describes a pod: the version of its first container's image, and
-// the state of the container that is not well, if one is not.
+// the state of the first unhealthy container, if any.
 func Component(pod corev1.Pod) clusters.Component {
 	part := clusters.Component{Name: pod.Name, Namespace: pod.Namespace, State: "Running"}
 	if len(pod.Spec.Containers) > 0 {

@@ -60,7 +60,7 @@ func (e *endpoints) await(ctx context.Context, t nodeport.Target) ([]endpoint, e
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("service %s/%s has no pod that is ready: %w", t.Namespace, t.Service, ctx.Err())
+			return nil, fmt.Errorf("service %s/%s has no ready pod: %w", t.Namespace, t.Service, ctx.Err())
 		}
 	}
 }

@@ -1,7 +1,7 @@
-// Package forward lets the NodePort Services of a few namespaces answer on
-// this machine, whatever lies between it and the cluster: each port of theirs
-// is a port of 127.0.0.1 that the API server forwards to a ready pod. It is a
-// process of its own, which goes on when the command that started it ends.
+// Package forward makes the NodePort Services of a few namespaces available on
+// this machine: it listens on 127.0.0.1 for each of their ports, and forwards
+// connections through the API server to a ready pod. It is a process of its
+// own, which outlives the command that started it.
 package forward
 
 import (
@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -32,7 +33,7 @@ import (
 // Component is the name of the forwarder among a cluster's components.
 const Component = "port-forward"
 
-// Options is what a forwarder is told when it starts.
+// Options are the settings of a forwarder.
 type Options struct {
 	Dir        string   // the cluster's folder
 	Kubeconfig string   // of the cluster
@@ -65,7 +66,7 @@ func process(dir string) detached.Process {
 func LogFile(dir string) string { return filepath.Join(folder(dir), "port-forward.log") }
 
 // ErrRunning is returned by Run when another forwarder has the cluster.
-var ErrRunning = errors.New("a port forwarder runs for this cluster already")
+var ErrRunning = errors.New("this cluster already has a running port forwarder")
 
 // forwarder forwards the ports of one cluster.
 type forwarder struct {
@@ -118,8 +119,8 @@ func (f *forwarder) follow(ctx context.Context, config *rest.Config) error {
 		return err
 	}
 	endpoints := newEndpoints()
-	ports := nodeport.New(ctx, nodeport.Config{
-		Dial:   newTunnels(ctx, config, client, endpoints, f.logf).dial,
+	ports := nodeport.New(nodeport.Config{
+		Dial:   newTunnels(config, client, endpoints, f.logf).dial,
 		Listen: f.listen, Opened: f.opened, Closed: f.closed,
 		Unavailable: func(number int32, _ nodeport.Target, err error) { f.logf("node port %d: %v", number, err) },
 		Logf:        f.logf,
@@ -127,7 +128,9 @@ func (f *forwarder) follow(ctx context.Context, config *rest.Config) error {
 	var synced []cache.InformerSynced
 	for _, namespace := range f.options.Namespaces {
 		factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace))
-		services, err := factory.Core().V1().Services().Informer().AddEventHandler(informer.OnEach(ports.Update))
+		services, err := factory.Core().V1().Services().Informer().AddEventHandler(informer.OnEach(func(service *corev1.Service, deleted bool) {
+			ports.Update(ctx, service, deleted)
+		}))
 		if err != nil {
 			return err
 		}
@@ -145,12 +148,12 @@ func (f *forwarder) follow(ctx context.Context, config *rest.Config) error {
 
 // listen opens the port of this machine for a NodePort: the one that it had
 // last time, else any.
-func (f *forwarder) listen(nodePort int32) (l net.Listener, err error) {
+func (f *forwarder) listen(ctx context.Context, nodePort int32) (l net.Listener, err error) {
 	f.mu.Lock()
 	before := f.state.Ports[nodePort]
 	f.mu.Unlock()
 	for _, port := range []int{before, 0} {
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+		if l, err = (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			return l, nil
 		}
 	}
@@ -185,7 +188,7 @@ func (f *forwarder) change(change func()) {
 	}
 }
 
-// forget forgets the ports of Services that went while nobody looked.
+// forget drops the ports of Services that were deleted while no forwarder ran.
 func (f *forwarder) forget() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -43,7 +43,7 @@ func Start(ctx context.Context, o Options) error {
 // most.
 const stateTime = 2 * time.Second
 
-// Status tells whether a forwarder runs, and returns its state. It is an error
+// Status reports whether a forwarder runs, and returns its state. It is an error
 // if the state of one that runs cannot be read.
 func Status(ctx context.Context, dir string) (s State, running bool, err error) {
 	patience := time.NewTimer(stateTime)
@@ -80,16 +80,16 @@ func Stop(ctx context.Context, dir string) error {
 	}
 	state, _ := readState(dir) // unknown if it is damaged
 	if err := p.End(state.PID); err != nil {
-		return fmt.Errorf("ending the port forwarder: %w", err)
+		return fmt.Errorf("stopping the port forwarder: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
 	ended, err := p.AwaitEnd(ctx)
 	if err != nil {
-		return fmt.Errorf("waiting for the port forwarder to end: %w", err)
+		return fmt.Errorf("waiting for the port forwarder to stop: %w", err)
 	}
 	if !ended {
-		return fmt.Errorf("the port forwarder (process %d) does not end: kill it, then run the same command again", p.PID())
+		return fmt.Errorf("the port forwarder (process %d) does not stop: kill it, then run the same command again", p.PID())
 	}
 	return nil
 }
@@ -107,14 +107,14 @@ func Port(ctx context.Context, dir string, nodePort int32) (int, error) {
 		case err != nil:
 			return 0, err
 		case !running:
-			return 0, errors.New("the port forwarder does not run; `fluxdemo up` starts it")
+			return 0, errors.New("the port forwarder is not running; `fluxdemo up` starts it")
 		}
 		if port := state.Ports[nodePort]; port != 0 {
 			return port, nil
 		}
 		select {
 		case <-ctx.Done():
-			return 0, fmt.Errorf("NodePort %d is not forwarded, but %v are: %w", nodePort, state.numbers(), ctx.Err())
+			return 0, fmt.Errorf("NodePort %d is not forwarded; forwarded: %v: %w", nodePort, state.numbers(), ctx.Err())
 		case <-tick.C:
 		}
 	}

@@ -22,9 +22,8 @@ import (
 // that is just being replaced.
 const patience = 20 * time.Second
 
-// tunnels holds a tunnel to each pod that somebody connects to.
+// tunnels holds a tunnel to each pod that has connections.
 type tunnels struct {
-	ctx       context.Context // ends all tunnels
 	config    *rest.Config
 	client    kubernetes.Interface
 	endpoints *endpoints
@@ -41,55 +40,57 @@ type tunnel struct {
 	err   error         // once it failed
 }
 
-func newTunnels(ctx context.Context, config *rest.Config, client kubernetes.Interface, e *endpoints, logf func(format string, args ...any)) *tunnels {
-	return &tunnels{ctx: ctx, config: config, client: client, endpoints: e, logf: logf, open: map[endpoint]*tunnel{}}
+func newTunnels(config *rest.Config, client kubernetes.Interface, e *endpoints, logf func(format string, args ...any)) *tunnels {
+	return &tunnels{config: config, client: client, endpoints: e, logf: logf, open: map[endpoint]*tunnel{}}
 }
 
 // dial connects to a pod of the target. A pod that cannot be reached is not
-// ready any more, which its endpoints may not tell yet, so it tries again.
+// ready any more, which its endpoints may not tell yet, so it tries again. The
+// tunnels that it opens end with ctx.
 func (t *tunnels) dial(ctx context.Context, to nodeport.Target) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	patient, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		ready, err := t.endpoints.await(ctx, to)
+		ready, err := t.endpoints.await(patient, to)
 		if err != nil {
 			return nil, err
 		}
 		for _, each := range ready {
 			var conn net.Conn
-			if conn, err = t.connect(ctx, each); err == nil {
+			if conn, err = t.connect(ctx, patient, each); err == nil {
 				return conn, nil
 			}
 		}
 		select {
-		case <-ctx.Done():
+		case <-patient.Done():
 			return nil, err
 		case <-tick.C:
 		}
 	}
 }
 
-// connect connects to a pod through its tunnel, which it opens if need be.
-func (t *tunnels) connect(ctx context.Context, to endpoint) (net.Conn, error) {
+// connect connects to a pod through its tunnel, which it opens if need be. It
+// waits until patient ends, and the tunnel ends with ctx: others use it too.
+func (t *tunnels) connect(ctx, patient context.Context, to endpoint) (net.Conn, error) {
 	t.mu.Lock()
 	way := t.open[to]
 	if way == nil {
 		way = &tunnel{ready: make(chan struct{})}
 		t.open[to] = way
-		go t.dig(way, to)
+		go t.dig(ctx, way, to)
 	}
 	t.mu.Unlock()
 	select {
 	case <-way.ready:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("forwarding to pod %s: %w", to.pod, ctx.Err())
+	case <-patient.Done():
+		return nil, fmt.Errorf("forwarding to pod %s: %w", to.pod, patient.Err())
 	}
 	if way.err != nil {
 		return nil, way.err
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", way.port))
+	conn, err := (&net.Dialer{}).DialContext(patient, "tcp", fmt.Sprintf("127.0.0.1:%d", way.port))
 	if err != nil {
 		return nil, fmt.Errorf("forwarding to pod %s: %w", to.pod, err)
 	}
@@ -97,8 +98,8 @@ func (t *tunnels) connect(ctx context.Context, to endpoint) (net.Conn, error) {
 }
 
 // dig opens a tunnel and keeps it until the pod or the connection goes.
-func (t *tunnels) dig(way *tunnel, to endpoint) {
-	err := t.forward(way, to)
+func (t *tunnels) dig(ctx context.Context, way *tunnel, to endpoint) {
+	err := t.forward(ctx, way, to)
 	t.mu.Lock()
 	delete(t.open, to)
 	t.mu.Unlock()
@@ -112,12 +113,12 @@ func (t *tunnels) dig(way *tunnel, to endpoint) {
 		way.err = err
 		close(way.ready)
 	}
-	if t.ctx.Err() == nil {
+	if ctx.Err() == nil {
 		t.logf("%v", err)
 	}
 }
 
-func (t *tunnels) forward(way *tunnel, to endpoint) error {
+func (t *tunnels) forward(ctx context.Context, way *tunnel, to endpoint) error {
 	url := t.client.CoreV1().RESTClient().Post().Resource("pods").Namespace(to.namespace).Name(to.pod).SubResource("portforward").URL()
 	transport, upgrader, err := spdy.RoundTripperFor(t.config)
 	if err != nil {
@@ -133,7 +134,7 @@ func (t *tunnels) forward(way *tunnel, to endpoint) error {
 	})
 	open := make(chan struct{})
 	forwarder, err := portforward.NewOnAddresses(dialer, []string{"127.0.0.1"},
-		[]string{fmt.Sprintf("0:%d", to.port)}, t.ctx.Done(), open, io.Discard, io.Discard)
+		[]string{fmt.Sprintf("0:%d", to.port)}, ctx.Done(), open, io.Discard, io.Discard)
 	if err != nil {
 		return err
 	}
