@@ -3,7 +3,6 @@ package fleet
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,8 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/demo/object"
@@ -29,18 +26,18 @@ const appliedTime = 60 * time.Second
 type Followers struct {
 	Client          client.WithWatch
 	Namespace, Name string // of the GitRepository
-	// Ours tells whether the demo may ask an object to reconcile; others are neither asked nor waited for. nil means that
+	// Ours reports whether the demo may ask an object to reconcile; others are neither asked nor waited for. nil means that
 	// all are the demo's.
 	Ours func(*unstructured.Unstructured) bool
 }
 
 // States returns why each Kustomization is not ready, by its name such as "kustomization/apps"; "" for one that is.
-// One that is at work counts as it was the last time. Suspended ones are left out: nobody waits for them.
+// One that reconciles counts as before. Suspended ones are left out, because nothing waits for them.
 func (f Followers) States(ctx context.Context) (map[string]string, error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind))
 	if err := f.Client.List(ctx, list, client.InNamespace(f.Namespace)); err != nil {
-		return nil, fmt.Errorf("list the Kustomizations in %s: %w", f.Namespace, err)
+		return nil, fmt.Errorf("listing the Kustomizations in %s: %w", f.Namespace, err)
 	}
 	states := map[string]string{}
 	for i := range list.Items {
@@ -51,12 +48,9 @@ func (f Followers) States(ctx context.Context) (map[string]string, error) {
 	return states, nil
 }
 
-// concerns tells whether a Kustomization uses the source, and somebody may wait for it.
+// concerns reports whether a Kustomization uses the source and is not suspended.
 func (f Followers) concerns(o *unstructured.Unstructured) bool {
-	text := func(field string) string {
-		s, _, _ := unstructured.NestedString(o.Object, "spec", "sourceRef", field)
-		return s
-	}
+	text := func(field string) string { return object.Text(o, "spec", "sourceRef", field) }
 	return text("kind") == sourcev1.GitRepositoryKind && text("name") == f.Name &&
 		(text("namespace") == "" || text("namespace") == f.Namespace) && !object.Suspended(o) && f.ours(o)
 }
@@ -64,19 +58,19 @@ func (f Followers) concerns(o *unstructured.Unstructured) bool {
 func (f Followers) ours(o *unstructured.Unstructured) bool { return f.Ours == nil || f.Ours(o) }
 
 // Applied asks Flux for the commit: first the GitRepository, then the Kustomizations that use it. It returns when each
-// of them has the commit, or has tried it in vain. Suspended ones are left alone. before is what States returned at an
-// earlier moment: what was not ready then is not waited for, nor what waits for that, nor what somebody has made since
-// without Git. nil waits for all.
+// of them has the commit, or has failed with it. It skips suspended ones. before is what States returned earlier: Applied
+// does not wait for what was not ready then, for what depends on that, and for what was created since without Git. nil
+// waits for all.
 func (f Followers) Applied(ctx context.Context, commit string, before map[string]string) error {
-	ctx, cancel := context.WithTimeout(ctx, appliedTime)
+	ctx, cancel := context.WithTimeoutCause(ctx, appliedTime, fmt.Errorf("not done after %s", appliedTime))
 	defer cancel()
 	// The Git host's webhook asks as well, unless the walk is about a webhook that does not. And only an answer to
 	// this question is known to come after what Flux is doing just now.
 	token := time.Now().Format(time.RFC3339Nano)
 	err := f.handled(ctx, sourcev1.GroupVersion.WithKind(sourcev1.GitRepositoryKind), token, commit,
-		func(all []unstructured.Unstructured) []*unstructured.Unstructured {
-			for i := range all {
-				if o := &all[i]; o.GetName() == f.Name && !object.Suspended(o) && f.ours(o) {
+		func(all []*unstructured.Unstructured) []*unstructured.Unstructured {
+			for _, o := range all {
+				if o.GetName() == f.Name && !object.Suspended(o) && f.ours(o) {
 					return []*unstructured.Unstructured{o}
 				}
 			}
@@ -84,21 +78,20 @@ func (f Followers) Applied(ctx context.Context, commit string, before map[string
 		})
 	if err == nil {
 		err = f.handled(ctx, kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind), token, commit,
-			func(all []unstructured.Unstructured) []*unstructured.Unstructured { return f.awaited(all, before) })
+			func(all []*unstructured.Unstructured) []*unstructured.Unstructured { return f.awaited(all, before) })
 	}
 	if err != nil {
-		return fmt.Errorf("wait until Flux has applied the commit %s: %w", commit, err)
+		return fmt.Errorf("waiting until Flux has applied the commit %s: %w", commit, err)
 	}
 	return nil
 }
 
 // awaited returns those among all Kustomizations that will have the commit.
-func (f Followers) awaited(all []unstructured.Unstructured, before map[string]string) []*unstructured.Unstructured {
-	hopeless := map[string]bool{} // that nobody waits for, by name
+func (f Followers) awaited(all []*unstructured.Unstructured, before map[string]string) []*unstructured.Unstructured {
+	hopeless := map[string]bool{} // Kustomizations not to wait for, by name
 	there := map[string]*unstructured.Unstructured{}
 	var awaited []*unstructured.Unstructured
-	for i := range all {
-		o := &all[i]
+	for _, o := range all {
 		there[o.GetName()] = o
 		if !f.concerns(o) {
 			continue
@@ -131,88 +124,42 @@ func (f Followers) awaited(all []unstructured.Unstructured, before map[string]st
 // dependencies returns the names of the Kustomizations in its own namespace that one depends on.
 func dependencies(o *unstructured.Unstructured) []string {
 	var names []string
-	list, _, _ := unstructured.NestedSlice(o.Object, "spec", "dependsOn")
-	for _, each := range list {
-		on, _ := each.(map[string]any)
-		if namespace, _ := on["namespace"].(string); namespace == "" || namespace == o.GetNamespace() {
-			name, _ := on["name"].(string)
-			names = append(names, name)
+	for _, on := range object.DependsOn(o) {
+		if on.Namespace == o.GetNamespace() {
+			names = append(names, on.Name)
 		}
 	}
 	return names
 }
 
 // handled asks the objects that pick picks among those of a kind, and waits until they have answered.
-func (f Followers) handled(ctx context.Context, kind schema.GroupVersionKind, token, commit string, pick func([]unstructured.Unstructured) []*unstructured.Unstructured) error {
-	ask := func(o *unstructured.Unstructured) error {
-		// The UID holds it to the object that was looked at: the server refuses to change it.
-		patch := fmt.Appendf(nil, `{"metadata":{"uid":%q,"annotations":{%q:%q}}}`, o.GetUID(), meta.ReconcileRequestAnnotation, token)
-		return f.Client.Patch(ctx, o.DeepCopy(), client.RawPatch(types.MergePatchType, patch))
-	}
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(kind)
-	for {
-		watcher, err := f.Client.Watch(ctx, list, client.InNamespace(f.Namespace))
-		if err != nil {
-			return err
-		}
-		last, err := follow(ctx, f.Client, watcher, list.DeepCopy(), f.Namespace, pick, func(o *unstructured.Unstructured) (string, error) {
-			if object.Requested(o) < token {
-				// Somebody may remove it right now, as Flux does with what Git no longer has.
-				return "it was not asked", client.IgnoreNotFound(ask(o))
-			}
-			return behind(o, token, commit), nil
-		})
-		watcher.Stop()
-		if ctx.Err() != nil && last != "" {
-			return fmt.Errorf("%s (%w)", last, ctx.Err())
-		}
-		if !errors.Is(err, errClosed) {
-			return err
-		}
-	}
-}
-
-// errClosed says that the API server has closed the watch, as it does from time to time.
-var errClosed = errors.New("the watch was closed")
-
-// follow looks at all objects whenever one of them has changed, until check has nothing to say about any that pick
-// picks.
-func follow(ctx context.Context, c client.Client, watcher watch.Interface, list *unstructured.UnstructuredList, namespace string,
-	pick func([]unstructured.Unstructured) []*unstructured.Unstructured, check func(*unstructured.Unstructured) (string, error),
-) (last string, err error) {
-	for {
-		if err := c.List(ctx, list, client.InNamespace(namespace)); err != nil {
-			return last, err
-		}
-		last = ""
-		for _, o := range pick(list.Items) {
-			why, err := check(o)
-			if err != nil {
-				return last, err
+func (f Followers) handled(ctx context.Context, kind schema.GroupVersionKind, token, commit string, pick func([]*unstructured.Unstructured) []*unstructured.Unstructured) error {
+	return object.Follow(ctx, f.Client, kind, f.Namespace, func(all []*unstructured.Unstructured) (string, error) {
+		waits := ""
+		for _, o := range pick(all) {
+			why := behind(o, token, commit)
+			switch {
+			case o.GetDeletionTimestamp() != nil:
+				why = "Flux is removing it"
+			case object.Requested(o) < token:
+				// It may be gone by now: Flux removes what Git no longer has.
+				if err := client.IgnoreNotFound(object.Ask(ctx, f.Client, o, token)); err != nil {
+					return "", err
+				}
+				why = "Flux has not received the request"
 			}
 			if why != "" {
-				last = fmt.Sprintf("%s: %s", name(o), why)
+				waits = fmt.Sprintf("%s: %s", name(o), why)
 			}
 		}
-		if last == "" {
-			return "", nil
-		}
-		select {
-		case _, more := <-watcher.ResultChan():
-			if !more {
-				return last, errClosed
-			}
-		case <-ctx.Done():
-			return last, ctx.Err()
-		}
-	}
+		return waits, nil
+	})
 }
 
 // behind says why an object is not at the commit yet, "" when it is.
 func behind(o *unstructured.Unstructured, token, commit string) string {
 	if object.Handled(o) < token {
-		return "it has not looked again"
+		return "it has not reconciled again"
 	}
 	for _, revision := range []string{object.Stored(o), object.Applied(o)} {
 		if strings.HasSuffix(revision, commit) {
@@ -234,7 +181,7 @@ func name(o *unstructured.Unstructured) string {
 // nothing, so then it is what the last time has come to.
 func unready(o *unstructured.Unstructured) string {
 	ready := object.Condition(o, meta.ReadyCondition)
-	message := strings.Join(strings.Fields(ready.Message), " ")
+	message := object.Brief(ready.Message)
 	switch ready.Status {
 	case metav1.ConditionTrue:
 		return ""
@@ -243,11 +190,25 @@ func unready(o *unstructured.Unstructured) string {
 	}
 	history, _, _ := unstructured.NestedSlice(o.Object, "status", "history")
 	if len(history) == 0 {
-		return "it was never applied"
+		return "it has never been applied"
 	}
 	latest, _ := history[0].(map[string]any)
 	if result, _ := latest["lastReconciledStatus"].(string); result != meta.ReconciliationSucceededReason {
-		return cmp.Or(result, message, "it was never ready")
+		return cmp.Or(result, message, "it has never been ready")
 	}
 	return ""
+}
+
+// kustomizationsIn returns the Kustomizations of Flux in a YAML file, up to the first document that cannot be read.
+func kustomizationsIn(raw []byte) ([]metav1.ObjectMeta, error) {
+	var all []metav1.ObjectMeta
+	for _, d := range object.Documents(raw) {
+		if d.Err != nil {
+			return all, d.Err
+		}
+		if gvk := d.Meta.GroupVersionKind(); gvk.Group == kustomizev1.GroupVersion.Group && gvk.Kind == kustomizev1.KustomizationKind {
+			all = append(all, d.Meta.ObjectMeta)
+		}
+	}
+	return all, nil
 }

@@ -68,10 +68,10 @@ func TestFollowers(t *testing.T) {
 		"at work, and well the last time": {
 			more: "status:\n  conditions: [{type: Ready, status: Unknown, message: Reconciliation in progress}]\n  history: [{lastReconciledStatus: ReconciliationSucceeded}]\n", waits: true,
 		},
-		"nobody has looked at it":                         {state: "it was never applied", before: "as it is"},
+		"it is not reconciled yet":                        {state: "it has never been applied", before: "as it is"},
 		"the step has broken it":                          {more: "status:\n  conditions: [{type: Ready, status: \"False\", message: broken}]\n", state: "broken", waits: true},
 		"the step has brought it by Git":                  {more: managedByUs + wellNow, before: "new", waits: true},
-		"somebody has made it since":                      {more: wellNow, before: "new"},
+		"it was created since":                            {more: wellNow, before: "new"},
 		"an attendee's depends on one that was not ready": {more: managedByUs + "spec: {dependsOn: [{name: broken}]}\n" + wellNow},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestFollowers(t *testing.T) {
 			case "new":
 				delete(before, "kustomization/it")
 			}
-			all := []unstructured.Unstructured{*o, *other}
+			all := []*unstructured.Unstructured{o, other}
 			is := func(o *unstructured.Unstructured) bool { return o.GetName() == "it" }
 			if got := slices.ContainsFunc(f.awaited(all, before), is); got != tt.waits {
 				t.Errorf("waits for it: %v", got)
@@ -109,7 +109,7 @@ func TestFollowers(t *testing.T) {
 	}
 }
 
-// fakeCluster is a cluster in which Flux answers at once: patched is told of each object that is asked.
+// fakeCluster is a cluster in which Flux answers at once: patched receives each object that is asked.
 func fakeCluster(patched func(name string), objects ...client.Object) client.WithWatch {
 	scheme := runtime.NewScheme()
 	_ = kustomizev1.AddToScheme(scheme)

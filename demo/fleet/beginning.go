@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 	"github.com/go-git/go-git/v6"
 	"github.com/go-git/go-git/v6/plumbing"
 	"github.com/go-git/go-git/v6/plumbing/format/packfile"
@@ -21,8 +20,6 @@ import (
 	"github.com/go-git/go-git/v6/plumbing/revlist"
 	"github.com/go-git/go-git/v6/plumbing/storer"
 	"github.com/go-git/go-git/v6/storage/memory"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 )
@@ -42,7 +39,7 @@ const (
 const ClusterDir = "clusters/demo"
 
 // ErrNoBeginning says that no commit in a history is provably one with which a demo began.
-var ErrNoBeginning = errors.New("no demo has begun this history")
+var ErrNoBeginning = errors.New("fluxdemo did not create this history")
 
 // Beginning is the commit with which a demo has begun its fleet, with all its files. It has no parent, so it means the
 // same whatever becomes of the fleet's history.
@@ -67,7 +64,7 @@ func NewBeginning(from storer.EncodedObjectStorer, commit plumbing.Hash) (*Begin
 func FindBeginning(from storer.EncodedObjectStorer, head plumbing.Hash) (b *Beginning, others int, err error) {
 	start, err := object.GetCommit(from, head)
 	if err != nil {
-		return nil, 0, fmt.Errorf("look for the beginning of the fleet: %w", err)
+		return nil, 0, fmt.Errorf("finding the beginning of the fleet: %w", err)
 	}
 	var found *object.Commit
 	err = object.NewCommitPreorderIter(start, nil, nil).ForEach(func(c *object.Commit) error {
@@ -81,7 +78,7 @@ func FindBeginning(from storer.EncodedObjectStorer, head plumbing.Hash) (b *Begi
 		return nil
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("look for the beginning of the fleet: %w", err)
+		return nil, 0, fmt.Errorf("finding the beginning of the fleet: %w", err)
 	}
 	if found == nil {
 		return nil, others, ErrNoBeginning
@@ -90,7 +87,7 @@ func FindBeginning(from storer.EncodedObjectStorer, head plumbing.Hash) (b *Begi
 	return b, others, err
 }
 
-// begun tells whether a demo has made a commit as the first one of its fleet.
+// begun reports whether a demo has made a commit as the first one of its fleet.
 func begun(c *object.Commit) bool {
 	for _, who := range []object.Signature{c.Author, c.Committer} {
 		if who.Name != Author || who.Email != AuthorEmail {
@@ -119,7 +116,7 @@ func (b *Beginning) Keep(file string) error {
 		err = statefile.Write(file, raw.Bytes(), 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("keep the beginning of the fleet: %w", err)
+		return fmt.Errorf("saving the beginning of the fleet: %w", err)
 	}
 	return nil
 }
@@ -129,11 +126,11 @@ func (b *Beginning) Keep(file string) error {
 func ReadBeginning(file string) (*Beginning, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read the beginning of the fleet: %w", err)
+		return nil, fmt.Errorf("reading the beginning of the fleet: %w", err)
 	}
 	b, err := parseBundle(raw)
 	if err != nil {
-		return nil, fmt.Errorf("%s is damaged (%w); remove it, then `fluxdemo up` looks for the beginning of the fleet again", file, err)
+		return nil, fmt.Errorf("%s is damaged (%w); remove it, then run `fluxdemo up` to find the beginning of the fleet again", file, err)
 	}
 	return b, nil
 }
@@ -146,7 +143,7 @@ func parseBundle(raw []byte) (*Beginning, error) {
 	_, hash, _ := strings.Cut(string(raw[:size]), "\n")
 	b := &Beginning{Commit: hash[:len(plumbing.ZeroHash.String())], store: memory.NewStorage()}
 	if string(raw[:size]) != fmt.Sprintf(bundleHead, b.Commit) {
-		return nil, errors.New("it is no bundle of one commit")
+		return nil, errors.New("it is not a bundle of one commit")
 	}
 	pack, sum := raw[size:len(raw)-sha1.Size], raw[len(raw)-sha1.Size:]
 	if now := sha1.Sum(pack); !bytes.Equal(now[:], sum) { //nolint:gosec // as above
@@ -221,7 +218,7 @@ func (b *Beginning) Kustomizations(namespace string) ([]string, error) {
 		if err != nil {
 			return err
 		}
-		there, err := kustomizationsIn(strings.NewReader(text))
+		there, err := kustomizationsIn([]byte(text))
 		for _, o := range there {
 			if o.Namespace == namespace && !slices.Contains(names, o.Name) {
 				names = append(names, o.Name)
@@ -234,39 +231,17 @@ func (b *Beginning) Kustomizations(namespace string) ([]string, error) {
 	})
 	slices.Sort(names)
 	if err != nil {
-		return nil, fmt.Errorf("read the beginning of the fleet: %w", err)
+		return nil, fmt.Errorf("reading the beginning of the fleet: %w", err)
 	}
 	return names, nil
 }
 
-// kustomizationsIn returns the Kustomizations of Flux in a YAML file.
-func kustomizationsIn(file io.Reader) ([]metav1.ObjectMeta, error) {
-	var all []metav1.ObjectMeta
-	documents := yaml.NewYAMLOrJSONDecoder(file, 4096)
-	for {
-		var o metav1.PartialObjectMetadata
-		err := documents.Decode(&o)
-		if errors.Is(err, io.EOF) {
-			return all, nil
-		}
-		if err != nil {
-			return all, err
-		}
-		gvk := o.GroupVersionKind()
-		if gvk.Group == kustomizev1.GroupVersion.Group && gvk.Kind == kustomizev1.KustomizationKind {
-			all = append(all, o.ObjectMeta)
-		}
-	}
-}
-
 // Import adds the beginning to the copy, so that Restore can bring the branch back to it.
 func (r *Repository) Import(b *Beginning) error {
-	copied, err := r.open()
-	if err != nil {
-		return err
-	}
-	if err := b.copyTo(copied.Storer, b.store); err != nil {
-		return fmt.Errorf("put the beginning of the fleet into the copy in %s: %w", r.Copy, err)
+	copied := r.open()
+	defer copied.close()
+	if err := b.copyTo(copied, b.store); err != nil {
+		return fmt.Errorf("adding the beginning of the fleet to the copy in %s: %w", r.Copy, err)
 	}
 	return nil
 }
@@ -283,13 +258,11 @@ func (r *Repository) Beginning(ctx context.Context, file string) (*Beginning, er
 	if err != nil {
 		return nil, err
 	}
-	copied, err := r.open()
-	if err != nil {
-		return nil, err
-	}
-	b, _, err = FindBeginning(copied.Storer, plumbing.NewHash(head))
+	copied := r.open()
+	defer copied.close()
+	b, _, err = FindBeginning(copied, plumbing.NewHash(head))
 	if errors.Is(err, ErrNoBeginning) {
-		err = fmt.Errorf("%w; `fluxdemo up` makes a new beginning", err)
+		err = fmt.Errorf("%w; `fluxdemo up` creates a new beginning", err)
 	}
 	if err != nil {
 		return nil, err

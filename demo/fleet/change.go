@@ -17,11 +17,11 @@ import (
 	"github.com/go-git/go-git/v6/storage/memory"
 )
 
-// pushes is how often a push is tried again when somebody else was faster.
+// pushes is how often a push is retried when another one was faster.
 const pushes = 5
 
 // Change commits what edit makes of the branch's files, pushes that, and returns the commit. If edit changes nothing,
-// it is the commit at the head. When somebody else has pushed meanwhile, it begins anew, and calls edit again.
+// it returns the commit at the head. If the branch has new commits meanwhile, it starts again, and calls edit again.
 func (r *Repository) Change(ctx context.Context, message string, edit func(files billy.Filesystem) error) (commit string, err error) {
 	for range pushes {
 		commit, err = r.change(ctx, message, edit)
@@ -30,7 +30,7 @@ func (r *Repository) Change(ctx context.Context, message string, edit func(files
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("change %s: %w", r.URL, err)
+		return "", fmt.Errorf("changing %s: %w", r.URL, err)
 	}
 	return commit, nil
 }

@@ -1,6 +1,6 @@
-// Package fleet moves the demo's Git repository: it tells the head of its branch, and brings the branch back to an
-// earlier commit. A copy on this machine keeps every commit it has seen, so that the way back is there even after
-// the branch was forced elsewhere.
+// Package fleet reads and changes the demo's Git repository: it returns the head of its branch, and restores an earlier
+// commit. A copy on this machine keeps every commit that it has seen, so that a commit can be restored even after a
+// force push.
 package fleet
 
 import (
@@ -17,13 +17,15 @@ import (
 	gitclient "github.com/go-git/go-git/v6/plumbing/client"
 	"github.com/go-git/go-git/v6/plumbing/transport"
 	githttp "github.com/go-git/go-git/v6/plumbing/transport/http"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/gitapi"
 )
 
 // Branch is the branch that the demo's cluster follows.
 const Branch = plumbing.ReferenceName("refs/heads/main")
 
 // ErrNoBranch says that the repository has no branch for the cluster to follow.
-var ErrNoBranch = fmt.Errorf("there is no branch %s", Branch.Short())
+var ErrNoBranch = fmt.Errorf("the branch %s is missing", Branch.Short())
 
 // target is the name of the commit to bring the branch to, in the copy.
 const target = plumbing.ReferenceName("refs/heads/restore")
@@ -63,23 +65,18 @@ func (r *Repository) Head(ctx context.Context) (commit string, err error) {
 }
 
 func (r *Repository) head(ctx context.Context) (commit string, err error) {
-	copied, err := r.open()
-	if err != nil {
-		return "", err
-	}
-	remote, err := copied.Remote(git.DefaultRemoteName)
-	if err != nil {
-		return "", fmt.Errorf("open the copy of the fleet in %s: %w", r.Copy, err)
-	}
+	copied := r.open()
+	defer copied.close()
+	remote := r.remote(copied)
 	refs, err := remote.ListContext(ctx, &git.ListOptions{})
 	if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
-		return "", fmt.Errorf("look into %s: %w", r.URL, err)
+		return "", fmt.Errorf("reading %s: %w", r.URL, err)
 	}
 	for _, ref := range refs {
 		if ref.Name() != Branch {
 			continue
 		}
-		if _, err := copied.CommitObject(ref.Hash()); err == nil {
+		if copied.has(ref.Hash()) {
 			return ref.Hash().String(), nil
 		}
 		err := remote.FetchContext(ctx, &git.FetchOptions{
@@ -87,38 +84,50 @@ func (r *Repository) head(ctx context.Context) (commit string, err error) {
 			Tags:     plumbing.NoTags,
 		})
 		if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
-			return "", fmt.Errorf("fetch %s: %w", r.URL, err)
+			return "", fmt.Errorf("fetching %s: %w", r.URL, err)
 		}
-		return ref.Hash().String(), nil
+		return ref.Hash().String(), copied.remember(ref.Hash())
 	}
-	return "", fmt.Errorf("look into %s: %w; `fluxdemo up` repairs it", r.URL, ErrNoBranch)
+	return "", fmt.Errorf("reading %s: %w; `fluxdemo up` repairs it", r.URL, ErrNoBranch)
 }
 
-// Restore moves the branch to a commit that Head returned at any time before, whatever is on it now, and waits until
-// the cluster has it: but for what States has told at an earlier moment to be no reason to wait (see Followers.Applied).
+// Restore moves the branch to a commit, as Move does, and waits until the cluster has it, as Await does.
 func (r *Repository) Restore(ctx context.Context, commit string, before map[string]string) error {
-	copied, err := r.open()
-	if err != nil {
+	if err := r.Move(ctx, commit); err != nil {
 		return err
 	}
-	hash := plumbing.NewHash(commit)
-	if _, err := copied.CommitObject(hash); err != nil {
-		return fmt.Errorf("bring %s back to %s: the copy in %s does not have it: %w", r.URL, commit, r.Copy, err)
-	}
-	if err := copied.Storer.SetReference(plumbing.NewHashReference(target, hash)); err != nil {
-		return fmt.Errorf("bring %s back to %s: %w", r.URL, commit, err)
-	}
-	push := &git.PushOptions{RefSpecs: []config.RefSpec{"+" + config.RefSpec(target) + ":" + config.RefSpec(Branch)}}
-	if r.User != "" {
-		push.ClientOptions = []gitclient.Option{gitclient.WithHTTPAuth(&githttp.BasicAuth{Username: r.User, Password: r.Password})}
-	}
-	if err := copied.PushContext(ctx, push); err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
-		return fmt.Errorf("bring %s back to %s: %w", r.URL, commit, err)
-	}
+	return r.Await(ctx, commit, before)
+}
+
+// Await waits until the cluster has a commit. before is what States returned earlier; see Followers.Applied.
+func (r *Repository) Await(ctx context.Context, commit string, before map[string]string) error {
 	if r.Followers == nil {
 		return nil
 	}
 	return r.Followers.Applied(ctx, commit, before)
+}
+
+// Move moves the branch to a commit that Head returned at any time before, whatever is on it now.
+func (r *Repository) Move(ctx context.Context, commit string) error {
+	copied := r.open()
+	defer copied.close()
+	hash := plumbing.NewHash(commit)
+	if !copied.has(hash) {
+		return fmt.Errorf("restoring %s to %s: the copy in %s does not have it", r.URL, commit, r.Copy)
+	}
+	if err := copied.SetReference(plumbing.NewHashReference(target, hash)); err != nil {
+		return fmt.Errorf("restoring %s to %s: %w", r.URL, commit, err)
+	}
+	push := &git.PushOptions{RefSpecs: []config.RefSpec{"+" + config.RefSpec(target) + ":" + config.RefSpec(Branch)}}
+	// A walk may return to a commit from before a reset; for others, the Git host asks for this option.
+	push.Options = []string{gitapi.Restore}
+	if r.User != "" {
+		push.ClientOptions = []gitclient.Option{gitclient.WithHTTPAuth(&githttp.BasicAuth{Username: r.User, Password: r.Password})}
+	}
+	if err := r.remote(copied).PushContext(ctx, push); err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
+		return fmt.Errorf("restoring %s to %s: %w", r.URL, commit, err)
+	}
+	return nil
 }
 
 // States returns why each of the Followers is not ready, by its name; "" for one that is.
@@ -129,22 +138,8 @@ func (r *Repository) States(ctx context.Context) (map[string]string, error) {
 	return r.Followers.States(ctx)
 }
 
-// open returns the copy, whose remote is the URL of today: a cluster that comes up again may have another port.
-func (r *Repository) open() (*git.Repository, error) {
-	copied, err := git.PlainOpen(r.Copy)
-	if errors.Is(err, git.ErrRepositoryNotExists) {
-		copied, err = git.PlainInit(r.Copy, true)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open the copy of the fleet in %s: %w", r.Copy, err)
-	}
-	remote := &config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{r.URL}}
-	if now, err := copied.Remote(remote.Name); err == nil && len(now.Config().URLs) == 1 && now.Config().URLs[0] == r.URL {
-		return copied, nil
-	}
-	_ = copied.DeleteRemote(remote.Name) // not there the first time
-	if _, err := copied.CreateRemote(remote); err != nil {
-		return nil, fmt.Errorf("open the copy of the fleet in %s: %w", r.Copy, err)
-	}
-	return copied, nil
+// remote returns the repository as a remote of the copy, at the URL of today: a cluster that comes up again may have
+// another port.
+func (r *Repository) remote(copied *mirror) *git.Remote {
+	return git.NewRemote(copied, &config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{r.URL}})
 }

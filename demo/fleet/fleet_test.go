@@ -28,15 +28,21 @@ func gitIn(t *testing.T, dir string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// TestRestore moves the branch of a real Git host back, forth, and to a commit that nothing else refers to.
-func TestRestore(t *testing.T) {
+// serve runs a real Git host until the test ends.
+func serve(t *testing.T) *httptest.Server {
+	t.Helper()
 	server, err := gitserver.New(gitserver.Config{Root: t.TempDir(), Username: "demo", Password: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer server.Close()
 	host := httptest.NewServer(server)
-	defer host.Close()
+	t.Cleanup(func() { host.Close(); server.Close() })
+	return host
+}
+
+// TestRestore moves the branch of a real Git host back, forth, and to a commit that nothing else refers to.
+func TestRestore(t *testing.T) {
+	host := serve(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
@@ -79,7 +85,7 @@ func TestRestore(t *testing.T) {
 		t.Errorf("wrong password: %v", err)
 	}
 	// The cluster was started again, and the host has another port.
-	moved := httptest.NewServer(server)
+	moved := httptest.NewServer(host.Config.Handler)
 	defer moved.Close()
 	host.Close()
 	r.URL = moved.URL + "/fleet.git"

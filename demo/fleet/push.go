@@ -29,7 +29,7 @@ func PushBranch(ctx context.Context, url, username, password, branch string, con
 func pushCommit(ctx context.Context, url, username, password string, content fs.FS, message string, spec config.RefSpec) (string, error) {
 	repository, err := commitOf(content, message)
 	if err != nil {
-		return "", fmt.Errorf("making a commit: %w", err)
+		return "", fmt.Errorf("creating a commit: %w", err)
 	}
 	head, err := repository.Head()
 	if err != nil {

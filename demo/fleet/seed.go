@@ -31,7 +31,7 @@ func Seed(ctx context.Context, host Host, content fs.FS, file string) (*Beginnin
 	remote := git.NewRemote(memory.NewStorage(), &config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{host.URL}})
 	refs, err := remote.ListContext(ctx, &git.ListOptions{})
 	if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
-		return nil, fmt.Errorf("looking into %s: %w", host.URL, err)
+		return nil, fmt.Errorf("reading %s: %w", host.URL, err)
 	}
 	for _, ref := range refs {
 		if ref.Name() != Branch {
@@ -43,7 +43,7 @@ func Seed(ctx context.Context, host Host, content fs.FS, file string) (*Beginnin
 		b, err := findAndKeep(ctx, remote, ref.Hash(), file)
 		switch {
 		case errors.Is(err, ErrNoBeginning) && host.Forge:
-			return nil, fmt.Errorf("looking into %s: %w, which a demo would move by force; `fluxdemo down`, then `up` with an empty repository", host.URL, err)
+			return nil, fmt.Errorf("reading %s: %w; fluxdemo would force-push over it: run `fluxdemo down`, then `fluxdemo up` with an empty repository", host.URL, err)
 		case errors.Is(err, ErrNoBeginning):
 			return keep(content, file) // its history was rewritten; this is what this version would begin with
 		}

@@ -151,11 +151,11 @@ func TestSeedOnHistory(t *testing.T) {
 			}
 			host.Forge = true
 			b, err = Seed(t.Context(), host, now, filepath.Join(t.TempDir(), BeginningFile))
-			if tt.found != (err == nil) || err != nil && !strings.Contains(err.Error(), "no demo has begun") {
+			if tt.found != (err == nil) || err != nil && !strings.Contains(err.Error(), "fluxdemo did not create") {
 				t.Errorf("a forge: %+v, %v", b, err)
 			}
 			u := &forge.Repository{URL: host.URL, Username: host.Username, Password: host.Password}
-			if err := CheckUpstream(t.Context(), u, false); tt.ours != (err == nil) || err != nil && !strings.Contains(err.Error(), "make an empty repository") {
+			if err := CheckUpstream(t.Context(), u, false); tt.ours != (err == nil) || err != nil && !strings.Contains(err.Error(), "create an empty repository") {
 				t.Errorf("--git-url: %v", err)
 			}
 			if err := CheckUpstream(t.Context(), u, true); err != nil {

@@ -34,7 +34,7 @@ func CheckUpstream(ctx context.Context, u *forge.Repository, known bool) error {
 	case errors.Is(err, transport.ErrEmptyRemoteRepository), errors.Is(err, git.ErrRemoteRefNotFound):
 		return nil // to be filled
 	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed):
-		return fail(fmt.Errorf("%w; put a token that may push there into FLUXDEMO_GIT_TOKEN", err))
+		return fail(fmt.Errorf("%w; set FLUXDEMO_GIT_TOKEN to a token that may push to it", err))
 	case err != nil:
 		return fail(err)
 	case known:
@@ -46,7 +46,7 @@ func CheckUpstream(ctx context.Context, u *forge.Repository, known bool) error {
 	}
 	switch _, others, err := FindBeginning(store, ref.Hash()); {
 	case errors.Is(err, ErrNoBeginning), err == nil && others > 0:
-		return fail(errors.New("its branch main was not begun by a demo, which would move it by force; make an empty repository"))
+		return fail(errors.New("fluxdemo did not create its branch main and would force-push over it; create an empty repository"))
 	case err != nil:
 		return fail(err)
 	}

@@ -1,6 +1,6 @@
-// Package gitconfig keeps the user's Git configuration away from go-git, the
-// library with which fluxdemo commits and pushes: a setting such as
-// commit.gpgSign changes nothing in the demo's repositories.
+// Package gitconfig hides the user's Git configuration from go-git, with which
+// fluxdemo commits and pushes, so that a setting such as commit.gpgSign has no
+// effect on the demo's repositories.
 package gitconfig
 
 import (
