@@ -1,5 +1,5 @@
-// Package apply puts the demo's objects on a cluster with server-side apply. On a cluster of others it creates them, and
-// changes only what is provably the demo's.
+// Package apply applies the demo's objects to a cluster with server-side apply. On an existing cluster it changes only
+// what is provably the demo's.
 package apply
 
 import (

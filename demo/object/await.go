@@ -1,6 +1,7 @@
 package object
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 )
 
 // AwaitReady returns when kstatus calls all objects current, or when ctx
@@ -32,7 +35,7 @@ func awaitOne(ctx context.Context, c client.WithWatch, o *unstructured.Unstructu
 	return Await(ctx, c, o, func(*unstructured.Unstructured) bool { return true })
 }
 
-// Await is as awaitReady, of one object for which holds must be true
+// Await is as AwaitReady, of one object for which holds must be true
 // as well.
 func Await(ctx context.Context, c client.WithWatch, o *unstructured.Unstructured, holds func(*unstructured.Unstructured) bool) error {
 	last := "it does not exist"
@@ -50,12 +53,7 @@ func Await(ctx context.Context, c client.WithWatch, o *unstructured.Unstructured
 		if err == nil || Passing(err) {
 			// The watch was closed, as the API server does from time to
 			// time, or its kind is not served yet.
-			timer := time.NewTimer(50 * time.Millisecond)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-			}
+			backoff.Pause(ctx, 50*time.Millisecond)
 			continue
 		}
 		return fmt.Errorf("watching %s/%s: %w", strings.ToLower(o.GetKind()), o.GetName(), err)
@@ -85,14 +83,26 @@ func watchOne(ctx context.Context, c client.WithWatch, o *unstructured.Unstructu
 		if current(u, result) && holds(u) {
 			return true, "", nil
 		}
-		message = result.Message
+		message = Brief(result.Message)
 	}
 	return false, message, nil
 }
 
-// current tells whether an object is there and ready. kstatus calls an
-// object current that has no conditions yet: of a Flux object that nobody
-// has reconciled, that is not true.
+// Unready returns why an object is not ready, in one line, or "" if kstatus calls it current.
+func Unready(o *unstructured.Unstructured) (string, error) {
+	result, err := status.Compute(o)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("reading the state of %s: %w", Key(o), err)
+	case current(o, result):
+		return "", nil
+	}
+	return cmp.Or(Brief(result.Message), "it is not ready"), nil
+}
+
+// current reports whether an object is there and ready. kstatus calls an
+// object current that has no conditions yet. That is wrong for a Flux object
+// that has not been reconciled.
 func current(u *unstructured.Unstructured, result *status.Result) bool {
 	if result.Status != status.CurrentStatus {
 		return false
@@ -123,7 +133,7 @@ func AwaitGone(ctx context.Context, c client.WithWatch, o *unstructured.Unstruct
 		case apierrors.IsNotFound(err):
 			return nil
 		case ctx.Err() != nil:
-			return fmt.Errorf("%s is being removed and still there: %w", Key(o), context.Cause(ctx))
+			return fmt.Errorf("%s is being deleted and still exists: %w", Key(o), context.Cause(ctx))
 		case err != nil:
 			return fmt.Errorf("reading %s: %w", Key(o), err)
 		}

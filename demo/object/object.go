@@ -1,5 +1,5 @@
-// Package object reads the objects of Kubernetes and Flux, whatever their kind: it names and lists them, tells from
-// their conditions how they are, and waits until they are as wanted.
+// Package object reads objects of Kubernetes and Flux of any kind: it names and lists them, reads their state from their
+// conditions, and waits until they have a state.
 package object
 
 import (
@@ -20,8 +20,7 @@ func Named(gvk schema.GroupVersionKind, namespace, name string) *unstructured.Un
 	return u
 }
 
-// Key tells an object from all others: its group and kind, namespace and name, for example
-// "Deployment.apps app/app".
+// Key identifies an object by its kind and group, namespace and name, for example "Deployment.apps app/app".
 func Key(o *unstructured.Unstructured) string {
 	return o.GroupVersionKind().GroupKind().String() + " " + o.GetNamespace() + "/" + o.GetName()
 }

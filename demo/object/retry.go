@@ -38,7 +38,7 @@ func Retry(ctx context.Context, object *unstructured.Unstructured, try func() er
 	}
 }
 
-// Passing tells whether err is of a kind that goes away while a cluster starts.
+// Passing reports whether err is of a kind that disappears when a cluster has started.
 func Passing(err error) bool {
 	return meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) ||
 		apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) ||

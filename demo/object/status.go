@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fluxcd/pkg/apis/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -43,50 +42,48 @@ func Condition(o *unstructured.Unstructured, name string) metav1.Condition {
 	return metav1.Condition{}
 }
 
-// Suspended tells whether spec.suspend is set: its controller leaves the object alone.
+// Suspended reports whether spec.suspend is set, so that the controller does not reconcile the object.
 func Suspended(o *unstructured.Unstructured) bool {
 	suspended, _, _ := unstructured.NestedBool(o.Object, "spec", "suspend")
 	return suspended
 }
 
 // Stored returns the revision of the artifact that a source offers, "" if there is none.
-func Stored(o *unstructured.Unstructured) string { return text(o, "status", "artifact", "revision") }
+func Stored(o *unstructured.Unstructured) string { return Text(o, "status", "artifact", "revision") }
 
 // Applied returns the revision that a Kustomization has applied last, "" if there is none.
-func Applied(o *unstructured.Unstructured) string { return text(o, "status", "lastAppliedRevision") }
+func Applied(o *unstructured.Unstructured) string { return Text(o, "status", "lastAppliedRevision") }
 
 // Attempted returns the revision that a Kustomization has tried last to apply, "" if there is none.
 func Attempted(o *unstructured.Unstructured) string {
-	return text(o, "status", "lastAttemptedRevision")
+	return Text(o, "status", "lastAttemptedRevision")
 }
 
-// IsCommit tells whether a revision of Flux's, such as main@sha1:0a1b2c, is of a commit, given in full.
+// IsCommit reports whether a revision of Flux, for example main@sha1:4f2a..., is of a commit. Both hashes are complete.
 func IsCommit(revision, commit string) bool { return strings.HasSuffix(revision, ":"+commit) }
 
-// Handled returns the reconcile request that an object's controller has handled last, "" if there is none.
-func Handled(o *unstructured.Unstructured) string {
-	return text(o, "status", "lastHandledReconcileAt")
-}
-
-// Requested returns the reconcile request that an object carries, "" if there is none.
-func Requested(o *unstructured.Unstructured) string {
-	return o.GetAnnotations()[meta.ReconcileRequestAnnotation]
-}
-
-// Request is the merge patch that asks an object's controller to reconcile it. token tells this request from others;
-// those who compare requests make it of the time, as time.RFC3339Nano.
-func Request(token string) map[string]any {
-	return map[string]any{"metadata": map[string]any{"annotations": map[string]any{meta.ReconcileRequestAnnotation: token}}}
-}
-
-// Outdated tells whether the object has changed since its controller wrote its status. An object whose controller does
-// not write down which generation it has seen never is.
+// Outdated reports whether the object has changed since its controller wrote its status. It returns false if the
+// controller does not record the generation that it has seen.
 func Outdated(o *unstructured.Unstructured) bool {
 	seen, written, _ := unstructured.NestedInt64(o.Object, "status", "observedGeneration")
 	return written && seen < o.GetGeneration()
 }
 
-func text(o *unstructured.Unstructured, path ...string) string {
+// Text returns the string at a path in an object, for example "status", "webhookPath"; "" if there is none. nil has none.
+func Text(o *unstructured.Unstructured, path ...string) string {
+	if o == nil {
+		return ""
+	}
 	s, _, _ := unstructured.NestedString(o.Object, path...)
 	return s
+}
+
+// Number returns the whole number at a path in an object, for example "status", "observedGeneration"; 0 if there is
+// none. nil has none.
+func Number(o *unstructured.Unstructured, path ...string) int64 {
+	if o == nil {
+		return 0
+	}
+	n, _, _ := unstructured.NestedInt64(o.Object, path...)
+	return n
 }

@@ -66,7 +66,8 @@ func TestFields(t *testing.T) {
 		want string
 	}{
 		"stored": {Stored, "main@sha1:1"}, "applied": {Applied, "main@sha1:2"}, "attempted": {Attempted, "main@sha1:3"},
-		"handled": {Handled, "a"}, "requested": {Requested, "b"},
+		"handled":   {Handled, "a"},
+		"requested": {func(o *unstructured.Unstructured) string { return Requested(o) }, "b"},
 	} {
 		if got := c.read(o); got != c.want || c.read(empty) != "" {
 			t.Errorf("%s: got %q", name, got)

@@ -35,18 +35,18 @@ func (w Webhook) fits(ev *event.Git) bool {
 func Delivery(ctx context.Context, repository string, w Webhook) (*event.Git, error) {
 	base, err := url.Parse(repository)
 	if err != nil || base.Host == "" {
-		return nil, fmt.Errorf("wait for a webhook: %q is not the repository's address, such as http://127.0.0.1:30080/fleet.git", repository)
+		return nil, fmt.Errorf("waiting for a webhook: %q is not a repository address such as http://127.0.0.1:30080/fleet.git", repository)
 	}
 	events := (&url.URL{Scheme: base.Scheme, Host: base.Host, Path: "/events"}).String()
 	var (
-		last  = errors.New("the Git host has delivered nothing yet")
+		last  = errors.New("the Git host has not delivered a webhook yet")
 		found *event.Git
 	)
 	again(ctx, func() bool {
 		err := event.Follow(ctx, events, "", nil, func(_ string, data []byte) bool {
 			ev := &event.Git{}
 			if err := json.Unmarshal(data, ev); err != nil {
-				last = fmt.Errorf("read the Git host's events: %w", err)
+				last = fmt.Errorf("reading the Git host's events: %w", err)
 				return false
 			}
 			if w.fits(ev) {
@@ -64,7 +64,7 @@ func Delivery(ctx context.Context, repository string, w Webhook) (*event.Git, er
 		return found != nil
 	})
 	if found == nil {
-		return nil, fmt.Errorf("wait for a webhook of %s: %w: %w", repository, ctx.Err(), last)
+		return nil, fmt.Errorf("waiting for a webhook of %s: %w: %w", repository, ctx.Err(), last)
 	}
 	return found, nil
 }

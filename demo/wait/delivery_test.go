@@ -50,7 +50,7 @@ func TestDelivery(t *testing.T) {
 	url := srv.URL + "/fleet.git"
 
 	_, err = Delivery(limit(t, 300*time.Millisecond), url, Webhook{})
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "delivered nothing yet") {
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "has not delivered a webhook yet") {
 		t.Errorf("nothing pushed: got %v", err)
 	}
 	commit := push(t, strings.Replace(url, "//", "//demo:secret@", 1))
@@ -75,7 +75,7 @@ func TestDelivery(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 
-	if _, err := Delivery(limit(t, time.Second), "fleet", Webhook{}); err == nil || !strings.Contains(err.Error(), "is not the repository's address") {
+	if _, err := Delivery(limit(t, time.Second), "fleet", Webhook{}); err == nil || !strings.Contains(err.Error(), "is not a repository address") {
 		t.Errorf("no address: got %v", err)
 	}
 	gone := httptest.NewServer(http.NotFoundHandler())

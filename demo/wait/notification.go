@@ -58,14 +58,14 @@ func (m Match) fitsRevision(metadata map[string]string) bool {
 func Notification(ctx context.Context, inboxURL string, m Match) (*event.Notification, error) {
 	base, err := url.Parse(inboxURL)
 	if err != nil || base.Host == "" {
-		return nil, fmt.Errorf("wait for a notification: %q is not the inbox's address, such as http://127.0.0.1:30080", inboxURL)
+		return nil, fmt.Errorf("waiting for a notification: %q is not an inbox address such as http://127.0.0.1:30080", inboxURL)
 	}
 	base = base.JoinPath("notifications")
 	// Over a used connection the client would by itself repeat a question that a restart cut off, with an old ID.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: longPoll + answerTime}
 	var (
 		since int64
-		last  = errors.New("the inbox was not asked yet")
+		last  = errors.New("the inbox has not answered yet")
 		found *event.Notification
 	)
 	again(ctx, func() bool {
@@ -96,7 +96,7 @@ func Notification(ctx context.Context, inboxURL string, m Match) (*event.Notific
 		return false
 	})
 	if found == nil {
-		return nil, fmt.Errorf("wait for a notification at %s: %w: %w", base, ctx.Err(), last)
+		return nil, fmt.Errorf("waiting for a notification at %s: %w: %w", base, ctx.Err(), last)
 	}
 	return found, nil
 }
@@ -113,7 +113,7 @@ func ask(ctx context.Context, client *http.Client, base *url.URL, since int64) (
 	}
 	var list event.Notifications
 	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, fmt.Errorf("read the inbox's answer: %w", err)
+		return nil, fmt.Errorf("reading the inbox's answer: %w", err)
 	}
 	return list.Notifications, nil
 }

@@ -1,5 +1,5 @@
-// Package wait holds the waits that walks need and that neither kubectl nor flux has: for a web page and for a
-// notification. Each returns as soon as the state is there, and says at its deadline what it saw last.
+// Package wait holds the waits that walks need and that neither kubectl nor flux has: for a web page, a notification,
+// and a webhook. Each returns as soon as the state is reached, and its error at the deadline has the last state.
 package wait
 
 import (
@@ -26,10 +26,10 @@ const maxBody = 4 << 20
 // ctx carries the deadline; the error says what the page answered last.
 func Page(ctx context.Context, url, text string) error {
 	if _, err := http.NewRequest(http.MethodGet, url, nil); err != nil {
-		return fmt.Errorf("wait for a page: %w", err)
+		return fmt.Errorf("waiting for a page: %w", err)
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: answerTime}
-	last := errors.New("it was not asked yet")
+	last := errors.New("it has not answered yet")
 	found := again(ctx, func() bool {
 		status, body, err := get(ctx, client, url)
 		switch {
@@ -39,17 +39,17 @@ func Page(ctx context.Context, url, text string) error {
 		case status != http.StatusOK:
 			last = fmt.Errorf("it answers %d %s", status, http.StatusText(status))
 		case !bytes.Contains(body, []byte(text)):
-			last = errors.New("it answers without it")
+			last = errors.New("it answers without that text")
 		default:
 			return true
 		}
 		return false
 	})
 	if !found && text == "" {
-		return fmt.Errorf("wait for the page %s: %w: %w", url, ctx.Err(), last)
+		return fmt.Errorf("waiting for the page %s: %w: %w", url, ctx.Err(), last)
 	}
 	if !found {
-		return fmt.Errorf("wait for %q on the page %s: %w: %w", text, url, ctx.Err(), last)
+		return fmt.Errorf("waiting for %q on the page %s: %w: %w", text, url, ctx.Err(), last)
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func TestPage(t *testing.T) {
 		name, want string
 		handler    http.HandlerFunc
 	}{
-		{"other text", "it answers without it", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "grey") }},
+		{"other text", "it answers without that text", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "grey") }},
 		{"error", "it answers 404 Not Found", http.NotFound},
 	}
 	for _, tt := range tests {
@@ -126,7 +126,7 @@ func TestNotification(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "the last one was: info  Kustomization/apps  ReconciliationSucceeded finished 2") {
 		t.Errorf("nothing that fits: got %v", err)
 	}
-	if _, err := Notification(limit(t, time.Second), "inbox", Match{}); err == nil || !strings.Contains(err.Error(), "is not the inbox's address") {
+	if _, err := Notification(limit(t, time.Second), "inbox", Match{}); err == nil || !strings.Contains(err.Error(), "is not an inbox address") {
 		t.Errorf("no address: got %v", err)
 	}
 }
@@ -134,7 +134,7 @@ func TestNotification(t *testing.T) {
 func TestNotificationComesLater(t *testing.T) {
 	url, asked := newInbox(t)
 	_, err := Notification(limit(t, 300*time.Millisecond), url, Match{})
-	if err == nil || !strings.Contains(err.Error(), "the inbox is empty") && !strings.Contains(err.Error(), "not asked") {
+	if err == nil || !strings.Contains(err.Error(), "the inbox is empty") && !strings.Contains(err.Error(), "has not answered yet") {
 		t.Errorf("empty: got %v", err)
 	}
 	for len(asked) > 0 {
