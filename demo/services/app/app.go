@@ -1,5 +1,5 @@
-// Package app is the demo's sample application: one web page with a message on a coloured background.
-// What it shows comes from its environment, and that from Git, so that a push can be seen in a browser.
+// Package app is the demo's sample application: one web page with a message on a coloured background. Its environment,
+// which comes from Git, sets both, so that a push is visible in a browser.
 package app
 
 import (
@@ -28,7 +28,7 @@ type Config struct {
 	Color string
 	// Version and Pod are shown small; either may be empty.
 	Version, Pod string
-	// Logger is told of a colour that is none; nil means nobody is.
+	// Logger receives a warning about an invalid colour; nil drops it.
 	Logger *slog.Logger
 }
 
@@ -58,7 +58,7 @@ type App struct {
 func New(cfg Config) (*App, error) {
 	page, err := template.New("page").Parse(pageHTML)
 	if err != nil {
-		return nil, fmt.Errorf("parse the app's page: %w", err)
+		return nil, fmt.Errorf("parsing the app's page: %w", err)
 	}
 	a := &App{mux: http.NewServeMux(), page: page, log: serve.Logger(cfg.Logger)}
 	a.state = State{Message: cfg.Message, Color: cfg.Color, Version: cfg.Version, Pod: cfg.Pod}
@@ -70,7 +70,7 @@ func New(cfg Config) (*App, error) {
 	}
 	c, ok := parseColor(a.state.Color)
 	if !ok {
-		a.state.Problem = fmt.Sprintf("COLOR %q is not a colour: use a CSS name or #rrggbb", a.state.Color)
+		a.state.Problem = fmt.Sprintf("COLOR=%q is not a valid colour: use a CSS name or #rrggbb", a.state.Color)
 		a.log.Warn(a.state.Problem)
 		c, _ = parseColor(defaultColor)
 	}
@@ -95,8 +95,8 @@ func (a *App) show(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// events tells the state once and then stays open. A pod never changes what it shows: the change comes when this pod
-// ends and the browser, connecting anew, is told the state of the pod that follows.
+// events sends the state once and then stays open. A pod never changes its state: the browser gets the new one when this
+// pod ends and it reconnects to the next pod.
 func (a *App) events(w http.ResponseWriter, r *http.Request) {
 	if s, ok := serve.NewStream(w); ok && s.Send("", "state", a.state) == nil {
 		s.Wait(r.Context(), nil)

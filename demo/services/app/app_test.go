@@ -48,7 +48,7 @@ func text(t *testing.T, url string) string {
 }
 
 func TestAPI(t *testing.T) {
-	const problem = `COLOR "re;d" is not a colour: use a CSS name or #rrggbb`
+	const problem = `COLOR="re;d" is not a valid colour: use a CSS name or #rrggbb`
 	for name, c := range map[string]struct {
 		cfg  Config
 		want State
@@ -83,7 +83,7 @@ func TestPageIsSafe(t *testing.T) {
 			t.Errorf("the page has %q", bad)
 		}
 	}
-	for _, want := range []string{"&lt;script&gt;alert", "&lt;v&gt;", "is not a colour", "--background: #4682b4"} {
+	for _, want := range []string{"&lt;script&gt;alert", "&lt;v&gt;", "is not a valid colour", "--background: #4682b4"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}

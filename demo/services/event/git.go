@@ -1,5 +1,5 @@
-// Package event is what the Git host and the inbox say over HTTP: the types of their JSON and of their streams, and the
-// client that follows a stream. It links no server, so what only listens does not either.
+// Package event defines the JSON and the streams that the Git host and the inbox serve, and the client that follows a
+// stream. It does not import the servers, so clients do not link them.
 package event
 
 import "time"

@@ -1,5 +1,5 @@
-// Package forge describes a repository on another Git host, such as a forge, that the demo's Git host mirrors. It holds
-// its address and credentials, for the server and for those who look into it beforehand.
+// Package forge describes a repository on another Git host, such as a forge, that the demo's Git host mirrors: its
+// address and credentials.
 package forge
 
 import (
@@ -10,9 +10,9 @@ import (
 	githttp "github.com/go-git/go-git/v6/plumbing/transport/http"
 )
 
-// Repository is a repository on another Git host, such as a forge, that the demo's Git host is a front of: what
-// is pushed to the host goes there first, and what is read from it was fetched from there. So the commits are on the forge for
-// everybody to see, and the webhook still comes from here, where a forge could not reach the cluster.
+// Repository is a repository on another Git host, such as a forge, that the demo's Git host mirrors. The host pushes each
+// commit there first, and fetches from there before it serves a read. So the forge has all commits, and the
+// demo's Git host still sends the webhook, because a forge could not reach the cluster.
 type Repository struct {
 	// URL is the repository's, over HTTP or HTTPS. Needed.
 	URL string
@@ -20,14 +20,14 @@ type Repository struct {
 	Username, Password string
 }
 
-// CheckURL tells what is wrong with the URL of an upstream.
+// CheckURL returns an error if a URL cannot be that of an upstream.
 func CheckURL(address string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return errors.New("it is no URL of a repository, such as https://git.example.org/me/fleet.git")
+		return errors.New("it is not the URL of a repository such as https://git.example.org/me/fleet.git")
 	case u.User != nil:
-		return errors.New("a token does not belong into the URL, where everybody sees it")
+		return errors.New("the URL contains a token, which other users could see; set FLUXDEMO_GIT_TOKEN instead")
 	}
 	return nil
 }

@@ -16,16 +16,16 @@ import (
 
 // TestClients goes through what people do with the git command line.
 func TestClients(t *testing.T) {
+	t.Parallel()
 	h := start(t, Config{})
 	clone := h.url + "/fleet.git"
 	empty := t.TempDir()
 	git(t, empty, "clone", "-q", clone, ".")
 
 	w := work(t, h, "fleet")
-	var tip string
-	for i := range 40 {
-		tip = commit(t, w, fmt.Sprintf("change %d", i), "apps/a.txt", fmt.Sprint(i), fmt.Sprintf("more/%d.txt", i%7), fmt.Sprint(i))
-	}
+	tip := history(t, w, 40, "change", func(i int) []string {
+		return []string{"apps/a.txt", fmt.Sprint(i), fmt.Sprintf("more/%d.txt", i%7), fmt.Sprint(i)}
+	})
 	git(t, w, "push", "-q", "-u", "origin", "main")
 
 	t.Run("clone", func(t *testing.T) {
@@ -69,9 +69,7 @@ func TestClients(t *testing.T) {
 	t.Run("fetch with many local commits", func(t *testing.T) {
 		d := t.TempDir()
 		git(t, d, "clone", "-q", clone, ".")
-		for i := range 70 {
-			commit(t, d, fmt.Sprintf("local %d", i))
-		}
+		history(t, d, 70, "local", func(int) []string { return nil })
 		tip = commit(t, w, "remote", "apps/b.txt", "b")
 		git(t, w, "push", "-q")
 		git(t, d, "pull", "-q", "--rebase")
@@ -160,6 +158,7 @@ func wantTip(t *testing.T, dir, ref, tip string, commits int) {
 }
 
 func TestPushNeedsPassword(t *testing.T) {
+	t.Parallel()
 	h := start(t, Config{})
 	w := work(t, h, "fleet")
 	commit(t, w, "one")
@@ -195,6 +194,7 @@ func TestPushNeedsPassword(t *testing.T) {
 
 // TestSimultaneousPushes: of those that start from the same commit one wins, the others are told to fetch first.
 func TestSimultaneousPushes(t *testing.T) {
+	t.Parallel()
 	h := start(t, Config{})
 	w := work(t, h, "fleet")
 	commit(t, w, "base")
@@ -239,6 +239,7 @@ func TestSimultaneousPushes(t *testing.T) {
 }
 
 func TestPushWithMissingHistory(t *testing.T) {
+	t.Parallel()
 	h := start(t, Config{Repositories: []string{"fleet", "other"}})
 	w := work(t, h, "fleet")
 	commit(t, w, "one")
@@ -255,6 +256,7 @@ func TestPushWithMissingHistory(t *testing.T) {
 }
 
 func TestRestartKeepsRepositories(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	h := start(t, Config{Root: root, Repositories: []string{"extra"}})
 	w := work(t, h, "extra")
@@ -265,7 +267,7 @@ func TestRestartKeepsRepositories(t *testing.T) {
 		t.Errorf("extra after the restart: %q", got)
 	}
 	page := get(t, h.url+"/")
-	for _, want := range []string{"one &lt;b&gt;bold", tip[:7], "git clone " + h.url + "/extra.git", "No commits on main yet"} {
+	for _, want := range []string{"one &lt;b&gt;bold", tip[:7], "git clone " + h.url + "/extra.git", "no commits yet"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
@@ -285,11 +287,11 @@ func TestNewSaysWhatIsMissing(t *testing.T) {
 	}
 	full := Config{Root: t.TempDir(), Username: "u", Password: "p", WebhookURL: "http://127.0.0.1:1", WebhookToken: "t", Logger: serve.Logger(nil)}
 	for want, change := range map[string]func(*Config){
-		"--root":        func(c *Config) { c.Root = "" },
-		"GIT_PASSWORD":  func(c *Config) { c.Password = "" },
-		"WEBHOOK_TOKEN": func(c *Config) { c.WebhookToken = "" },
-		"another":       func(c *Config) { c.Root = file },
-		"no name":       func(c *Config) { c.Repositories = []string{"../up"} },
+		"--root":           func(c *Config) { c.Root = "" },
+		"GIT_PASSWORD":     func(c *Config) { c.Password = "" },
+		"WEBHOOK_TOKEN":    func(c *Config) { c.WebhookToken = "" },
+		"another":          func(c *Config) { c.Root = file },
+		"not a valid name": func(c *Config) { c.Repositories = []string{"../up"} },
 	} {
 		cfg := full
 		change(&cfg)

@@ -88,7 +88,7 @@ func payload(cfg Config, rp *repo, u refUpdate) ([]byte, error) {
 	}
 	body, err := json.Marshal(ev)
 	if err != nil {
-		return nil, fmt.Errorf("encode the webhook: %w", err)
+		return nil, fmt.Errorf("encoding the webhook: %w", err)
 	}
 	return body, nil
 }

@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -54,16 +55,22 @@ func start(t *testing.T, cfg Config) host {
 	return host{s, srv.URL, strings.Replace(srv.URL, "//", "//demo:secret@", 1), new(atomic.Int64)}
 }
 
-// try runs git with nobody's configuration.
-func try(t *testing.T, dir string, args ...string) (string, error) {
+// command returns a call of git with nobody's configuration, which ends after a minute.
+func command(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
+	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C",
 		"GIT_AUTHOR_NAME=Ann", "GIT_AUTHOR_EMAIL=ann@example.com", "GIT_COMMITTER_NAME=Ann", "GIT_COMMITTER_EMAIL=ann@example.com")
-	out, err := cmd.CombinedOutput()
+	return cmd
+}
+
+// try runs git with nobody's configuration.
+func try(t *testing.T, dir string, args ...string) (string, error) {
+	t.Helper()
+	out, err := command(t, dir, args...).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
 
@@ -101,6 +108,37 @@ func commit(t *testing.T, dir, message string, files ...string) string {
 	git(t, dir, "add", "-A")
 	git(t, dir, "commit", "-q", "--allow-empty", "-m", message)
 	return git(t, dir, "rev-parse", "HEAD")
+}
+
+// history adds n commits to main in one process, and checks the last of them out; it returns its hash. files returns the
+// files (name, content, ...) that commit i changes.
+func history(t *testing.T, dir string, n int, message string, files func(i int) []string) string {
+	t.Helper()
+	var in strings.Builder
+	data := func(s string) { fmt.Fprintf(&in, "data %d\n%s\n", len(s), s) }
+	parent := ""
+	if out, err := try(t, dir, "rev-parse", "--verify", "-q", "main"); err == nil {
+		parent = out
+	}
+	for i := range n {
+		in.WriteString("commit refs/heads/main\ncommitter Ann <ann@example.com> 1700000000 +0000\n")
+		data(fmt.Sprintf("%s %d", message, i))
+		if i == 0 && parent != "" {
+			fmt.Fprintf(&in, "from %s\n", parent)
+		}
+		changed := files(i)
+		for j := 0; j < len(changed); j += 2 {
+			fmt.Fprintf(&in, "M 100644 inline %s\n", changed[j])
+			data(changed[j+1])
+		}
+	}
+	cmd := command(t, dir, "fast-import", "--quiet")
+	cmd.Stdin = strings.NewReader(in.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("git fast-import: %v\n%s", err, out)
+	}
+	git(t, dir, "reset", "-q", "--hard", "main")
+	return git(t, dir, "rev-parse", "main")
 }
 
 // get returns the body of a page that must be there.

@@ -9,12 +9,12 @@ import (
 	"github.com/go-git/go-git/v6/plumbing"
 )
 
-// journalName is the file in a repository's folder that says, for each reference, which commit the webhook was last
-// told of. Git ignores it. The reference itself is written before the webhook leaves and the journal after it has
-// arrived: whatever a crash cuts off, the next start sees the difference and tells again.
+// journalName is the file in a repository's folder that has, for each reference, the last commit that was delivered to
+// the webhook. Git ignores it. The reference is written before the webhook is sent, and the journal after it has
+// arrived. So the next start after a crash sees the difference and delivers again.
 const journalName = "fluxdemo-delivered.json"
 
-// delivered reads the journal. One that cannot be read counts as empty: telling twice does no harm.
+// delivered reads the journal. A journal that cannot be read counts as empty, because a second delivery does no harm.
 func (r *repo) delivered() map[string]string {
 	r.journal.Lock()
 	defer r.journal.Unlock()
@@ -33,7 +33,7 @@ func (r *repo) setDelivered(ref plumbing.ReferenceName, h plumbing.Hash) error {
 	}
 	b, err := json.Marshal(done)
 	if err != nil {
-		return fmt.Errorf("encode the journal of webhooks: %w", err)
+		return fmt.Errorf("encoding the journal of webhooks: %w", err)
 	}
 	return writeFile(r.dir, filepath.Join(r.dir, journalName), b)
 }

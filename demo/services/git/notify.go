@@ -28,16 +28,17 @@ const (
 	attemptTimeout = 5 * time.Second
 )
 
-// notifier delivers pushes to the webhook. Each branch has at most one delivery under way, so that the receiver sees
+// notifier delivers the pushes of one repository to the webhook. Each branch has at most one delivery under way, so that the receiver sees
 // the pushes in order; of those that wait, only the newest counts.
 type notifier struct {
 	cfg    Config
+	repo   string // the name of the only repository whose pushes are delivered
 	feed   *serve.Feed[event.Git]
+	sent   *sentLog
 	log    *slog.Logger
 	client *http.Client
-	ctx    context.Context
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	start  func(f func(ctx context.Context)) // calls f in a goroutine; ctx ends with close
+	stop   func()                            // ends those goroutines, and waits for them
 
 	mu     sync.Mutex
 	closed bool
@@ -63,14 +64,17 @@ type delivery struct {
 	event  event.Git
 }
 
-func newNotifier(cfg Config, feed *serve.Feed[event.Git], log *slog.Logger) *notifier {
+func newNotifier(cfg Config, repo string, feed *serve.Feed[event.Git], log *slog.Logger) *notifier {
 	ctx, cancel := context.WithCancel(context.Background())
+	var lanes sync.WaitGroup
 	return &notifier{
-		cfg: cfg, feed: feed, log: log, ctx: ctx, cancel: cancel, lanes: map[laneKey]*lane{},
+		cfg: cfg, repo: repo, feed: feed, sent: &sentLog{}, log: log, lanes: map[laneKey]*lane{},
+		start: func(f func(ctx context.Context)) { lanes.Go(func() { f(ctx) }) },
+		stop:  func() { cancel(); lanes.Wait() },
 		client: &http.Client{
 			Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute},
 			Timeout:   attemptTimeout,
-			// A signed push is for the receiver that was configured and for nobody it may point to.
+			// A signed push is for the configured receiver only, so redirects are not followed.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
@@ -81,10 +85,12 @@ func (n *notifier) close() {
 	n.mu.Lock()
 	n.closed = true
 	n.mu.Unlock()
-	n.cancel()
-	n.wg.Wait()
+	n.stop()
 	n.client.CloseIdleConnections()
 }
+
+// sends says whether the pushes of a repository are delivered.
+func (n *notifier) sends(rp *repo) bool { return n.cfg.WebhookURL != "" && rp.name == n.repo }
 
 // push records a received push and starts its delivery.
 func (n *notifier) push(rp *repo, u refUpdate) {
@@ -94,7 +100,7 @@ func (n *notifier) push(rp *repo, u refUpdate) {
 
 // resume starts the deliveries that an earlier run owes: those of the references that have moved since the last one.
 func (n *notifier) resume(rp *repo) error {
-	if n.cfg.WebhookURL == "" {
+	if !n.sends(rp) {
 		return nil
 	}
 	tips, err := rp.tips()
@@ -116,7 +122,7 @@ func (n *notifier) resume(rp *repo) error {
 }
 
 func (n *notifier) enqueue(rp *repo, u refUpdate) {
-	if n.cfg.WebhookURL == "" {
+	if !n.sends(rp) {
 		return
 	}
 	d := &delivery{repo: rp, update: u, since: time.Now()}
@@ -130,7 +136,7 @@ func (n *notifier) enqueue(rp *repo, u refUpdate) {
 	if l == nil {
 		l = &lane{newer: make(chan struct{}, 1)}
 		n.lanes[key] = l
-		n.wg.Go(func() { n.drive(key, l) })
+		n.start(func(ctx context.Context) { n.drive(ctx, key, l) })
 	}
 	if l.next != nil {
 		n.superseded(l.next, d)
@@ -142,8 +148,8 @@ func (n *notifier) enqueue(rp *repo, u refUpdate) {
 	}
 }
 
-// drive delivers one branch's pushes until none is left.
-func (n *notifier) drive(key laneKey, l *lane) {
+// drive delivers one branch's pushes until none is left or ctx ends.
+func (n *notifier) drive(ctx context.Context, key laneKey, l *lane) {
 	for {
 		n.mu.Lock()
 		d := l.next
@@ -158,7 +164,7 @@ func (n *notifier) drive(key laneKey, l *lane) {
 			return
 		}
 		n.mu.Unlock()
-		n.deliver(d, l)
+		n.deliver(ctx, d, l)
 	}
 }
 
@@ -168,8 +174,8 @@ func (n *notifier) superseded(old, newer *delivery) {
 	n.record(old, event.Superseded)
 }
 
-// deliver tries until the receiver accepts, a newer push comes, or the time is up.
-func (n *notifier) deliver(d *delivery, l *lane) {
+// deliver tries until the receiver accepts, a newer push comes, the time is up, or ctx ends.
+func (n *notifier) deliver(ctx context.Context, d *delivery, l *lane) {
 	d.event = newEvent(event.Delivery, d.repo, d.update)
 	d.event.Delivery = uuid.NewString()
 	body, err := payload(n.cfg, d.repo, d.update)
@@ -178,14 +184,18 @@ func (n *notifier) deliver(d *delivery, l *lane) {
 		n.record(d, event.Failed)
 		return
 	}
+	w := n.sent.add(sent{ID: d.event.Delivery, Repository: d.repo.name, Time: time.Now().UTC(), Event: d.event, Body: string(body)})
 	deadline := time.NewTimer(n.cfg.RetryFor)
 	defer deadline.Stop()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		d.event.Attempts++
-		d.event.Status, err = n.attempt(d, body)
-		if n.ctx.Err() != nil {
+		var x exchange
+		x, err = n.attempt(ctx, d.event.Delivery, body)
+		d.event.Status = x.status
+		if ctx.Err() != nil {
 			return
 		}
+		n.sent.update(w, func(s *sent) { s.exchange = x })
 		if err == nil {
 			d.event.Error = ""
 			if err := d.repo.setDelivered(d.update.Ref, d.update.After); err != nil {
@@ -208,41 +218,57 @@ func (n *notifier) deliver(d *delivery, l *lane) {
 			n.mu.Unlock()
 		case <-deadline.C:
 			n.record(d, event.Failed)
-		case <-n.ctx.Done():
+		case <-ctx.Done():
 		}
 		retry.Stop()
 		return
 	}
 }
 
-// attempt sends the webhook once and returns the receiver's status.
-func (n *notifier) attempt(d *delivery, body []byte) (status int, err error) {
-	req, err := http.NewRequestWithContext(n.ctx, http.MethodPost, n.cfg.WebhookURL, bytes.NewReader(body))
+// exchange is what was sent to the receiver, and what it has answered. It holds no secrets.
+type exchange struct {
+	request  http.Header
+	status   int // 0 if there was no answer
+	response http.Header
+	answer   string // the beginning
+}
+
+// attempt sends the webhook once.
+func (n *notifier) attempt(ctx context.Context, delivery string, body []byte) (x exchange, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, n.cfg.WebhookURL, bytes.NewReader(body))
 	if err != nil {
-		return 0, errors.New("the webhook's URL cannot be used: check WEBHOOK_URL")
+		return x, errors.New("the webhook's URL is invalid: check WEBHOOK_URL")
 	}
 	mac := hmac.New(sha256.New, []byte(n.cfg.WebhookToken))
 	mac.Write(body)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "fluxdemo-git")
 	req.Header.Set("X-GitHub-Event", "push")
-	req.Header.Set("X-GitHub-Delivery", d.event.Delivery)
-	req.Header.Set("X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)))
+	req.Header.Set("X-GitHub-Delivery", delivery)
+	x.request = req.Header.Clone()
+	req.Header.Set(signatureHeader, "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	resp, err := n.client.Do(req)
 	if err != nil {
-		// The URL's path is as good as a password for some receivers: only the cause is told.
+		// The path of some receivers' URLs is a secret, so only the cause is reported.
 		if ue, ok := errors.AsType[*url.Error](err); ok {
 			err = ue.Err
 		}
-		return 0, fmt.Errorf("reach the receiver: %w", err)
+		return x, fmt.Errorf("reaching the receiver: %w", err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing was written
 	// What is read to the end can be used again for the next push.
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, keptAnswer))
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		return resp.StatusCode, fmt.Errorf("the receiver answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	x.status, x.answer, x.response = resp.StatusCode, n.redact(string(answer)), http.Header{}
+	for key, values := range resp.Header {
+		for _, v := range values {
+			x.response.Add(key, n.redact(v))
+		}
 	}
-	return resp.StatusCode, nil
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return x, fmt.Errorf("the receiver answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	}
+	return x, nil
 }
 
 // record shows and logs what became of a delivery.
@@ -253,6 +279,7 @@ func (n *notifier) record(d *delivery, state string) {
 	}
 	ev.State = state
 	ev.DurationMS = time.Since(d.since).Milliseconds()
+	n.sent.state(ev)
 	n.feed.Add(ev)
 	n.log.Info("webhook", "state", state, "repository", ev.Repository, "ref", ev.Ref, "commit", ev.Commit,
 		"status", ev.Status, "attempts", ev.Attempts, "durationMs", ev.DurationMS, "error", ev.Error)

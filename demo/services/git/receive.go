@@ -19,6 +19,8 @@ import (
 	"github.com/go-git/go-git/v6/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v6/plumbing/protocol/packp/sideband"
 	"github.com/go-git/go-git/v6/storage/filesystem"
+
+	"github.com/fluxdemo/fluxdemo/demo/services/gitapi"
 )
 
 // looseLimit is up to how many objects a push is stored as single files. Small pushes are the rule here, and a pile of
@@ -35,18 +37,20 @@ func receivePack(ctx context.Context, rp *repo, r io.Reader, w io.Writer, pushed
 	}
 	var req packp.UpdateRequests
 	if err := req.Decode(rd); err != nil {
-		return refuse(w, fmt.Errorf("read the push request: %w", err))
+		return refuse(w, fmt.Errorf("reading the push request: %w", err))
 	}
+	var opts packp.PushOptions
 	if req.Capabilities.Supports(capability.PushOptions) {
-		var opts packp.PushOptions
 		if err := opts.Decode(rd); err != nil {
-			return refuse(w, fmt.Errorf("read the push options: %w", err))
+			return refuse(w, fmt.Errorf("reading the push options: %w", err))
 		}
 	}
 	st := rp.open()
 	defer closeStorage(st)
 
+	restore := slices.ContainsFunc(opts.Options, func(o string) bool { return strings.TrimSpace(o) == gitapi.Restore })
 	status := packp.ReportStatus{UnpackStatus: "ok"}
+	hint := ""
 	err := store(st, &req, rd)
 	if err != nil {
 		status.UnpackStatus = oneLine(err)
@@ -55,14 +59,17 @@ func receivePack(ctx context.Context, rp *repo, r io.Reader, w io.Writer, pushed
 		cs := &packp.CommandStatus{ReferenceName: cmd.Name, Status: "ok"}
 		if err != nil {
 			cs.Status = "unpacker error"
-		} else if u, uerr := rp.update(ctx, st, cmd); uerr != nil {
+		} else if u, uerr := rp.update(ctx, st, cmd, restore); uerr != nil {
 			cs.Status = oneLine(uerr)
+			if re, ok := errors.AsType[*resetError](uerr); ok {
+				hint = re.hint()
+			}
 		} else {
 			pushed(u)
 		}
 		status.CommandStatuses = append(status.CommandStatuses, cs)
 	}
-	if rerr := report(&req, &status, w); err == nil {
+	if rerr := report(&req, &status, hint, w); err == nil {
 		err = rerr
 	}
 	return err
@@ -82,7 +89,7 @@ func store(st *filesystem.Storage, req *packp.UpdateRequests, rd *bufio.Reader) 
 	const header = 12 // "PACK", version, number of objects
 	h, err := rd.Peek(header)
 	if err != nil {
-		return fmt.Errorf("read the pack: %w", err)
+		return fmt.Errorf("reading the pack: %w", err)
 	}
 	switch n := binary.BigEndian.Uint32(h[8:]); {
 	case n == 0: // a branch on a commit that is here already
@@ -92,7 +99,7 @@ func store(st *filesystem.Storage, req *packp.UpdateRequests, rd *bufio.Reader) 
 		err = packfile.UpdateObjectStorage(st, rd)
 	}
 	if err != nil {
-		return fmt.Errorf("store the pack: %w", err)
+		return fmt.Errorf("storing the pack: %w", err)
 	}
 	refs, err := tipsOf(st)
 	if err != nil {
@@ -105,8 +112,8 @@ func store(st *filesystem.Storage, req *packp.UpdateRequests, rd *bufio.Reader) 
 	return nil
 }
 
-// update moves one reference.
-func (r *repo) update(ctx context.Context, st *filesystem.Storage, cmd *packp.Command) (refUpdate, error) {
+// update moves one reference. restore says that the client wants back what a reset has removed.
+func (r *repo) update(ctx context.Context, st *filesystem.Storage, cmd *packp.Command, restore bool) (refUpdate, error) {
 	u := refUpdate{Ref: cmd.Name, Before: cmd.Old, After: cmd.New}
 	if !strings.HasPrefix(cmd.Name.String(), "refs/") || cmd.Name.Validate() != nil {
 		return u, errors.New("funny refname")
@@ -119,10 +126,10 @@ func (r *repo) update(ctx context.Context, st *filesystem.Storage, cmd *packp.Co
 	case err == nil:
 		now = ref.Hash()
 	case !errors.Is(err, plumbing.ErrReferenceNotFound):
-		return u, fmt.Errorf("read %s: %w", cmd.Name, err)
+		return u, fmt.Errorf("reading %s: %w", cmd.Name, err)
 	}
 	if !now.Equal(cmd.Old) {
-		return u, errors.New("fetch first: somebody else has pushed meanwhile")
+		return u, errors.New("fetch first: the branch has new commits")
 	}
 	if cmd.Action() == packp.Delete {
 		main, err := head(st)
@@ -133,6 +140,10 @@ func (r *repo) update(ctx context.Context, st *filesystem.Storage, cmd *packp.Co
 			return u, errors.New("deletion of the default branch prohibited")
 		}
 	}
+	brings, err := r.checkReset(st, cmd, restore)
+	if err != nil {
+		return u, err
+	}
 	if r.upstream != nil && cmd.Name.IsBranch() {
 		if err := r.forward(ctx, st, cmd); err != nil {
 			return u, err
@@ -141,29 +152,40 @@ func (r *repo) update(ctx context.Context, st *filesystem.Storage, cmd *packp.Co
 	if cmd.Action() == packp.Delete {
 		return u, r.removeRef(st, cmd.Name)
 	}
-	return u, r.setRef(cmd.Name, cmd.New)
+	if err := r.setRef(cmd.Name, cmd.New); err != nil {
+		return u, err
+	}
+	if brings {
+		// The push is done. What cannot be noted is asked for again when the branch has lost these commits once more.
+		_ = r.broughtBack(st, cmd.Name, cmd.New)
+	}
+	return u, nil
 }
 
-// report tells the client what became of each reference.
-func report(req *packp.UpdateRequests, status *packp.ReportStatus, w io.Writer) error {
+// report sends the client the result for each reference, and before it a hint for its user, if there is one.
+func report(req *packp.UpdateRequests, status *packp.ReportStatus, hint string, w io.Writer) error {
 	if !req.Capabilities.Supports(capability.ReportStatus) {
 		return nil
 	}
 	var b bytes.Buffer
 	if err := status.Encode(&b); err != nil {
-		return fmt.Errorf("encode the push report: %w", err)
+		return fmt.Errorf("encoding the push report: %w", err)
 	}
 	var err error
 	switch {
 	case req.Capabilities.Supports(capability.Sideband64k):
-		if _, err = sideband.NewMuxer(sideband.Sideband64k, w).Write(b.Bytes()); err == nil {
+		muxer := sideband.NewMuxer(sideband.Sideband64k, w)
+		if _, err = muxer.WriteChannel(sideband.ProgressMessage, []byte(hint)); err == nil {
+			_, err = muxer.Write(b.Bytes())
+		}
+		if err == nil {
 			err = pktline.WriteFlush(w)
 		}
 	default:
 		_, err = w.Write(b.Bytes())
 	}
 	if err != nil {
-		return fmt.Errorf("send the push report: %w", err)
+		return fmt.Errorf("sending the push report: %w", err)
 	}
 	return nil
 }

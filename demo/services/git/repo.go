@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/go-git/go-billy/v6/osfs"
 	gogit "github.com/go-git/go-git/v6"
 	"github.com/go-git/go-git/v6/plumbing"
 	"github.com/go-git/go-git/v6/plumbing/cache"
@@ -17,6 +16,7 @@ import (
 	"github.com/go-git/go-git/v6/plumbing/storer"
 	"github.com/go-git/go-git/v6/storage/filesystem"
 
+	"github.com/fluxdemo/fluxdemo/demo/gitstore"
 	"github.com/fluxdemo/fluxdemo/demo/services/forge"
 )
 
@@ -34,6 +34,8 @@ type repo struct {
 	upstream *forge.Repository
 	// journal is held while the file of delivered webhooks is read and written.
 	journal sync.Mutex
+	pushes  *pushLog
+	resets  map[plumbing.ReferenceName]*resetMark // under refs
 }
 
 // refUpdate is one reference that a push has changed; a zero hash means that it was not there, or is no more.
@@ -45,39 +47,54 @@ type refUpdate struct {
 // openRepo opens <root>/<name>.git and creates it, bare and empty, if it is not there.
 func openRepo(root, name string) (*repo, error) {
 	r := &repo{name: name, dir: filepath.Join(root, name+".git"), cache: cache.NewObjectLRU(cacheSize)}
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return nil, fmt.Errorf("create the folder of the repositories: %w (choose another --root)", err)
+	if err := makeRepo(root, name, r.dir); err != nil {
+		return nil, err
 	}
-	// A new repository gets its name when it is complete; a folder without HEAD is somebody's mistake.
-	if _, err := os.Stat(filepath.Join(r.dir, "HEAD")); err == nil {
-		return r, nil
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("look for repository %s: %w", name, err)
+	var err error
+	if r.pushes, err = openPushLog(r.dir); err != nil {
+		return nil, fmt.Errorf("opening repository %s: %w", name, err)
 	}
-	tmp, err := os.MkdirTemp(root, ".new-*")
-	if err != nil {
-		return nil, fmt.Errorf("create repository %s: %w (choose another --root)", name, err)
-	}
-	defer os.RemoveAll(tmp) //nolint:errcheck // renamed away by then, or rubbish
-	g, err := gogit.PlainInit(tmp, true, gogit.WithDefaultBranch(plumbing.Main))
-	if err != nil {
-		return nil, fmt.Errorf("create repository %s: %w", name, err)
-	}
-	if err := g.Close(); err != nil {
-		return nil, fmt.Errorf("create repository %s: %w", name, err)
-	}
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return nil, fmt.Errorf("create repository %s: %w", name, err)
-	}
-	if err := os.Rename(tmp, r.dir); err != nil {
-		return nil, fmt.Errorf("create repository %s: %w", name, err)
+	if r.resets, err = readResets(r.dir); err != nil {
+		return nil, fmt.Errorf("opening repository %s: %w", name, err)
 	}
 	return r, nil
 }
 
+// makeRepo creates the repository in dir, below root, if it is not there.
+func makeRepo(root, name, dir string) error {
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return fmt.Errorf("creating the folder of the repositories: %w (choose another --root)", err)
+	}
+	// A new repository gets its name when it is complete; a folder without HEAD is not a repository.
+	if _, err := os.Stat(filepath.Join(dir, "HEAD")); err == nil {
+		return nil
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("looking for repository %s: %w", name, err)
+	}
+	tmp, err := os.MkdirTemp(root, ".new-*")
+	if err != nil {
+		return fmt.Errorf("creating repository %s: %w (choose another --root)", name, err)
+	}
+	defer os.RemoveAll(tmp) //nolint:errcheck // renamed away by then, or rubbish
+	g, err := gogit.PlainInit(tmp, true, gogit.WithDefaultBranch(plumbing.Main))
+	if err != nil {
+		return fmt.Errorf("creating repository %s: %w", name, err)
+	}
+	if err := g.Close(); err != nil {
+		return fmt.Errorf("creating repository %s: %w", name, err)
+	}
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return fmt.Errorf("creating repository %s: %w", name, err)
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		return fmt.Errorf("creating repository %s: %w", name, err)
+	}
+	return nil
+}
+
 // open returns the storage for one request; each has its own, so that nothing in it is shared but the cache.
 func (r *repo) open() *filesystem.Storage {
-	return filesystem.NewStorage(osfs.New(r.dir, osfs.WithBoundOS()), r.cache)
+	return gitstore.Open(r.dir, r.cache)
 }
 
 // tips returns the branches, tags and other references with the commits (or tags) they point to.
@@ -90,7 +107,7 @@ func (r *repo) tips() (map[plumbing.ReferenceName]plumbing.Hash, error) {
 func tipsOf(st storer.ReferenceStorer) (map[plumbing.ReferenceName]plumbing.Hash, error) {
 	it, err := st.IterReferences()
 	if err != nil {
-		return nil, fmt.Errorf("read references: %w", err)
+		return nil, fmt.Errorf("reading references: %w", err)
 	}
 	tips := map[plumbing.ReferenceName]plumbing.Hash{}
 	err = it.ForEach(func(ref *plumbing.Reference) error {
@@ -100,7 +117,7 @@ func tipsOf(st storer.ReferenceStorer) (map[plumbing.ReferenceName]plumbing.Hash
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read references: %w", err)
+		return nil, fmt.Errorf("reading references: %w", err)
 	}
 	return tips, nil
 }
@@ -109,7 +126,7 @@ func tipsOf(st storer.ReferenceStorer) (map[plumbing.ReferenceName]plumbing.Hash
 func head(st storer.ReferenceStorer) (plumbing.ReferenceName, error) {
 	ref, err := st.Reference(plumbing.HEAD)
 	if err != nil {
-		return "", fmt.Errorf("read HEAD: %w", err)
+		return "", fmt.Errorf("reading HEAD: %w", err)
 	}
 	return ref.Target(), nil
 }
@@ -118,7 +135,7 @@ func head(st storer.ReferenceStorer) (plumbing.ReferenceName, error) {
 func (r *repo) setRef(name plumbing.ReferenceName, h plumbing.Hash) error {
 	path := filepath.Join(r.dir, filepath.FromSlash(name.String()))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	return writeFile(r.dir, path, []byte(h.String()+"\n"))
 }
@@ -126,7 +143,7 @@ func (r *repo) setRef(name plumbing.ReferenceName, h plumbing.Hash) error {
 // removeRef deletes a reference and the folders that it leaves empty, so that "a" can follow "a/b".
 func (r *repo) removeRef(st storer.ReferenceStorer, name plumbing.ReferenceName) error {
 	if err := st.RemoveReference(name); err != nil {
-		return fmt.Errorf("delete %s: %w", name, err)
+		return fmt.Errorf("deleting %s: %w", name, err)
 	}
 	parts := strings.Split(name.String(), "/")
 	for n := len(parts) - 1; n > 2; n-- {
@@ -154,11 +171,11 @@ func ancestor(st storer.EncodedObjectStorer, old, h plumbing.Hash) bool {
 
 // writeFile replaces path in one step; dir holds the temporary file and must be on the same file system. It is not
 // synced to disk, as objects are not: after a power cut a reference must not be newer than what it points to, and what
-// the journal lacks is told twice.
+// the journal lacks is delivered again.
 func writeFile(dir, path string, data []byte) error {
 	f, err := os.CreateTemp(dir, "tmp-*")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
 	}
 	_, err = f.Write(data)
 	if err == nil {
@@ -172,7 +189,7 @@ func writeFile(dir, path string, data []byte) error {
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
+		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
 	}
 	return nil
 }

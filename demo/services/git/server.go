@@ -1,5 +1,6 @@
-// Package git is the demo's Git host: bare repositories over smart HTTP, read by everyone, written with a password.
-// Each push is reported to a webhook, signed the way GitHub does it, until the receiver has taken it.
+// Package git is the demo's Git host: bare repositories over smart HTTP, with public reads and a password for pushes. It
+// sends a webhook, signed like GitHub's, for each push to the first repository, and retries until the receiver has
+// accepted it. What a browser gets is in package browse.
 package git
 
 import (
@@ -12,15 +13,15 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v6/plumbing/transport"
 
 	"github.com/fluxdemo/fluxdemo/demo/services/event"
 	"github.com/fluxdemo/fluxdemo/demo/services/forge"
+	"github.com/fluxdemo/fluxdemo/demo/services/git/browse"
+	"github.com/fluxdemo/fluxdemo/demo/services/gitapi"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 )
 
@@ -36,7 +37,7 @@ type Config struct {
 	// Root is the folder of the bare repositories; it is created if missing. Needed.
 	Root string
 	// Repositories are created, empty and with HEAD on main, if missing; none means "fleet".
-	// Other folders named *.git under Root are served as well.
+	// Other folders named *.git under Root, such as those that a push has created, are served as well.
 	Repositories []string
 	// Username and Password are what a push must bring. Needed.
 	Username, Password string
@@ -45,7 +46,9 @@ type Config struct {
 	URL string
 	// Upstream is the repository that the first one here is a front of; nil means that it stands for itself.
 	Upstream *forge.Repository
-	// WebhookURL receives each push; empty means that nothing is sent. HTTP_PROXY and its like are honoured.
+	// WebhookURL receives each push to the first repository; empty means that nothing is sent. The others have no
+	// webhook, like a new repository on a forge: the Receiver behind this one URL stands for the objects that follow
+	// the first, and would have Flux fetch these for nothing. HTTP_PROXY and its like are honoured.
 	WebhookURL string
 	// WebhookToken is the key of the signature in X-Hub-Signature-256; needed with WebhookURL.
 	WebhookToken string
@@ -58,12 +61,14 @@ type Config struct {
 // Server is the Git host as an http.Handler.
 type Server struct {
 	cfg   Config
-	repos map[string]*repo
-	names []string // of repos, the configured ones first
 	feed  *serve.Feed[event.Git]
 	hooks *notifier
-	mux   *http.ServeMux
+	http  http.Handler
 	log   *slog.Logger
+
+	mu    sync.RWMutex // for what follows
+	repos map[string]*repo
+	names []string // of repos, the configured ones first
 }
 
 // New opens the repositories, creates those that are missing, and takes up the webhooks that an earlier run did not
@@ -95,94 +100,74 @@ func New(cfg Config) (*Server, error) {
 	if err := s.openRepos(); err != nil {
 		return nil, err
 	}
-	s.repos[s.names[0]].upstream = cfg.Upstream
-	s.hooks = newNotifier(cfg, s.feed, s.log)
-	for _, name := range s.names {
-		if err := s.hooks.resume(s.repos[name]); err != nil {
-			s.hooks.close()
-			return nil, err
-		}
+	if err := s.repos[s.names[0]].follow(cfg.Upstream); err != nil {
+		return nil, err
 	}
-	s.mux = http.NewServeMux()
-	s.mux.HandleFunc("GET /{$}", s.page)
-	s.mux.HandleFunc("GET /healthz", serve.Healthy)
-	s.mux.HandleFunc("GET /deliveries", s.deliveries)
-	s.mux.HandleFunc("GET /events", s.feed.Stream(encodeEvent))
-	s.mux.HandleFunc("GET /{repo}/info/refs", s.infoRefs)
-	s.mux.HandleFunc("POST /{repo}/git-upload-pack", s.upload)
-	s.mux.HandleFunc("POST /{repo}/git-receive-pack", s.receive)
-	return s, nil
-}
-
-func (s *Server) openRepos() error {
-	found, err := filepath.Glob(filepath.Join(s.cfg.Root, "*.git"))
+	s.hooks = newNotifier(cfg, s.names[0], s.feed, s.log)
+	if err := s.hooks.resume(s.repos[s.names[0]]); err != nil {
+		s.hooks.close()
+		return nil, err
+	}
+	pages, err := browse.New(pageHost{s}, s.log)
 	if err != nil {
-		return fmt.Errorf("look for repositories in %s: %w", s.cfg.Root, err)
+		s.hooks.close()
+		return nil, err
 	}
-	names := s.cfg.Repositories
-	for _, path := range found {
-		if fi, err := os.Stat(path); err == nil && fi.IsDir() {
-			names = append(names, strings.TrimSuffix(filepath.Base(path), ".git"))
-		}
-	}
-	for _, name := range names {
-		if name == "" || name[0] == '.' || filepath.Base(name) != name {
-			return fmt.Errorf("%q is no name for a repository: use letters, digits and dashes", name)
-		}
-		if s.repos[name] != nil {
-			continue
-		}
-		if s.repos[name], err = openRepo(s.cfg.Root, name); err != nil {
-			return err
-		}
-		s.names = append(s.names, name)
-	}
-	return nil
+	mux := http.NewServeMux()
+	mux.Handle("/", pages)
+	mux.HandleFunc("GET /healthz", serve.Healthy)
+	mux.HandleFunc("GET /deliveries", s.deliveries)
+	mux.HandleFunc("GET /events", s.feed.Stream(encodeEvent))
+	mux.HandleFunc("GET "+gitapi.Path, s.list)
+	mux.HandleFunc("POST "+gitapi.Path, s.create)
+	mux.HandleFunc("POST "+gitapi.Path+"/{repo}/reset", s.reset)
+	mux.HandleFunc("GET /{repo}/info/refs", s.infoRefs)
+	mux.HandleFunc("POST /{repo}/git-upload-pack", s.upload)
+	mux.HandleFunc("POST /{repo}/git-receive-pack", s.receive)
+	// A browser that has the password may send it along from a page of others; clients that are no browsers pass.
+	s.http = http.NewCrossOriginProtection().Handler(mux)
+	return s, nil
 }
 
 // Close ends the deliveries in progress; the next New takes them up again.
 func (s *Server) Close() { s.hooks.close() }
 
 // ServeHTTP answers Git clients, browsers and probes.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.http.ServeHTTP(w, r) }
 
-// repo finds the repository of a request, with or without ".git", or answers 404.
-func (s *Server) repo(w http.ResponseWriter, r *http.Request) *repo {
-	rp := s.repos[strings.TrimSuffix(r.PathValue("repo"), ".git")]
-	if rp == nil {
-		http.Error(w, "repository not found", http.StatusNotFound)
-	}
-	return rp
-}
-
-// allowed checks the credentials of a push, or asks for them.
+// allowed checks the credentials of a request that changes something, or asks for them.
 func (s *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
 	user, password, _ := r.BasicAuth()
-	// Hashes have one length, so that the comparison tells nothing about the password's.
+	// Hashes have one length, so that the comparison does not reveal the password's.
 	want := sha256.Sum256([]byte(s.cfg.Username + "\x00" + s.cfg.Password))
 	got := sha256.Sum256([]byte(user + "\x00" + password))
 	if subtle.ConstantTimeCompare(want[:], got[:]) == 1 {
 		return true
 	}
 	if r.Header.Get("Authorization") != "" {
-		s.log.Warn("push refused: wrong credentials", "repository", r.PathValue("repo"))
+		s.log.Warn("refused: wrong credentials", "path", r.URL.Path)
 	}
 	w.Header().Set("WWW-Authenticate", `Basic realm="fluxdemo", charset="UTF-8"`)
-	http.Error(w, "pushing needs the demo's user name and password: see fluxdemo env", http.StatusUnauthorized)
+	http.Error(w, "a push requires the demo's user name and password: run fluxdemo env", http.StatusUnauthorized)
 	return false
 }
 
 // infoRefs is the first request of every Git client.
 func (s *Server) infoRefs(w http.ResponseWriter, r *http.Request) {
 	service := r.URL.Query().Get("service")
-	rp := s.repo(w, r)
+	name := repoName(r)
+	rp := s.repo(name)
 	switch {
-	case rp == nil:
+	case rp == nil && service != transport.ReceivePackService:
+		notFound(w)
 		return
 	case service != transport.UploadPackService && service != transport.ReceivePackService:
-		http.Error(w, "only the smart HTTP protocol is spoken here", http.StatusForbidden)
+		http.Error(w, "this host supports only the smart HTTP protocol", http.StatusForbidden)
 		return
 	case service == transport.ReceivePackService && !s.allowed(w, r):
+		return
+	case rp == nil:
+		s.advertiseNew(w, r, name)
 		return
 	}
 	s.catchUp(r.Context(), rp)
@@ -190,7 +175,7 @@ func (s *Server) infoRefs(w http.ResponseWriter, r *http.Request) {
 	st := rp.open()
 	defer closeStorage(st)
 	if err := transport.AdvertiseRefs(r.Context(), st, w, service, true); err != nil {
-		s.failed(r.Context(), "advertise references", rp, err)
+		s.failed(r.Context(), "advertise references", rp.name, err)
 	}
 }
 
@@ -202,16 +187,17 @@ func (s *Server) catchUp(ctx context.Context, rp *repo) {
 	changes, err := rp.fetch(ctx)
 	for _, u := range changes {
 		s.log.Info("fetched", "repository", rp.name, "ref", u.Ref, "before", u.Before.String(), "after", u.After.String())
-		s.hooks.push(rp, u)
+		s.pushed(rp, u, "")
 	}
 	if err != nil {
-		s.failed(ctx, "fetch from the upstream", rp, err)
+		s.failed(ctx, "fetch from the upstream", rp.name, err)
 	}
 }
 
 func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
-	rp := s.repo(w, r)
+	rp := s.repo(repoName(r))
 	if rp == nil {
+		notFound(w)
 		return
 	}
 	body, ok := requestBody(w, r, transport.UploadPackService, maxFetch)
@@ -222,13 +208,12 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 	st := rp.open()
 	defer closeStorage(st)
 	if err := uploadPack(st, body, w); err != nil {
-		s.failed(r.Context(), "fetch", rp, err)
+		s.failed(r.Context(), "fetch", rp.name, err)
 	}
 }
 
 func (s *Server) receive(w http.ResponseWriter, r *http.Request) {
-	rp := s.repo(w, r)
-	if rp == nil || !s.allowed(w, r) {
+	if !s.allowed(w, r) {
 		return
 	}
 	defer serve.ReadWithin(w, bodyTimeout)()
@@ -236,23 +221,37 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	rp, err := s.findOrCreate(repoName(r))
+	if err != nil {
+		answer(w, err)
+		return
+	}
 	gitHeaders(w, transport.ReceivePackService, "result")
 	start := time.Now()
+	user, _, _ := r.BasicAuth()
 	// The webhook leaves while the client still waits for its report.
-	err := receivePack(r.Context(), rp, body, w, func(u refUpdate) {
-		s.hooks.push(rp, u)
-		s.log.Info("push", "repository", rp.name, "ref", u.Ref, "before", u.Before.String(), "after", u.After.String(),
+	err = receivePack(r.Context(), rp, body, w, func(u refUpdate) {
+		s.pushed(rp, u, user)
+		s.log.Info("push", "repository", rp.name, "user", user, "ref", u.Ref, "before", u.Before.String(), "after", u.After.String(),
 			"duration", time.Since(start).String())
 	})
 	if err != nil {
-		s.failed(r.Context(), "push", rp, err)
+		s.failed(r.Context(), "push", rp.name, err)
+	}
+}
+
+// pushed does what follows on a push, or on a change of the upstream, which has no user.
+func (s *Server) pushed(rp *repo, u refUpdate, user string) {
+	s.hooks.push(rp, u)
+	if err := rp.pushes.add(record{Time: time.Now().UTC(), User: user, Ref: u.Ref.String(), Before: u.Before.String(), After: u.After.String()}); err != nil {
+		s.log.Warn("a restart will not know who has pushed this", "repository", rp.name, "error", err.Error())
 	}
 }
 
 // failed logs what went wrong while a client was served; one that has hung up is no news.
-func (s *Server) failed(ctx context.Context, what string, rp *repo, err error) {
+func (s *Server) failed(ctx context.Context, what, repository string, err error) {
 	if ctx.Err() == nil {
-		s.log.Warn(what+" failed", "repository", rp.name, "error", err.Error())
+		s.log.Warn(what+" failed", "repository", repository, "error", err.Error())
 	}
 }
 

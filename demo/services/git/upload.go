@@ -27,10 +27,10 @@ func uploadPack(st storage.Storer, r io.Reader, w io.Writer) error {
 	}
 	var req packp.UploadRequest
 	if err := req.Decode(rd); err != nil {
-		return refuse(w, fmt.Errorf("read the fetch request: %w", err))
+		return refuse(w, fmt.Errorf("reading the fetch request: %w", err))
 	}
 	if !req.Depth.DeepenSince.IsZero() || len(req.Depth.DeepenNot) > 0 {
-		return refuse(w, errors.New("only --depth is supported here, not --shallow-since or --shallow-exclude"))
+		return refuse(w, errors.New("this host supports --depth, but not --shallow-since or --shallow-exclude"))
 	}
 	t := transfer{wants: req.Wants, depth: req.Depth.Deepen, shallow: map[plumbing.Hash]bool{}}
 	for _, h := range req.Shallows {
@@ -53,7 +53,7 @@ func uploadPack(st storage.Storer, r io.Reader, w io.Writer) error {
 	return sendPack(st, t, req.Capabilities, w)
 }
 
-// sendShallow tells the client which commits it now has without parents, and which no longer.
+// sendShallow sends the client the commits that it now has without parents, and those that it has with them again.
 func sendShallow(st storage.Storer, t transfer, w io.Writer) error {
 	wk := newWalk(st, t)
 	tips, err := wk.tips()
@@ -76,7 +76,7 @@ func sendShallow(st storage.Storer, t transfer, w io.Writer) error {
 		}
 	}
 	if err := upd.Encode(w); err != nil {
-		return fmt.Errorf("send shallow commits: %w", err)
+		return fmt.Errorf("sending shallow commits: %w", err)
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func negotiate(st storage.Storer, t *transfer, caps capability.List, r io.Reader
 		case errors.Is(rerr, io.EOF):
 			return false, nil
 		case rerr != nil:
-			return false, fmt.Errorf("read the client's commits: %w", rerr)
+			return false, fmt.Errorf("reading the client's commits: %w", rerr)
 		case l == pktline.Flush:
 			if detailed && !last.IsZero() {
 				// One commit in common is enough to cut the answer short; asking on would only save bytes.
@@ -155,25 +155,25 @@ func sendPack(st storage.Storer, t transfer, caps capability.List, w io.Writer) 
 	objects, err := missingObjects(st, t)
 	if err != nil {
 		report(err)
-		return fmt.Errorf("find what to send: %w", err)
+		return fmt.Errorf("finding what to send: %w", err)
 	}
 	buf := bufio.NewWriterSize(out, 32<<10)
 	if _, err := packfile.NewEncoder(buf, st, false).Encode(objects, 0); err != nil {
 		report(err)
-		return fmt.Errorf("send the pack: %w", err)
+		return fmt.Errorf("sending the pack: %w", err)
 	}
 	if err := buf.Flush(); err != nil {
-		return fmt.Errorf("send the pack: %w", err)
+		return fmt.Errorf("sending the pack: %w", err)
 	}
 	if muxer != nil {
 		if err := pktline.WriteFlush(w); err != nil {
-			return fmt.Errorf("send the pack: %w", err)
+			return fmt.Errorf("sending the pack: %w", err)
 		}
 	}
 	return nil
 }
 
-// refuse tells the client why it gets nothing, and returns the same error for the log.
+// refuse sends an error to the client, and returns the same error for the log.
 func refuse(w io.Writer, err error) error {
 	_, _ = pktline.WriteError(w, err)
 	return err

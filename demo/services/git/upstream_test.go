@@ -3,6 +3,8 @@ package git
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -84,7 +86,7 @@ func TestUpstreamMoved(t *testing.T) {
 	second := commit(t, direct, "Second", "a", "2")
 	git(t, direct, "push", "-q", "origin", "main")
 
-	rp := front.repos["fleet"]
+	rp := front.repo("fleet")
 	st := rp.open()
 	defer closeStorage(st)
 	commit(t, w, "Other", "b", "1")
@@ -93,7 +95,7 @@ func TestUpstreamMoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := plumbing.NewHash(git(t, w, "rev-parse", "HEAD"))
-	if _, err := rp.update(t.Context(), st, &packp.Command{Name: "refs/heads/main", Old: plumbing.NewHash(first), New: other}); err == nil {
+	if _, err := rp.update(t.Context(), st, &packp.Command{Name: "refs/heads/main", Old: plumbing.NewHash(first), New: other}, false); err == nil {
 		t.Error("pushed over a commit that nobody here has seen")
 	}
 	if got, _, _ := strings.Cut(git(t, w, "ls-remote", upstream.url+"/fleet.git", "refs/heads/main"), "\t"); got != second {
@@ -108,7 +110,7 @@ func TestUpstreamRefuses(t *testing.T) {
 	gone.Close()
 	for name, upstream := range map[string]*forge.Repository{
 		"wrong password": {URL: upstream.url + "/fleet.git", Username: "demo", Password: "wrong"},
-		"no repository":  {URL: upstream.url + "/other.git", Username: "demo", Password: "secret"},
+		"no repository":  {URL: upstream.url + "/no/other.git", Username: "demo", Password: "secret"},
 		"not there":      {URL: gone.URL + "/fleet.git"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +118,7 @@ func TestUpstreamRefuses(t *testing.T) {
 			w := work(t, front, "fleet")
 			commit(t, w, "First", "a", "1")
 			out, err := try(t, w, "push", "origin", "main")
-			if err == nil || !strings.Contains(out, "not taken by "+upstream.URL) {
+			if err == nil || !strings.Contains(out, "rejected by "+upstream.URL) {
 				t.Errorf("push: %v\n%s", err, out)
 			}
 			if strings.Contains(out, "wrong") || strings.Contains(out, "secret@") {
@@ -126,5 +128,28 @@ func TestUpstreamRefuses(t *testing.T) {
 				t.Errorf("here is %s", got)
 			}
 		})
+	}
+}
+
+// TestUpstreamAfterCrash starts on a folder in which an earlier version was killed while it fetched.
+func TestUpstreamAfterCrash(t *testing.T) {
+	upstream := start(t, Config{})
+	direct := work(t, upstream, "fleet")
+	first := commit(t, direct, "First", "a", "1")
+	git(t, direct, "push", "-q", "origin", "main")
+	root := t.TempDir()
+	if _, err := openRepo(root, "fleet"); err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(root, "fleet.git", "refs", "upstream", "main")
+	if err := os.MkdirAll(filepath.Dir(left), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(left, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	front := start(t, Config{Root: root, Upstream: &forge.Repository{URL: upstream.url + "/fleet.git", Username: "demo", Password: "secret"}})
+	if got := git(t, direct, "ls-remote", front.url+"/fleet.git"); got != first+"\tHEAD\n"+first+"\trefs/heads/main" {
+		t.Errorf("shown:\n%s", got)
 	}
 }

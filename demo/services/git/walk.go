@@ -78,7 +78,7 @@ func (w *walk) tips() ([]plumbing.Hash, error) {
 		for {
 			o, err := w.st.EncodedObject(plumbing.AnyObject, h)
 			if err != nil {
-				return nil, fmt.Errorf("read object %s: %w", h, err)
+				return nil, fmt.Errorf("reading object %s: %w", h, err)
 			}
 			switch o.Type() {
 			case plumbing.CommitObject:
@@ -86,7 +86,7 @@ func (w *walk) tips() ([]plumbing.Hash, error) {
 			case plumbing.TagObject:
 				tag, err := object.GetTag(w.st, h)
 				if err != nil {
-					return nil, fmt.Errorf("read tag %s: %w", h, err)
+					return nil, fmt.Errorf("reading tag %s: %w", h, err)
 				}
 				w.add(h)
 				h = tag.Target
@@ -178,7 +178,7 @@ func (w *walk) difference(tips []plumbing.Hash) (fresh, common map[plumbing.Hash
 		}
 		if has {
 			common[h] = true
-			delete(fresh, h) // it was reached as new first; its parents are told when it is taken again
+			delete(fresh, h) // it was reached as new first; its parents are listed when it is taken again
 		} else {
 			fresh[h] = true
 		}
@@ -230,7 +230,7 @@ func (w *walk) commit(h plumbing.Hash) (*object.Commit, error) {
 	}
 	c, err := object.GetCommit(w.st, h)
 	if err != nil {
-		return nil, fmt.Errorf("read commit %s: %w", h, err)
+		return nil, fmt.Errorf("reading commit %s: %w", h, err)
 	}
 	w.commits[h] = c
 	return c, nil
@@ -243,7 +243,7 @@ func (w *walk) tree(h plumbing.Hash, send bool) error {
 	}
 	t, err := object.GetTree(w.st, h)
 	if err != nil {
-		return fmt.Errorf("read tree %s: %w", h, err)
+		return fmt.Errorf("reading tree %s: %w", h, err)
 	}
 	w.note(h, send)
 	for _, e := range t.Entries {
@@ -256,7 +256,7 @@ func (w *walk) tree(h plumbing.Hash, send bool) error {
 		case !w.seen[e.Hash]:
 			if send && w.t.verify {
 				if err := w.st.HasEncodedObject(e.Hash); err != nil {
-					return fmt.Errorf("read file %s: %w", e.Name, err)
+					return fmt.Errorf("reading file %s: %w", e.Name, err)
 				}
 			}
 			w.note(e.Hash, send)

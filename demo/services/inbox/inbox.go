@@ -1,5 +1,5 @@
-// Package inbox is where the demo's notifications arrive: it takes what Flux's generic provider posts, as a person's
-// chat or mail box would. It keeps the last ones in memory and shows them as a page, as JSON that can be waited for, and as a stream.
+// Package inbox receives the demo's notifications: it accepts what Flux's generic provider posts. It keeps the last ones
+// in memory, and serves them as a page, as JSON with long polls, and as a stream.
 package inbox
 
 import (
@@ -52,11 +52,11 @@ type Inbox struct {
 func New(cfg Config) (*Inbox, error) {
 	page, err := template.New("page").Parse(pageHTML)
 	if err != nil {
-		return nil, fmt.Errorf("parse the inbox's page: %w", err)
+		return nil, fmt.Errorf("parsing the inbox's page: %w", err)
 	}
 	b := &Inbox{mux: http.NewServeMux(), feed: serve.NewFeed[event.Flux](remembered), page: page, log: serve.Logger(cfg.Logger)}
 	if b.journal, err = openJournal(cfg.File, b.feed); err != nil {
-		return nil, fmt.Errorf("open the kept notifications: %w", err)
+		return nil, fmt.Errorf("opening the kept notifications: %w", err)
 	}
 	b.mux.HandleFunc("POST /{$}", b.receive)
 	b.mux.HandleFunc("GET /{$}", b.show)
@@ -78,7 +78,7 @@ func (b *Inbox) receive(w http.ResponseWriter, r *http.Request) {
 	defer serve.ReadWithin(w, bodyTimeout)()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		http.Error(w, "a notification has at most 1 MB", http.StatusRequestEntityTooLarge)
+		http.Error(w, "the notification exceeds the limit of 1 MB", http.StatusRequestEntityTooLarge)
 		return
 	}
 	var ev event.Flux

@@ -86,7 +86,7 @@ func (j *journal) rewrite() error {
 	}
 	file, err := os.OpenFile(j.path, os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("open it for more: %w", err)
+		return fmt.Errorf("opening it for more: %w", err)
 	}
 	j.file, j.lines, j.torn = file, len(items), false
 	return nil

@@ -19,10 +19,12 @@ import (
 )
 
 const (
-	// grace is how long requests in flight may still take once the server is told to stop.
+	// grace is how long requests in flight may still take after the server's context has ended.
 	grace         = 900 * time.Millisecond
 	headerTimeout = 5 * time.Second
-	idleTimeout   = 2 * time.Minute
+	// bodyTimeout is how long the body of a small request may take.
+	bodyTimeout = 5 * time.Second
+	idleTimeout = 2 * time.Minute
 )
 
 // Run listens on addr ("127.0.0.1:0", ":8080") and serves h until ctx ends, then stops within one second.
@@ -30,14 +32,14 @@ const (
 func Run(ctx context.Context, addr string, h http.Handler, log *slog.Logger) error {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w (choose another --addr)", addr, err)
+		return fmt.Errorf("listening on %s: %w (choose another --addr)", addr, err)
 	}
 	return Serve(ctx, ln, h, log)
 }
 
 // Serve does what Run does on a listener that is open already, and closes it.
 // There is no read or write timeout for whole requests, because event streams live as long as their page does:
-// handlers that read a body call ReadWithin.
+// handlers that read a body call ReadWithin or ReadJSON.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
 	draining := make(chan struct{})
 	srv := &http.Server{
@@ -55,7 +57,7 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logge
 	go func() { failed <- srv.Serve(ln) }()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
+		return fmt.Errorf("serving on %s: %w", ln.Addr(), err)
 	case <-ctx.Done():
 	}
 	close(draining)
@@ -65,15 +67,15 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logge
 		// What is still running had its time; closing also ends its request context.
 		return srv.Close()
 	} else if err != nil {
-		return fmt.Errorf("shut down %s: %w", ln.Addr(), err)
+		return fmt.Errorf("shutting down %s: %w", ln.Addr(), err)
 	}
 	return nil
 }
 
 type drainKey struct{}
 
-// Draining returns a channel that is closed when the server that serves the request with this context is told to stop.
-// Streams and long polls must end then. Outside Serve it returns nil, which never becomes ready.
+// Draining returns a channel that is closed when the server of the request with this context stops. Streams and long
+// polls must end then. Outside Serve it returns nil, which never becomes ready.
 func Draining(ctx context.Context) <-chan struct{} {
 	c, _ := ctx.Value(drainKey{}).(<-chan struct{})
 	return c
@@ -85,6 +87,19 @@ func ReadWithin(w http.ResponseWriter, d time.Duration) (done func()) {
 	c := http.NewResponseController(w)
 	_ = c.SetReadDeadline(time.Now().Add(d))
 	return func() { _ = c.SetReadDeadline(time.Time{}) }
+}
+
+// ReadJSON decodes the JSON of a small request, of at most limit bytes, into v. It takes no fields that v does not have.
+// If it fails, it answers with the error, and returns false.
+func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) bool {
+	defer ReadWithin(w, bodyTimeout)()
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		http.Error(w, "invalid request: "+err.Error(), http.StatusBadRequest)
+		return false
+	}
+	return true
 }
 
 // Logger returns log, or a logger that drops everything if log is nil.

@@ -35,7 +35,7 @@ func NewStream(w http.ResponseWriter) (s *Stream, ok bool) {
 func (s *Stream) Send(id, name string, v any) error {
 	data, err := json.Marshal(v) // a single line, as the format wants
 	if err != nil {
-		return fmt.Errorf("encode event %s: %w", name, err)
+		return fmt.Errorf("encoding event %s: %w", name, err)
 	}
 	var b bytes.Buffer
 	if id != "" {
@@ -45,7 +45,7 @@ func (s *Stream) Send(id, name string, v any) error {
 	return s.write(b.Bytes())
 }
 
-// Wait returns true when changed is closed, and false when the client is gone or the server is told to stop.
+// Wait returns true when changed is closed, and false when the client is gone or the server stops.
 // Meanwhile it keeps the connection alive with comments.
 func (s *Stream) Wait(ctx context.Context, changed <-chan struct{}) bool {
 	t := time.NewTicker(event.KeepAlive)
@@ -70,10 +70,10 @@ func (s *Stream) write(b []byte) error {
 	// Writers that know no deadlines (recorders in tests) need none.
 	_ = s.c.SetWriteDeadline(time.Now().Add(sendTimeout))
 	if _, err := s.w.Write(b); err != nil {
-		return fmt.Errorf("write event: %w", err)
+		return fmt.Errorf("writing event: %w", err)
 	}
 	if err := s.c.Flush(); err != nil {
-		return fmt.Errorf("write event: %w", err)
+		return fmt.Errorf("writing event: %w", err)
 	}
 	return nil
 }
