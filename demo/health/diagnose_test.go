@@ -12,10 +12,10 @@ func TestAtFault(t *testing.T) {
 	tests := []struct{ name, object, want string }{
 		{"ready", `{kind: Kustomization, status: {conditions: [{type: Ready, status: "True", message: fine}]}}`, ""},
 		{"not ready", `{kind: Kustomization, status: {conditions: [{type: Ready, status: "False", message: it is bad}]}}`, "it is bad"},
-		{"new", `{kind: GitRepository}`, "its controller has not said anything yet"},
+		{"new", `{kind: GitRepository}`, "its controller has not reconciled it yet"},
 		{"changed", `{kind: GitRepository, metadata: {generation: 2}, status: {observedGeneration: 1, conditions: [{type: Ready, status: "True", message: fine}]}}`,
-			"its last change was not looked at yet; before that: fine"},
-		{"suspended", `{kind: GitRepository, spec: {suspend: true}, status: {conditions: [{type: Ready, status: "True"}]}}`, "it is suspended; `flux resume` lets it go on"},
+			"its last change is not reconciled yet; before that: fine"},
+		{"suspended", `{kind: GitRepository, spec: {suspend: true}, status: {conditions: [{type: Ready, status: "True"}]}}`, "it is suspended; `flux resume` resumes it"},
 		{"deployment", `{kind: Deployment, spec: {replicas: 2}, status: {updatedReplicas: 2, availableReplicas: 2, conditions: [{type: Available, status: "True"}]}}`, ""},
 		{"rolling out", `{kind: Deployment, status: {availableReplicas: 1}}`, "0 of 1 pods are of the new version, 1 are available"},
 		{"none wanted", `{kind: Deployment, spec: {replicas: 0}, status: {conditions: [{type: Available, status: "True"}]}}`, ""},
@@ -35,13 +35,5 @@ func TestAtFault(t *testing.T) {
 				t.Errorf("got %q, %v, want %q", message, fault, tt.want)
 			}
 		})
-	}
-}
-
-func TestOneLine(t *testing.T) {
-	long := "it failed\n" + strings.Repeat("and so on ", 100) + "because of that"
-	got := oneLine(long)
-	if !strings.HasPrefix(got, "it failed and") || !strings.HasSuffix(got, "because of that") || len(got) > 320 || strings.Contains(got, "\n") {
-		t.Errorf("got %q", got)
 	}
 }

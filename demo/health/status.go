@@ -1,5 +1,5 @@
-// Package health tells how a demo is: the state of its cluster and of the objects that Flux reconciles, what is at fault
-// when something fails, and what its pods log. It collects; the command prints.
+// Package health collects the state of a demo: of its cluster and of the objects that Flux reconciles, the causes of
+// failures, and the logs of its pods. The commands print it.
 package health
 
 import (
@@ -27,7 +27,8 @@ import (
 type Status struct {
 	Cluster clusters.Status `json:"cluster"`
 	Objects []Object        `json:"objects"`
-	URLs    demo.URLs       `json:"urls"`
+	// URLs are those of the parts that run.
+	URLs demo.URLs `json:"urls"`
 	// Problem says why Objects and URLs are missing, if they are.
 	Problem string `json:"problem,omitempty"`
 }
@@ -37,13 +38,14 @@ type Object struct {
 	Kind      string `json:"kind"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	Ready     string `json:"ready"` // True, False or Unknown
+	Ready     string `json:"ready"` // True, False, Unknown, or Missing
 	Suspended bool   `json:"suspended"`
 	Revision  string `json:"revision,omitempty"`
 	Message   string `json:"message,omitempty"`
+	Brief     string `json:"brief,omitempty"` // Message in a line that begins with the reason, unless it is ready
 }
 
-// Healthy tells whether everything runs and every object is ready.
+// Healthy reports whether everything runs and every object is ready.
 func (s Status) Healthy() bool {
 	if !s.Cluster.Running || s.Problem != "" || len(s.Objects) == 0 {
 		return false
@@ -61,8 +63,8 @@ func (s Status) Healthy() bool {
 	return true
 }
 
-// Collect asks the cluster and its API. Only a cluster that does not exist
-// is an error: a sick one has a Problem.
+// Collect asks the cluster and its API. What should be there and is not is a component or an object too. Only a cluster
+// that does not exist is an error: a sick one has a Problem.
 func Collect(ctx context.Context, cluster clusters.Cluster) (Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -73,9 +75,7 @@ func Collect(ctx context.Context, cluster clusters.Cluster) (Status, error) {
 	}
 	c, err := demo.Connect(cluster.Kubeconfig())
 	if err == nil {
-		if s.URLs, err = demo.FindURLs(ctx, c, cluster); err == nil {
-			s.Objects, err = objects(ctx, c, cluster)
-		}
+		err = s.look(ctx, c, cluster)
 	}
 	if err != nil {
 		s.Problem = err.Error()
@@ -83,7 +83,35 @@ func Collect(ctx context.Context, cluster clusters.Cluster) (Status, error) {
 	return s, nil
 }
 
-// shownKinds are the objects that the demo is about, in the order of its story.
+// look reads the demo's part of the status.
+func (s *Status) look(ctx context.Context, c client.WithWatch, cluster clusters.Cluster) error {
+	urls, err := demo.FindURLs(ctx, c, cluster)
+	if err != nil {
+		return err
+	}
+	found, err := objects(ctx, c, cluster)
+	if err != nil {
+		return err
+	}
+	var kustomizations []*unstructured.Unstructured
+	for _, o := range found {
+		s.Objects = append(s.Objects, describe(o))
+		if o.GetKind() == kustomizev1.KustomizationKind {
+			kustomizations = append(kustomizations, o)
+		}
+	}
+	parts := expected(demo.AdoptedFlux(cluster), kustomizations)
+	absent, err := parts.absent(ctx, c, s.Cluster.Components)
+	if err != nil {
+		return err
+	}
+	s.Objects = append(s.Objects, parts.missing(s.Objects)...)
+	s.Cluster.Components = append(s.Cluster.Components, absent...)
+	s.URLs = answering(urls, s.Cluster.Components)
+	return nil
+}
+
+// shownKinds are the kinds of Flux objects to show, in the order in which Flux uses them.
 func shownKinds() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{
 		notificationv1.GroupVersion.WithKind(notificationv1.ReceiverKind),
@@ -92,14 +120,21 @@ func shownKinds() []schema.GroupVersionKind {
 	}
 }
 
-// objects describes those of the demo: how others fare does not make it well
-// or unwell.
-func objects(ctx context.Context, c client.WithWatch, cluster clusters.Cluster) ([]Object, error) {
+func shownGroupKinds() []schema.GroupKind {
+	var kinds []schema.GroupKind
+	for _, kind := range shownKinds() {
+		kinds = append(kinds, kind.GroupKind())
+	}
+	return kinds
+}
+
+// objects returns those of the demo: how others fare does not make it well or unwell.
+func objects(ctx context.Context, c client.WithWatch, cluster clusters.Cluster) ([]*unstructured.Unstructured, error) {
 	owner, err := ownership.New(c, cluster)
 	if err != nil {
 		return nil, err
 	}
-	var all []Object
+	var all []*unstructured.Unstructured
 	for _, kind := range shownKinds() {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(kind)
@@ -110,9 +145,9 @@ func objects(ctx context.Context, c client.WithWatch, cluster clusters.Cluster) 
 		if err != nil {
 			return nil, fmt.Errorf("listing %ss: %w", kind.Kind, err)
 		}
-		for _, item := range list.Items {
-			if owner.Check(ctx, &item) == nil {
-				all = append(all, describe(&item))
+		for i := range list.Items {
+			if owner.Check(ctx, &list.Items[i]) == nil {
+				all = append(all, &list.Items[i])
 			}
 		}
 	}
@@ -121,11 +156,15 @@ func objects(ctx context.Context, c client.WithWatch, cluster clusters.Cluster) 
 
 func describe(u *unstructured.Unstructured) Object {
 	ready := object.Condition(u, fluxmeta.ReadyCondition)
-	return Object{
+	o := Object{
 		Kind: u.GetKind(), Namespace: u.GetNamespace(), Name: u.GetName(),
 		Ready:     cmp.Or(string(ready.Status), "Unknown"),
 		Suspended: object.Suspended(u),
 		Revision:  cmp.Or(object.Applied(u), object.Stored(u)),
 		Message:   ready.Message,
 	}
+	if o.Ready != "True" {
+		o.Brief = object.Brief(ready.Message)
+	}
+	return o
 }

@@ -23,7 +23,7 @@ status:
   conditions:
   - {type: Reconciling, status: "False"}
   - {type: Ready, status: "False", message: no such field}
-`, Object{Kind: "Kustomization", Namespace: "flux-system", Name: "apps", Ready: "False", Revision: "main@sha1:1", Message: "no such field"}},
+`, Object{Kind: "Kustomization", Namespace: "flux-system", Name: "apps", Ready: "False", Revision: "main@sha1:1", Message: "no such field", Brief: "no such field"}},
 		"a GitRepository has its artifact's revision": {`
 kind: GitRepository
 metadata: {name: fleet, namespace: flux-system}
@@ -32,7 +32,7 @@ status:
   artifact: {revision: main@sha1:3}
   conditions: [{type: Ready, status: "True", message: stored}]
 `, Object{Kind: "GitRepository", Namespace: "flux-system", Name: "fleet", Ready: "True", Suspended: true, Revision: "main@sha1:3", Message: "stored"}},
-		"nobody has looked at it": {`
+		"it is not reconciled yet": {`
 kind: Receiver
 metadata: {name: r, namespace: flux-system}
 `, Object{Kind: "Receiver", Namespace: "flux-system", Name: "r", Ready: "Unknown"}},
