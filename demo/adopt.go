@@ -25,7 +25,7 @@ func Adopt(ctx context.Context, config *rest.Config, use bool) ([]string, error)
 	}
 	groups, err := client.Discovery().ServerGroups()
 	if err != nil {
-		return nil, fmt.Errorf("asking for the cluster's APIs: %w", err)
+		return nil, fmt.Errorf("listing the cluster's APIs: %w", err)
 	}
 	// Its CRDs are there as long as it has any object.
 	repositories := schema.GroupVersionResource{Group: "source.toolkit.fluxcd.io", Version: "v1", Resource: "gitrepositories"}
@@ -38,16 +38,16 @@ func Adopt(ctx context.Context, config *rest.Config, use bool) ([]string, error)
 	}
 	switch _, err := objects.Resource(repositories).Namespace(FluxNamespace).Get(ctx, SyncName, metav1.GetOptions{}); {
 	case err == nil:
-		return nil, fmt.Errorf("Flux on this cluster follows a repository of its own (gitrepository/%s in %s), which a demo would get in the way of; choose another cluster", SyncName, FluxNamespace)
+		return nil, fmt.Errorf("Flux on this cluster follows a repository of its own (gitrepository/%s in %s), and the demo would conflict with it; choose another cluster", SyncName, FluxNamespace)
 	case !apierrors.IsNotFound(err):
-		return nil, fmt.Errorf("looking at what Flux follows: %w", err)
+		return nil, fmt.Errorf("reading what Flux follows: %w", err)
 	}
 	if !use {
-		return nil, errors.New("Flux runs on this cluster already; choose another cluster, or use that Flux with --adopt-flux")
+		return nil, errors.New("this cluster already runs Flux; choose another cluster, or use that Flux with --adopt-flux")
 	}
 	switch _, err := client.CoreV1().Namespaces().Get(ctx, FluxNamespace, metav1.GetOptions{}); {
 	case apierrors.IsNotFound(err):
-		return nil, fmt.Errorf("Flux on this cluster is not in the namespace %s, which the demo needs it in; choose another cluster", FluxNamespace)
+		return nil, fmt.Errorf("Flux on this cluster is not in the namespace %s, where the demo needs it; choose another cluster", FluxNamespace)
 	case err != nil:
 		return nil, fmt.Errorf("looking for the namespace %s: %w", FluxNamespace, err)
 	}

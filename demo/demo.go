@@ -14,7 +14,7 @@ const (
 	FluxNamespace = "flux-system"
 	DemoNamespace = "fluxdemo"
 	AppNamespace  = "app"
-	// Playground is the namespace of the fleet in which everybody may try things.
+	// Playground is the namespace of the fleet for experiments.
 	Playground = "playground"
 	SyncName   = "flux-system" // GitRepository, Kustomization and Receiver
 )

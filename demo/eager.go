@@ -11,11 +11,11 @@ const (
 	eagerTries = 100
 )
 
-// eager asks again soon where an API server says "too many requests, come
-// back in a second". That is what it answers while the cache of a kind is
-// filled: for a new CRD, for one that nobody has asked for yet, and for all
-// of them after a restart. client-go would sleep the second off, and the
-// cache is there 50 ms later. After a while client-go may have its way.
+// eager retries soon when an API server answers "too many requests, come back
+// in a second". The API server answers that while it fills the cache of a
+// kind: for a new CRD, at the first request for a CRD, and for all of them
+// after a restart. client-go would sleep a second, but the cache is ready
+// after 50 ms. After several tries, eager leaves the wait to client-go.
 type eager struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.

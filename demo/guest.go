@@ -10,9 +10,9 @@ import (
 )
 
 // ErrAdoptedFlux says that Flux was on the cluster before the demo.
-var ErrAdoptedFlux = errors.New("Flux was on this cluster before the demo, and stays as it is; use a cluster of its own: `fluxdemo up --name own --cluster embedded`, then --name own")
+var ErrAdoptedFlux = errors.New("fluxdemo does not change the Flux that this cluster already had; use another cluster: `fluxdemo up --name own --cluster embedded`, then --name own")
 
-// AdoptedFlux tells whether Flux was on the cluster before the demo.
+// AdoptedFlux reports whether Flux was on the cluster before the demo.
 func AdoptedFlux(cluster clusters.Cluster) bool {
 	guest, is := cluster.(clusters.Guest)
 	return is && guest.Adopted()

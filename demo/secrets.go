@@ -56,7 +56,7 @@ func GitPassword(ctx context.Context, c client.Reader) (string, error) {
 		return "", err
 	}
 	if data["password"] == "" {
-		return "", errors.New("Secret fluxdemo/git has no password; `fluxdemo down` and `up` make a new one")
+		return "", errors.New("the Secret fluxdemo/git has no password; `fluxdemo down` and `fluxdemo up` create a new one")
 	}
 	return data["password"], nil
 }

@@ -22,8 +22,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
-// Free returns an error that names what is on a cluster of others and has the
-// name of something that up would make there. It changes nothing.
+// Free returns an error if an existing cluster has objects with names that up
+// needs. The error lists them. Free changes nothing.
 func (r Rendered) Free(ctx context.Context, config *rest.Config) error {
 	c, err := client.New(config, client.Options{})
 	if err != nil {
@@ -66,7 +66,7 @@ func (r Rendered) Free(ctx context.Context, config *rest.Config) error {
 	if more := len(taken) - most; more > 0 {
 		names += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Errorf("the cluster has objects with names that the demo needs: %s; choose another cluster", names)
+	return fmt.Errorf("the cluster already has objects with names that the demo needs: %s; choose another cluster", names)
 }
 
 // accountFor returns the service account that the demo's Kustomizations have
@@ -75,7 +75,7 @@ func accountFor(ctx context.Context, c client.Reader) (string, error) {
 	const controller = "kustomize-controller" // and its service account
 	deployment := &appsv1.Deployment{}
 	if err := c.Get(ctx, client.ObjectKey{Namespace: demo.FluxNamespace, Name: controller}, deployment); err != nil {
-		return "", fmt.Errorf("looking at how Flux is set up: %w", err)
+		return "", fmt.Errorf("reading how Flux is installed: %w", err)
 	}
 	for _, container := range deployment.Spec.Template.Spec.Containers {
 		for _, arg := range container.Args {

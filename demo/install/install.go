@@ -1,5 +1,5 @@
-// Package install turns a cluster into a demo: it applies Flux and the demo's services, fills the Git repository and has
-// Flux follow it. Running it again repairs what is missing and leaves alone what is there.
+// Package install installs a demo on a cluster: it applies Flux and the demo's services, pushes the first commit to the
+// Git repository, and lets Flux follow it. Running it again adds what is missing and keeps what exists.
 package install
 
 import (
@@ -129,6 +129,9 @@ func (in *installation) push(ctx context.Context) (err error) {
 func (in *installation) awaitSync(ctx context.Context) error {
 	names, err := in.begun.Kustomizations(demo.FluxNamespace)
 	if err != nil {
+		return err
+	}
+	if err := in.wake(ctx, names); err != nil {
 		return err
 	}
 	if err := object.AwaitReady(ctx, in.client, demo.Sync(names)...); err != nil {

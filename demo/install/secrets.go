@@ -64,7 +64,7 @@ func (s *secrets) ensure(ctx context.Context, upstream *forge.Repository, accoun
 		return err
 	}
 	if upstream != nil && (git[demo.UpstreamURL] != upstream.URL || git[demo.UpstreamPassword] != upstream.Password) {
-		return errors.New("this cluster was made with another --git-url or token; `fluxdemo down`, then `up` makes one with these")
+		return errors.New("this cluster was created with another --git-url or token; run `fluxdemo down`, then `fluxdemo up` with the new ones")
 	}
 	s.password, s.source = git["password"], demo.SourceIn(git)
 	if s.source.Secret != "" {

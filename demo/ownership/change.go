@@ -221,7 +221,7 @@ func (w *Owner) Delete(ctx context.Context, o client.Object, how metav1.Deletion
 		if nameErr != nil {
 			return nameErr
 		}
-		return &ForeignError{name, "it was made again just now"}
+		return &ForeignError{name, "it was created again just now"}
 	}
 	return err
 }
@@ -265,4 +265,4 @@ func (w *Owner) Remove(ctx context.Context, o *unstructured.Unstructured) error 
 }
 
 // ErrStillThere says that an object that was deleted has not gone yet.
-var ErrStillThere = errors.New("it is still there")
+var ErrStillThere = errors.New("it still exists")

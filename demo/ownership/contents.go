@@ -127,8 +127,8 @@ func (w *Owner) foreign(ctx context.Context, all []*metav1.PartialObjectMetadata
 	return foreign, nil
 }
 
-// isLeft tells whether an object was left alone before, for another reason
-// than that it is not the demo's.
+// isLeft reports whether an object was kept before, for another reason than
+// that it is not the demo's.
 func (w *Owner) isLeft(o *metav1.PartialObjectMetadata) bool {
 	name := Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
 	w.mu.Lock()
@@ -136,8 +136,8 @@ func (w *Owner) isLeft(o *metav1.PartialObjectMetadata) bool {
 	return slices.ContainsFunc(w.left, func(l Left) bool { return l.Key() == name.Key() })
 }
 
-// made tells whether the demo has made an object with that UID, or removed
-// one that was its own.
+// made reports whether the demo has created, or removed, an object with that
+// UID.
 func (w *Owner) made(uid types.UID) bool {
 	w.mu.Lock()
 	removed := w.removed[uid]
@@ -145,8 +145,8 @@ func (w *Owner) made(uid types.UID) bool {
 	return removed || w.ledger.hasUID(uid)
 }
 
-// furniture tells whether an object is what Kubernetes keeps in a namespace
-// for its own use, and goes or stays without anybody missing it.
+// furniture reports whether the object is a by-product of Kubernetes or of the
+// demo's controllers, so that its removal does no harm.
 func (w *Owner) furniture(o *metav1.PartialObjectMetadata) bool {
 	switch o.Kind {
 	case "Event":
@@ -236,7 +236,7 @@ func (w *Owner) list(ctx context.Context, kind schema.GroupVersionKind, namespac
 	return all, nil
 }
 
-// CanTell returns an error if it cannot be told what a namespace holds.
+// CanTell returns an error if the objects in a namespace cannot be listed.
 func (w *Owner) CanTell() error {
 	if w.ledger == nil {
 		return nil
@@ -245,8 +245,8 @@ func (w *Owner) CanTell() error {
 	return err
 }
 
-// kinds lists the kinds of objects that a namespace can hold and that are
-// kept: what cannot be deleted, such as a pod's metrics, is nobody's.
+// kinds lists the kinds of objects that a namespace can hold and that can be
+// deleted. Others, such as a pod's metrics, have no owner.
 func (w *Owner) kinds() ([]schema.GroupVersionKind, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", w.kubeconfig)
 	if err != nil {
@@ -258,7 +258,7 @@ func (w *Owner) kinds() ([]schema.GroupVersionKind, error) {
 	}
 	resources, err := ask.ServerPreferredNamespacedResources()
 	if err != nil {
-		return nil, fmt.Errorf("asking which kinds of objects the cluster has: %w; mend or remove that API (kubectl get apiservices), then run the same command again", err)
+		return nil, fmt.Errorf("listing the kinds of objects of the cluster: %w; repair or remove that API (kubectl get apiservices), then run the same command again", err)
 	}
 	var kinds []schema.GroupVersionKind
 	for _, list := range discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"list", "delete"}}, resources) {

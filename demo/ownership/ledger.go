@@ -22,9 +22,9 @@ type entry struct {
 	Intent bool `json:"intent,omitempty"`
 }
 
-// marks tells whether an object has the mark that one with this entry has to
-// have. Where no UID proves more, Flux's mark will not do: a Flux of others
-// sets it too. But earlier versions set no other on what Flux follows.
+// marks reports whether an object has the mark that an object with this entry
+// must have. Without a UID, Flux's own mark is no proof, because another Flux
+// sets it too. But earlier versions set no other mark on what Flux follows.
 func (e entry) marks(o client.Object) bool {
 	return marked(o) || !e.Intent && o.GetLabels()[fluxName] != ""
 }
@@ -55,7 +55,7 @@ func openLedger(path string) (*ledger, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading what the demo has made on the cluster: %w", err)
+		return nil, fmt.Errorf("reading the record of the demo's objects: %w", err)
 	}
 	return l, nil
 }
@@ -76,7 +76,7 @@ func (l *ledger) record(entries ...entry) error {
 		lines[i] = e
 	}
 	if err := l.journal.Append(lines...); err != nil {
-		return fmt.Errorf("recording what is made on the cluster: %w; free some space, then run the same command again", err)
+		return fmt.Errorf("recording the demo's objects: %w; free some space, then run the same command again", err)
 	}
 	for _, e := range entries {
 		l.take(e)
@@ -111,7 +111,7 @@ func (l *ledger) objects() []Object {
 	return append([]Object(nil), l.order...)
 }
 
-// hasUID tells whether an object with that UID is recorded.
+// hasUID reports whether an object with that UID is recorded.
 func (l *ledger) hasUID(uid types.UID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,7 +1,7 @@
 // Package ownership decides whether an object on a cluster is the demo's, and
-// holds every change to that. On a cluster that others use too, the proof is
-// the UID that was recorded when the demo made the object together with a
-// mark on the object; a name proves nothing.
+// refuses changes to other objects. On an existing cluster, the proof is the
+// UID that was recorded when the demo created the object, together with a mark
+// on the object. A name proves nothing.
 package ownership
 
 import (
@@ -25,7 +25,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters"
 )
 
-// The demo's mark. Every object that the demo makes on a cluster of others
+// The demo's mark. Every object that the demo creates on an existing cluster
 // has the label; ssa.ResourceManager.SetOwnerLabels sets the same.
 const (
 	MarkLabel = markPrefix + "name"
@@ -43,8 +43,8 @@ const (
 	fluxNamespace = "kustomize.toolkit.fluxcd.io/namespace"
 )
 
-// InventoryFile is the journal, in the folder of a guest's cluster, of what
-// the demo has made there.
+// InventoryFile is the journal of the objects that the demo has created on an
+// existing cluster. It is in the cluster's folder on this machine.
 const InventoryFile = "inventory.jsonl"
 
 // Object names an object in a cluster.
@@ -71,12 +71,12 @@ func (o Object) GroupVersionKind() schema.GroupVersionKind {
 	return schema.FromAPIVersionAndKind(o.APIVersion, o.Kind)
 }
 
-// Key tells objects apart whatever version of the API they were named in.
+// Key identifies an object, whatever version of its API names it.
 func (o Object) Key() string {
 	return o.GroupVersionKind().GroupKind().String() + " " + o.Namespace + "/" + o.Name
 }
 
-// Left is an object that was left alone, and why.
+// Left is an object that the demo has kept, and why.
 type Left struct {
 	Object
 	Why string
@@ -88,7 +88,7 @@ func (l Left) String() string { return l.Object.String() + " (" + l.Why + ")" }
 type ForeignError Left
 
 func (e *ForeignError) Error() string {
-	return fmt.Sprintf("%s is left alone: %s", e.Object, e.Why)
+	return fmt.Sprintf("%s is kept: %s", e.Object, e.Why)
 }
 
 // Owner knows what is the demo's on one cluster. It may be used by several
@@ -101,8 +101,8 @@ type Owner struct {
 	mu      sync.Mutex
 	parents map[types.NamespacedName]map[string]bool // what the demo's Kustomizations have applied
 	left    []Left
-	// removed are the UIDs of what was the demo's and was deleted: what
-	// belonged to it may follow a moment later.
+	// removed are the UIDs of deleted objects of the demo: Kubernetes may
+	// delete their dependents a moment later.
 	removed map[types.UID]bool
 }
 
@@ -118,7 +118,7 @@ func New(c client.WithWatch, cluster clusters.Cluster) (*Owner, error) {
 	return w, err
 }
 
-// Alone tells whether the whole cluster is the demo's.
+// Alone reports whether the whole cluster is the demo's.
 func (w *Owner) Alone() bool { return w.ledger == nil }
 
 // Recorded lists what the demo has made on a cluster of others, the first one
@@ -164,7 +164,7 @@ func (w *Owner) Check(ctx context.Context, o client.Object) error {
 	switch {
 	case recorded && entry.UID == o.GetUID():
 		if !entry.marks(o) {
-			return foreign("the demo made it, but its mark is gone")
+			return foreign("the demo created it, but its mark is gone")
 		}
 		return nil
 	case recorded && entry.UID == "" && entry.marks(o):
@@ -180,11 +180,11 @@ func (w *Owner) Check(ctx context.Context, o client.Object) error {
 	}
 	switch {
 	case recorded && entry.UID == "":
-		return foreign("it has the name of an object of the demo, and not its mark")
+		return foreign("it has the name of an object of the demo, but not the demo's mark")
 	case recorded:
-		return foreign("the demo's was deleted, and this one was made later")
+		return foreign("the demo's object was deleted, and this one was created later")
 	}
-	return foreign("the demo did not make it")
+	return foreign("the demo did not create it")
 }
 
 // applied returns nil if a Kustomization of the demo has applied the object,
@@ -249,12 +249,13 @@ func KustomizationKind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"}
 }
 
-// holdsOthers tells whether an object of this kind takes others with it.
+// holdsOthers reports whether objects of this kind contain others, which are
+// deleted with them.
 func holdsOthers(o Object) bool {
 	return slices.Contains([]string{"Namespace", "CustomResourceDefinition"}, o.Kind)
 }
 
-// marked tells whether an object has a label that only the demo sets.
+// marked reports whether an object has a label that only the demo sets.
 func marked(o client.Object) bool {
 	for name := range o.GetLabels() {
 		if strings.HasPrefix(name, markPrefix) {

@@ -3,10 +3,7 @@ package reset
 import (
 	"context"
 	"fmt"
-	"slices"
-	"time"
 
-	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -33,7 +30,7 @@ func (r *resetter) token(ctx context.Context) error {
 		err = r.owner.Patch(ctx, secret, map[string]any{"stringData": map[string]any{"token": data["token"]}})
 	}
 	if err != nil {
-		return fmt.Errorf("giving the Receiver its token back: %w", err)
+		return fmt.Errorf("restoring the Receiver's token: %w", err)
 	}
 	return nil
 }
@@ -60,7 +57,7 @@ func (r *resetter) strangers(ctx context.Context) error {
 				if ours[object.Key(o)] || r.managed(o) {
 					return nil
 				}
-				return r.owner.Leave(r.owner.Remove(ctx, o))
+				return r.remove(ctx, o)
 			})
 		})
 	}
@@ -81,6 +78,12 @@ func (r *resetter) apply(ctx context.Context, fits func(*unstructured.Unstructur
 			there, err := applier.There(ctx, o)
 			if err != nil {
 				return object.Applying(o, err)
+			}
+			if there != nil && there.GetDeletionTimestamp() != nil {
+				if err := object.AwaitGone(ctx, r.client, there); err != nil {
+					return err
+				}
+				there = nil
 			}
 			if there == nil {
 				return object.Applying(o, applier.Seed(ctx, o))
@@ -132,71 +135,10 @@ func (r *resetter) ask(ctx context.Context, o *unstructured.Unstructured, token 
 	return object.Applying(o, r.owner.Patch(ctx, there, object.Request(token)))
 }
 
-// removalTime is how long what Flux has pruned may take to go.
-const removalTime = time.Minute
-
-// reconcile waits until Flux has applied the beginning, after everything that was tidied up, and has removed what was
-// in Git beside it.
-func (r *resetter) reconcile(ctx context.Context) error {
-	if err := r.apply(ctx, isKustomization); err != nil {
-		return err
-	}
-	token := time.Now().Format(time.RFC3339Nano)
-	group, groupCtx := errgroup.WithContext(ctx)
-	for _, name := range r.names {
-		o := object.Named(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind), demo.FluxNamespace, name)
-		group.Go(func() error {
-			// The new artifact wakes it. One that stood at the beginning all the time has to be asked.
-			stood := r.stood[name]
-			if stood {
-				if err := r.ask(groupCtx, o, token); err != nil {
-					return err
-				}
-			}
-			return object.Await(groupCtx, r.client, o, func(o *unstructured.Unstructured) bool {
-				return r.at(o) && (!stood || object.Handled(o) >= token)
-			})
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	if err := r.pruned(ctx); err != nil {
-		return err
-	}
-	// What was applied last may have changed other Kustomizations, which take note of that now.
-	return object.AwaitReady(ctx, r.client, demo.Sync(r.names)...)
-}
-
-// pruned waits until the Kustomizations are gone that Flux removes because the beginning does not have them. One that
-// goes may take others along.
-func (r *resetter) pruned(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, removalTime, fmt.Errorf("not gone after %s", removalTime))
-	defer cancel()
-	for {
-		all, err := r.kustomizations(ctx)
-		if err != nil {
-			return err
-		}
-		all = slices.DeleteFunc(all, func(o *unstructured.Unstructured) bool {
-			ours := o.GetLabels()[fluxGroup+"name"] == demo.SyncName && o.GetLabels()[fluxGroup+"namespace"] == demo.FluxNamespace && r.managed(o)
-			return slices.Contains(r.names, o.GetName()) || !ours && o.GetDeletionTimestamp() == nil
-		})
-		if len(all) == 0 {
-			return nil
-		}
-		for _, o := range all {
-			if err := object.AwaitGone(ctx, r.client, o); err != nil {
-				return err
-			}
-		}
-	}
-}
-
 // kustomizations returns the Kustomizations in Flux's namespace.
 func (r *resetter) kustomizations(ctx context.Context) ([]*unstructured.Unstructured, error) {
 	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind))
+	list.SetGroupVersionKind(kustomizations())
 	if err := r.client.List(ctx, list, client.InNamespace(demo.FluxNamespace)); err != nil {
 		return nil, fmt.Errorf("listing Kustomizations: %w", err)
 	}
@@ -205,13 +147,4 @@ func (r *resetter) kustomizations(ctx context.Context) ([]*unstructured.Unstruct
 		all = append(all, &list.Items[i])
 	}
 	return all, nil
-}
-
-// at tells whether a Kustomization has tried and applied the beginning.
-func (r *resetter) at(o *unstructured.Unstructured) bool {
-	return object.IsCommit(object.Attempted(o), r.root) && object.IsCommit(object.Applied(o), r.root)
-}
-
-func isKustomization(o *unstructured.Unstructured) bool {
-	return o.GetKind() == kustomizev1.KustomizationKind
 }

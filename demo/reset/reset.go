@@ -1,5 +1,5 @@
-// Package reset brings a demo back to how it was right after up: the Git repository to the commit that up has pushed,
-// Flux to what that says, and everything away that was put beside it.
+// Package reset restores a demo to its state right after up: it moves the Git repository to the commit that up pushed,
+// lets Flux apply that commit, and removes everything else.
 package reset
 
 import (
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
@@ -27,15 +28,16 @@ import (
 )
 
 // timeLimit is for all of it; it takes seconds.
-const timeLimit = 5 * time.Minute
+const timeLimit = 2 * time.Minute
 
-// Run brings the demo back to how it was right after up, in place: the Git repository to the commit that
-// up has pushed, whatever has become of its history, Flux to what that says, and everything away that was put beside it
-// in the demo's namespaces. It returns when Flux has applied that commit and the sample app is served. Doing it twice is no harm. What the inbox has received and
-// what the services log stays.
+// Run restores the demo to its state right after up, on the same cluster. It moves the Git repository to the commit that
+// up pushed, whatever its history is now, lets Flux apply that commit, and removes everything else from the demo's
+// namespaces. It keeps the notifications in the inbox and the logs. Run returns when Flux has applied the commit and the
+// sample app answers. Running it twice does no harm.
 //
-// On a cluster of others it takes away only what is provably the demo's, and returns what it left alone where it
-// would have tidied up.
+// On a cluster of the demo's own it also removes what walks have left outside of these namespaces, and returns what else
+// people have created since up. On an existing cluster it removes only what is provably the demo's, and returns the
+// objects that it has kept.
 func Run(ctx context.Context, cluster clusters.Cluster, report clusters.Steps) ([]ownership.Left, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeLimit, fmt.Errorf("not done after %s", timeLimit))
 	defer cancel()
@@ -48,29 +50,24 @@ func Run(ctx context.Context, cluster clusters.Cluster, report clusters.Steps) (
 		return nil, err
 	}
 	if urls.Git == "" {
-		return nil, errors.New("there is no Git host in the cluster; `fluxdemo up` repairs the demo")
+		return nil, errors.New("the Git host is missing; `fluxdemo up` repairs it")
 	}
 	owner, err := ownership.New(c, cluster)
 	if err != nil {
 		return nil, err
 	}
 	r := &resetter{client: c, cluster: cluster, owner: owner, urls: urls}
-	const (
-		tidy   = "What is not in Git"
-		rewind = "The fleet's beginning"
-		sync   = "GitRepository and Kustomizations"
-		app    = "Sample app"
-	)
 	// One after the other, see resetter.
-	if err := steps.Run(ctx, report,
-		steps.Step{Name: tidy, Do: r.tidy},
-		steps.Step{Name: rewind, Needs: []string{tidy}, Do: r.rewind},
-		steps.Step{Name: sync, Needs: []string{rewind}, Do: r.reconcile},
-		steps.Step{Name: app, Needs: []string{sync}, Do: r.app},
-	); err != nil {
+	err = steps.Run(ctx, report, steps.Sequence(
+		steps.Step{Name: "What is not in Git", Do: r.tidy},
+		steps.Step{Name: "The fleet's beginning", Do: r.rewind},
+		steps.Step{Name: "GitRepository and Kustomizations", Do: r.reconcile},
+		steps.Step{Name: "Sample app", Do: r.app},
+	)...)
+	if err != nil {
 		return nil, err
 	}
-	return owner.Left(), nil
+	return append(owner.Left(), r.kept...), nil
 }
 
 // resetter is a reset under way. It tidies up before it moves the branch and wakes Flux: one pass of each
@@ -80,6 +77,8 @@ type resetter struct {
 	cluster    clusters.Cluster
 	owner      *ownership.Owner
 	applied    map[string]bool // what Kustomizations have applied, by key
+	mu         sync.Mutex      // for kept
+	kept       []ownership.Left
 	urls       demo.URLs
 	repository *fleet.Repository
 	head, root string                       // the commit on the branch, "" if there is none, and the beginning
@@ -89,7 +88,7 @@ type resetter struct {
 	stood      map[string]bool              // Kustomizations that were at the beginning before the branch moved
 }
 
-// tidy puts back what Flux starts from, and takes away what it does not know. These have nothing to do with each
+// tidy restores what Flux starts from, and removes what it does not know. These have nothing to do with each
 // other, so they happen at a time.
 func (r *resetter) tidy(ctx context.Context) (err error) {
 	host, err := demo.ReadSecret(ctx, r.client, demo.DemoNamespace, "git")
@@ -111,6 +110,7 @@ func (r *resetter) tidy(ctx context.Context) (err error) {
 	group.Go(func() error { return r.strangers(ctx) })
 	group.Go(func() error { return r.resumeAll(ctx) })
 	group.Go(func() error { return r.leftovers(ctx) })
+	group.Go(func() error { return r.strays(ctx) })
 	return group.Wait()
 }
 
@@ -166,10 +166,8 @@ func (r *resetter) rewind(ctx context.Context) error {
 	for _, o := range all {
 		r.stood[o.GetName()] = r.at(o)
 	}
-	if r.root != r.head {
-		if err := r.repository.Restore(ctx, r.root, nil); err != nil {
-			return err
-		}
+	if err := r.repository.Reset(ctx, r.root); err != nil {
+		return err
 	}
 	if err := r.apply(ctx, func(o *unstructured.Unstructured) bool { return !isKustomization(o) }); err != nil {
 		return err

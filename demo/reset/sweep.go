@@ -47,8 +47,8 @@ func sweptKinds() []schema.GroupVersionKind {
 	}
 }
 
-// leftovers removes what is in the fleet's namespaces and not in Git, and takes away from the rest what hands have
-// left on it. What of that Git says otherwise, Flux puts back.
+// leftovers removes objects in the fleet's namespaces that are not in Git, and the manual changes to all others. Flux
+// restores the fields that Git sets.
 func (r *resetter) leftovers(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(apply.Parallel)
@@ -61,20 +61,20 @@ func (r *resetter) leftovers(ctx context.Context) error {
 				case len(o.GetOwnerReferences()) > 0, o.GetName() == "kube-root-ca.crt", o.GetKind() == "ServiceAccount" && o.GetName() == "default":
 					return nil // Kubernetes's own
 				}
-				return r.owner.Leave(r.owner.Remove(ctx, o))
+				return r.remove(ctx, o)
 			})
 		})
 	}
 	return group.Wait()
 }
 
-// managed tells whether a Kustomization of Flux has applied the object. Its label alone is no proof: copies have it too.
+// managed reports whether a Kustomization of Flux has applied the object. Its label alone is no proof: copies have it too.
 func (r *resetter) managed(o *unstructured.Unstructured) bool {
 	return o.GetLabels()[fluxGroup+"name"] != "" && r.applied[object.Key(o)]
 }
 
-// handBack takes annotations with which somebody tells Flux to keep off from an object, and gives the fields that
-// hands have written to Flux, which removes those that are not in Git when it applies the object next.
+// handBack removes annotations that keep Flux from changing an object, and transfers the fields that people have written
+// to Flux, which removes those that are not in Git when it next applies the object.
 func (r *resetter) handBack(ctx context.Context, o *unstructured.Unstructured) error {
 	var managers []ssa.FieldManager
 	for _, entry := range o.GetManagedFields() {

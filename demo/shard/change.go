@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fluxcd/pkg/apis/meta"
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/apply"
 	"github.com/fluxdemo/fluxdemo/demo/object"
@@ -27,48 +27,44 @@ import (
 
 // Add brings up the controllers of a shard and returns when they are ready. install is what `flux install --export`
 // prints. A shard that is there is repaired.
-func Add(ctx context.Context, cluster clusters.Cluster, install []byte, name string, size manifests.Size, steps clusters.Steps) error {
+func Add(ctx context.Context, cluster clusters.Cluster, install []byte, name string, size manifests.Size, report clusters.Steps) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, shardTime, fmt.Errorf("not done after %s", shardTime))
-	defer cancel()
 	objects, err := manifests.Shard(install, name, size)
 	if err != nil {
 		return err
 	}
-	c, owner, err := demo.ConnectToOwnFlux(cluster)
-	if err != nil {
-		return err
-	}
-	end := steps.Start("Controllers of " + name)
-	if err = apply.New(c, owner).All(ctx, objects); err == nil {
-		err = object.AwaitReady(ctx, c, object.Workloads(objects)...)
-	}
-	end(err)
-	return err
+	return put(ctx, cluster, objects, controllersOf(name), report)
 }
 
 // Resize sets up the main controllers for so many objects, and returns when they are ready.
-func Resize(ctx context.Context, cluster clusters.Cluster, install []byte, size manifests.Size, steps clusters.Steps) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, shardTime, fmt.Errorf("not done after %s", shardTime))
-	defer cancel()
+func Resize(ctx context.Context, cluster clusters.Cluster, install []byte, size manifests.Size, report clusters.Steps) error {
 	objects, err := manifests.Flux(install, size)
 	if err != nil {
 		return err
 	}
+	return put(ctx, cluster, object.Workloads(objects), "Settings of the main controllers", report)
+}
+
+// put applies objects, and waits until the Deployments among them are ready, as a step of that name.
+func put(ctx context.Context, cluster clusters.Cluster, objects []*unstructured.Unstructured, step string, report clusters.Steps) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, shardTime, fmt.Errorf("not done after %s", shardTime))
+	defer cancel()
 	c, owner, err := demo.ConnectToOwnFlux(cluster)
 	if err != nil {
 		return err
 	}
-	end := steps.Start("Settings of the main controllers")
-	deployments := object.Workloads(objects)
-	if err = apply.New(c, owner).All(ctx, deployments); err == nil {
-		err = object.AwaitReady(ctx, c, deployments...)
-	}
-	end(err)
-	return err
+	return steps.One(ctx, report, step, func(ctx context.Context) error {
+		if err := apply.New(c, owner).All(ctx, objects); err != nil {
+			return err
+		}
+		return object.AwaitReady(ctx, c, object.Workloads(objects)...)
+	})
 }
+
+// controllersOf is the step in which the controllers of a shard come or go.
+func controllersOf(name string) string { return "Controllers of " + name }
 
 // Move gives an object, named by its kind (in any case), namespace and name, to a shard or to the main
 // controllers, and returns when they have reconciled it. One that is suspended is only labelled.
@@ -89,7 +85,7 @@ func Move(ctx context.Context, cluster clusters.Cluster, kind, namespace, name, 
 	}
 	i := slices.IndexFunc(kinds, func(k schema.GroupVersionKind) bool { return isShardable(k) && strings.EqualFold(k.Kind, kind) })
 	if i < 0 {
-		return fmt.Errorf("%s is no kind that a shard looks after; they are sources, Kustomizations and HelmReleases", kind)
+		return fmt.Errorf("a shard does not reconcile %s; valid kinds: sources, Kustomizations, HelmReleases", kind)
 	}
 	if err := exists(ctx, c, shard); err != nil {
 		return err
@@ -110,28 +106,32 @@ func Move(ctx context.Context, cluster clusters.Cluster, kind, namespace, name, 
 	})
 }
 
-// label gives an object to a shard, and asks for a reconciliation.
+// label gives an object to a shard and, with a token, asks for a reconciliation.
 func label(ctx context.Context, owner *ownership.Owner, o *unstructured.Unstructured, shard, token string) error {
 	var key any = shard
 	if shard == Main {
 		key = nil
 	}
-	metadata := map[string]any{"labels": map[string]any{Key: key}}
+	patch := map[string]any{}
 	if token != "" {
-		metadata["annotations"] = map[string]any{meta.ReconcileRequestAnnotation: token}
+		patch = object.Request(token)
 	}
-	return object.Applying(o, owner.Patch(ctx, o.DeepCopy(), map[string]any{"metadata": metadata}))
+	// In one write: a controller that is asked has to be the one that the label names.
+	if err := unstructured.SetNestedField(patch, key, "metadata", "labels", Key); err != nil {
+		return object.Applying(o, err)
+	}
+	return object.Applying(o, owner.Patch(ctx, o.DeepCopy(), patch))
 }
 
 // ErrNotFound says that there is no shard of that name.
 var ErrNotFound = errors.New("there is no shard")
 
-// ErrInUse says that a shard still looks after objects.
-var ErrInUse = errors.New("it still looks after objects")
+// ErrInUse says that a shard still has objects to reconcile.
+var ErrInUse = errors.New("it still reconciles objects")
 
-// Remove takes away the controllers of a shard, and returns when they are gone. It fails with ErrInUse while
-// the shard has objects, which nobody would look after any more.
-func Remove(ctx context.Context, cluster clusters.Cluster, name string, steps clusters.Steps) error {
+// Remove deletes the controllers of a shard, and returns when they are gone. It fails with ErrInUse if the shard has
+// objects, because no controller would reconcile them any more.
+func Remove(ctx context.Context, cluster clusters.Cluster, name string, report clusters.Steps) error {
 	if err := CheckName(name); err != nil {
 		return err
 	}
@@ -155,18 +155,18 @@ func Remove(ctx context.Context, cluster clusters.Cluster, name string, steps cl
 		}
 	}
 	if len(left) > 0 {
-		return fmt.Errorf("shard %s: %w: %s; `fluxdemo shard move` gives them to others", name, ErrInUse, strings.Join(left, ", "))
+		return fmt.Errorf("shard %s: %w: %s; move them first with `fluxdemo shard move`", name, ErrInUse, strings.Join(left, ", "))
 	}
-	end := steps.Start("Controllers of " + name)
-	err = removeAll(ctx, c, owner, client.MatchingLabels{manifests.ShardLabel: name})
-	end(err)
+	err = steps.One(ctx, report, controllersOf(name), func(ctx context.Context) error {
+		return removeAll(ctx, c, owner, client.MatchingLabels{manifests.ShardLabel: name})
+	})
 	if left := owner.Left(); err == nil && len(left) > 0 {
 		err = fmt.Errorf("shard %s: %s", name, left[0])
 	}
 	return err
 }
 
-// removeShards removes those controllers of the selected shards that are the demo's, and waits until they are gone.
+// removeAll removes those controllers of the selected shards that are the demo's, and waits until they are gone.
 func removeAll(ctx context.Context, c client.WithWatch, owner *ownership.Owner, which client.ListOption) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, kind := range []schema.GroupVersionKind{
@@ -184,8 +184,8 @@ func removeAll(ctx context.Context, c client.WithWatch, owner *ownership.Owner, 
 	return group.Wait()
 }
 
-// Undo gives what the demo's shards look after back to the main controllers, and removes these shards. A key that is
-// no shard's of the demo is a matter of others.
+// Undo gives the objects of the demo's shards back to the main controllers, and removes these shards. It leaves keys
+// that are not those of the demo's shards.
 func Undo(ctx context.Context, c client.WithWatch, owner *ownership.Owner) error {
 	shards, err := List(ctx, c)
 	if err != nil {

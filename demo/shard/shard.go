@@ -1,5 +1,5 @@
-// Package shard divides Flux's work: it adds sets of controllers, gives them objects by label, and removes them again.
-// It changes only controllers that are the demo's.
+// Package shard divides Flux's work: it adds sets of controllers, assigns objects to them by label, and removes them.
+// It changes only the demo's controllers.
 package shard
 
 import (
@@ -22,8 +22,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
 
-// Key is the label by which Flux's controllers divide their work: those of a shard look after the objects that
-// have its name there, the main ones after those without the label (https://fluxcd.io/flux/installation/configuration/sharding/).
+// Key is the label by which Flux's controllers divide their work: those of a shard reconcile the objects that have its
+// name there, the main ones those without the label (https://fluxcd.io/flux/installation/configuration/sharding/).
 const Key = "sharding.fluxcd.io/key"
 
 // Main stands for the main controllers, where the name of a shard is asked for.
@@ -37,11 +37,11 @@ type Shard struct {
 	Name string `json:"name"`
 	// Controllers are its Deployments, with whether each is available.
 	Controllers map[string]bool `json:"controllers"`
-	// Objects are those that it looks after, as Kind/namespace/name.
+	// Objects are those that it reconciles, as Kind/namespace/name.
 	Objects []string `json:"objects"`
 }
 
-// Ready tells whether all of its controllers are available.
+// Ready reports whether all of its controllers are available.
 func (s Shard) Ready() bool {
 	for _, ready := range s.Controllers {
 		if !ready {
@@ -55,13 +55,13 @@ func (s Shard) Ready() bool {
 func CheckName(name string) error {
 	const longest = 20 // Deployment names become labels, and helm-controller stands before it
 	if name == Main || len(name) > longest || len(validation.IsDNS1123Label(name)) > 0 {
-		return fmt.Errorf("%q is no name for a shard: use up to %d of a-z, 0-9 and -, such as shard1", name, longest)
+		return fmt.Errorf("%q is not a valid name for a shard: use up to %d of a-z, 0-9, and -, for example shard1", name, longest)
 	}
 	return nil
 }
 
-// List returns the main controllers, which come first, and the shards with what each looks after. A key that is no
-// shard's has no controllers: nobody looks after its objects.
+// List returns the main controllers first, then the shards, each with its objects. A key without a shard has no
+// controllers, so nothing reconciles its objects.
 func List(ctx context.Context, c client.Client) ([]Shard, error) {
 	all := map[string]*Shard{}
 	of := func(name string) *Shard {

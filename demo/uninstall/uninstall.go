@@ -1,7 +1,7 @@
-// Package uninstall takes a demo off a cluster that others use too: what the
-// demo made and what Flux applied from its repository goes, in an order in
-// which nothing is made again. What is not provably the demo's stays and is
-// named, and so does what holds it.
+// Package uninstall removes a demo from an existing cluster: what the demo
+// created and what Flux applied from its repository, in an order in which
+// nothing is created again. It keeps and lists objects that are not provably
+// the demo's, and what holds them.
 package uninstall
 
 import (
@@ -44,7 +44,7 @@ const (
 	disabled      = "disabled"
 )
 
-// Removal is what there is to remove from a cluster of others.
+// Removal lists the objects to remove from an existing cluster.
 type Removal struct {
 	client client.WithWatch
 	owner  *ownership.Owner
@@ -55,7 +55,7 @@ type Removal struct {
 	namespaces  []*unstructured.Unstructured
 }
 
-// Look finds what the demo has on the cluster, and changes nothing.
+// Look finds the demo's objects on the cluster, and changes nothing.
 func Look(ctx context.Context, cluster clusters.Cluster) (*Removal, error) {
 	c, err := demo.Connect(cluster.Kubeconfig())
 	if err != nil {
@@ -65,10 +65,16 @@ func Look(ctx context.Context, cluster clusters.Cluster) (*Removal, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Before anything is removed: what cannot be told then would stop it half way.
+	// Before anything is removed: an error later would stop the removal half way.
 	if err := owner.CanTell(); err != nil {
 		return nil, err
 	}
+	return find(ctx, c, owner)
+}
+
+// find finds what the demo has made and what Flux has applied for it, in the
+// order in which it is to go.
+func find(ctx context.Context, c client.WithWatch, owner *ownership.Owner) (*Removal, error) {
 	r := &Removal{client: c, owner: owner}
 	recorded, err := r.read(ctx, owner.Recorded())
 	if err != nil {
@@ -179,8 +185,8 @@ func (r *Removal) applied(ctx context.Context, objects []*unstructured.Unstructu
 	return all, nil
 }
 
-// kept says why Flux would leave an object when its Kustomization goes, "" if
-// it would not.
+// kept returns why Flux would keep an object when its Kustomization is
+// deleted; "" if it would remove it.
 func kept(o *unstructured.Unstructured, prunes bool) string {
 	if !prunes {
 		return "its Kustomization does not prune"
@@ -197,33 +203,25 @@ func kept(o *unstructured.Unstructured, prunes bool) string {
 func (r *Removal) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, removeTime, fmt.Errorf("not gone after %s", removeTime))
 	defer cancel()
-	const (
-		record      = "Recording what is to be removed"
-		suspend     = "Suspending the demo's Kustomizations"
-		release     = "Removing Flux's objects"
-		others      = "Removing what Flux has applied"
-		definitions = "Removing definitions"
-		namespaces  = "Removing namespaces"
-	)
 	// In the order in which nothing is made again. The caller reports all of it as one step.
-	return steps.Run(ctx, nil,
-		steps.Step{Name: record, Do: r.record},
-		steps.Step{Name: suspend, Needs: []string{record}, Do: r.quiet},
-		steps.Step{Name: release, Needs: []string{suspend}, Do: r.release},
-		steps.Step{Name: others, Needs: []string{release}, Do: func(ctx context.Context) error {
+	return steps.Run(ctx, nil, steps.Sequence(
+		steps.Step{Name: "Recording what to remove", Do: r.record},
+		steps.Step{Name: "Suspending the demo's Kustomizations", Do: r.quiet},
+		steps.Step{Name: "Removing Flux's objects", Do: r.release},
+		steps.Step{Name: "Removing what Flux has applied", Do: func(ctx context.Context) error {
 			return each(ctx, r.others, r.remove)
 		}},
-		steps.Step{Name: definitions, Needs: []string{others}, Do: func(ctx context.Context) error {
+		steps.Step{Name: "Removing definitions", Do: func(ctx context.Context) error {
 			return each(ctx, r.definitions, func(ctx context.Context, crd *unstructured.Unstructured) error {
 				return r.holder(ctx, crd, func() error { return r.owner.Unused(ctx, crd) })
 			})
 		}},
-		steps.Step{Name: namespaces, Needs: []string{definitions}, Do: func(ctx context.Context) error {
+		steps.Step{Name: "Removing namespaces", Do: func(ctx context.Context) error {
 			return each(ctx, r.namespaces, func(ctx context.Context, namespace *unstructured.Unstructured) error {
 				return r.holder(ctx, namespace, func() error { return r.owner.Vacant(ctx, namespace) })
 			})
 		}},
-	)
+	)...)
 }
 
 // each calls do for all objects, in this order but several at a time.
