@@ -29,8 +29,8 @@ const parallel = 16
 const manager = "fluxdemo-load"
 
 // Apply applies objects with server-side apply, many at a time, namespaces
-// before all others, and tells progress how many are done. On a cluster of
-// others it makes them, and changes none that is not the demo's.
+// first. It calls progress with the number of applied objects. On an existing
+// cluster it changes only the demo's objects.
 func Apply(ctx context.Context, c client.Client, owner *ownership.Owner, objects []client.Object, progress func(done int)) (err error) {
 	all := make([]*unstructured.Unstructured, len(objects))
 	for i, o := range objects {
@@ -77,10 +77,10 @@ func Apply(ctx context.Context, c client.Client, owner *ownership.Owner, objects
 	return apply(false)
 }
 
-// Remove deletes all tenants that are the demo's and returns when they are
-// gone with everything in them. A namespace that holds things of others stays,
-// and owner takes note of it. Remove tells progress how much is left of what
-// it is at.
+// Remove deletes all tenants of the demo, and returns when they are gone with
+// everything in them. It keeps a namespace that holds other objects, and
+// records that in owner. It calls progress with the number of objects left in
+// the current phase.
 func Remove(ctx context.Context, c client.WithWatch, owner *ownership.Owner, progress func(left int, what string)) error {
 	mine := client.HasLabels{Label}
 	for {
@@ -161,7 +161,7 @@ func release(ctx context.Context, c client.Client, owner *ownership.Owner, progr
 		group.Go(func() error {
 			err := owner.Delete(ctx, k, metav1.DeletePropagationBackground)
 			if err == nil {
-				// Once it is being deleted, nobody adds a finalizer again.
+				// No finalizer is added to an object that is being deleted.
 				err = owner.Patch(ctx, k, map[string]any{"metadata": map[string]any{"finalizers": nil}})
 			}
 			if err = owner.Leave(err); client.IgnoreNotFound(err) != nil {

@@ -1,7 +1,6 @@
-// Package load fills a cluster with tenants, quiet ones and heavy ones, and
-// takes them away without a trace. It also measures what Flux makes of them:
-// how long an object waits for its controller, by watch, and what the
-// controllers say of their queues.
+// Package load creates quiet and heavy tenants on a cluster, and removes them
+// without a trace. It also measures Flux: how long an object waits for its
+// controller, and the lengths of the controllers' queues.
 package load
 
 import (
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
-	"github.com/fluxcd/pkg/apis/meta"
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -24,14 +22,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/demo"
+	"github.com/fluxdemo/fluxdemo/demo/object"
 	"github.com/fluxdemo/fluxdemo/demo/shard"
 )
 
 //go:embed content
 var content embed.FS
 
-// Label is on every object that this package makes; its value is Quiet,
-// Heavy, or Shared for what is nobody's own.
+// Label is on every object that this package creates; its value is Quiet,
+// Heavy, or Shared for what all tenants share.
 const Label = "fluxdemo.github.io/load"
 
 // Values of Label.
@@ -62,8 +61,8 @@ type Plan struct {
 	Heavy int `json:"heavy"`
 	// PerTenant is how many of them a tenant has; 0 means 10.
 	PerTenant int `json:"perTenant,omitempty"`
-	// Shards are who looks after them. Heavy tenants are the first one's,
-	// and the main controllers and the others share the quiet ones.
+	// Shards reconcile them: the first one the heavy tenants, the main
+	// controllers and the others the quiet ones.
 	Shards []string `json:"shards,omitempty"`
 	// OwnSources gives each tenant a GitRepository, and not all the same.
 	OwnSources bool `json:"ownSources,omitempty"`
@@ -97,7 +96,7 @@ func (p Plan) quietShards() []string {
 // Prepare returns what has to be there before Kustomizations are: the shared
 // namespace and sources, and the tenants of this kind, Quiet or Heavy.
 func (p Plan) Prepare(kind string) []client.Object {
-	objects := []client.Object{&corev1.Namespace{ObjectMeta: object("", Namespace, Shared, "")}}
+	objects := []client.Object{&corev1.Namespace{ObjectMeta: metadata("", Namespace, Shared, "")}}
 	if !p.OwnSources {
 		objects = append(objects, source(Namespace, kind, p.shard(kind, 0)))
 	}
@@ -105,10 +104,10 @@ func (p Plan) Prepare(kind string) []client.Object {
 		name := tenant(kind, n)
 		shard := p.shard(kind, n)
 		objects = append(objects,
-			&corev1.Namespace{ObjectMeta: object("", name, kind, "")},
-			&corev1.ServiceAccount{ObjectMeta: object(name, serviceAccount, kind, "")},
+			&corev1.Namespace{ObjectMeta: metadata("", name, kind, "")},
+			&corev1.ServiceAccount{ObjectMeta: metadata(name, serviceAccount, kind, "")},
 			&rbacv1.RoleBinding{
-				ObjectMeta: object(name, serviceAccount, kind, ""),
+				ObjectMeta: metadata(name, serviceAccount, kind, ""),
 				RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
 				Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: name, Name: serviceAccount}},
 			})
@@ -130,7 +129,7 @@ func (p Plan) Kustomizations(kind string) []client.Object {
 		name := tenant(kind, number)
 		app := fmt.Sprintf("app-%d", n%p.perTenant())
 		k := &kustomizev1.Kustomization{
-			ObjectMeta: object(name, app, kind, p.shard(kind, number)),
+			ObjectMeta: metadata(name, app, kind, p.shard(kind, number)),
 			Spec: kustomizev1.KustomizationSpec{
 				Interval:        metav1.Duration{Duration: time.Hour},
 				Path:            "./" + kind,
@@ -138,8 +137,8 @@ func (p Plan) Kustomizations(kind string) []client.Object {
 				TargetNamespace: name,
 				NamePrefix:      app + "-",
 				SourceRef:       kustomizev1.CrossNamespaceSourceReference{Kind: sourcev1.GitRepositoryKind, Namespace: Namespace, Name: kind},
-				// The namespace goes as a whole: nobody has to prune it one
-				// object after the other.
+				// The namespace is deleted as a whole, so Flux need not prune
+				// its objects one after the other.
 				DeletionPolicy: kustomizev1.DeletionPolicyOrphan,
 			},
 		}
@@ -172,7 +171,7 @@ func (p Plan) tenants(kind string) int {
 	return (p.count(kind) + p.perTenant() - 1) / p.perTenant()
 }
 
-// shard is who looks after the tenant with that number.
+// shard returns the shard that reconciles the tenant of that number.
 func (p Plan) shard(kind string, number int) string {
 	if kind == Heavy {
 		if len(p.Shards) == 0 {
@@ -186,7 +185,7 @@ func (p Plan) shard(kind string, number int) string {
 
 func tenant(kind string, number int) string { return fmt.Sprintf("load-%s-%04d", kind, number) }
 
-func object(namespace, name, kind, shardName string) metav1.ObjectMeta {
+func metadata(namespace, name, kind, shardName string) metav1.ObjectMeta {
 	labels := map[string]string{Label: kind}
 	if shardName != "" {
 		labels[shard.Key] = shardName
@@ -196,7 +195,7 @@ func object(namespace, name, kind, shardName string) metav1.ObjectMeta {
 
 func source(namespace, kind, shard string) client.Object {
 	return &sourcev1.GitRepository{
-		ObjectMeta: object(namespace, kind, kind, shard),
+		ObjectMeta: metadata(namespace, kind, kind, shard),
 		Spec: sourcev1.GitRepositorySpec{
 			URL:            "http://git.fluxdemo.svc.cluster.local" + demo.Repository,
 			Interval:       metav1.Duration{Duration: time.Hour},
@@ -221,12 +220,11 @@ func Content(edition string) (fs.FS, error) {
 	return files, err
 }
 
-// Ask requests a reconciliation of an object now and returns when that was.
+// Ask requests a reconciliation of an object now, and returns when that was and what tells the request from others.
 func Ask(ctx context.Context, c client.Client, o client.Object) (token string, at time.Time, err error) {
 	at = time.Now()
 	token = at.Format(time.RFC3339Nano)
-	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, meta.ReconcileRequestAnnotation, token)
-	if err := c.Patch(ctx, o, client.RawPatch("application/merge-patch+json", patch)); err != nil {
+	if err := object.Ask(ctx, c, o, token); err != nil {
 		return "", at, fmt.Errorf("requesting a reconciliation of %s/%s: %w", o.GetNamespace(), o.GetName(), err)
 	}
 	return token, at, nil

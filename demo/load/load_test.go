@@ -39,7 +39,7 @@ func TestPlan(t *testing.T) {
 		},
 		"less than nothing": {plan: Plan{Quiet: -1}, check: "-1 quiet"},
 		"too many":          {plan: Plan{Quiet: 99_999, Heavy: 2}, check: "up to 100000"},
-		"no name":           {plan: Plan{Shards: []string{"main"}}, check: "is no name for a shard"},
+		"no name":           {plan: Plan{Shards: []string{"main"}}, check: "is not a valid name for a shard"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := test.plan.Check()

@@ -131,8 +131,8 @@ func (o *Observer) see(object any, gone bool) {
 	o.changed = make(chan struct{})
 }
 
-// waits tells whether a Kustomization's controller is waiting for what it has
-// applied; there is no other sign of it but what its condition says.
+// waits reports whether a Kustomization's controller is waiting for what it has
+// applied. Only the message of its condition shows that.
 func waits(k *kustomizev1.Kustomization) bool {
 	c := meta.FindStatusCondition(k.Status.Conditions, fluxmeta.ReconcilingCondition)
 	return c != nil && c.Status == metav1.ConditionTrue && strings.HasPrefix(c.Message, "Running health checks")
@@ -145,8 +145,8 @@ func (o *Observer) Ready(kind string) int {
 	return o.ready[kind]
 }
 
-// AwaitReady returns when n Kustomizations of a kind are ready. It tells
-// progress about each change.
+// AwaitReady returns when n Kustomizations of a kind are ready. It calls
+// progress at each change.
 func (o *Observer) AwaitReady(ctx context.Context, kind string, n int, progress func(ready int)) error {
 	return o.await(ctx, o.ready, kind, n, "ready", progress)
 }

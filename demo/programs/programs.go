@@ -1,6 +1,5 @@
-// Package programs says which program is behind which image of the demo, and
-// which flags it needs where it runs as a process of this machine instead of
-// in a container.
+// Package programs maps the demo's images to their programs, with the flags
+// that a program needs when it runs as a process instead of in a container.
 package programs
 
 import (
@@ -13,6 +12,9 @@ import (
 // Own is the repository of this program's own image.
 const Own = "ghcr.io/fluxdemo/fluxdemo"
 
+// ownTag is the only tag of this program's own image.
+const ownTag = "latest"
+
 // All lists the programs of the demo's images: this program, whose executable
 // is at the path own, and Flux's controllers from the bundle.
 func All(b *bundle.Bundle, own string) []image.Program {
@@ -22,12 +24,13 @@ func All(b *bundle.Bundle, own string) []image.Program {
 // OwnProgram is this program, whose executable is at path.
 func OwnProgram(path string) image.Program {
 	return image.Program{
-		Repository: Own, Path: path, User: "65532:65532",
+		Repository: Own, Tags: []string{ownTag}, Path: path, User: "65532:65532",
 		PortFlags: map[string]string{"http": "--addr"},
 	}
 }
 
-// Flux lists Flux's controllers from the bundle. Leader election does not work
+// Flux lists Flux's controllers from the bundle. The tag of each is the version
+// of its module, as in Flux's manifests. Leader election does not work
 // outside of a container (it looks for its namespace in a fixed file) and is
 // not needed with one replica.
 func Flux(b *bundle.Bundle) []image.Program {
@@ -43,8 +46,12 @@ func Flux(b *bundle.Bundle) []image.Program {
 	} {
 		flags := map[string]string{"http-prom": "--metrics-addr", "healthz": "--health-addr"}
 		maps.Copy(flags, controller.portFlags)
+		var tags []string
+		if version := b.Version("github.com/fluxcd/" + controller.name); version != "" {
+			tags = []string{version}
+		}
 		all = append(all, image.Program{
-			Repository: "ghcr.io/fluxcd/" + controller.name, Path: b.Path(controller.name), User: "65534:65534",
+			Repository: "ghcr.io/fluxcd/" + controller.name, Tags: tags, Path: b.Path(controller.name), User: "65534:65534",
 			Flags: []string{"--enable-leader-election=false"}, PortFlags: flags,
 		})
 	}

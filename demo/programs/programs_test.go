@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
@@ -55,6 +56,20 @@ func TestBundle(t *testing.T) {
 	var references []string
 	for _, p := range all {
 		references = append(references, p.Repository+":test")
+	}
+	manifests, err := os.ReadFile(b.Path("flux.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		for _, tag := range p.Tags {
+			if reference := "image: " + p.Repository + ":" + tag + "\n"; p.Repository != programs.Own && !strings.Contains(string(manifests), reference) {
+				t.Errorf("Flux's manifests have no line %q", reference)
+			}
+		}
+		if len(p.Tags) != 1 {
+			t.Errorf("%s has the tags %q, want one", p.Repository, p.Tags)
+		}
 	}
 	images, err := image.Build(references, all, runtime.GOARCH)
 	if err != nil || len(images) != len(all) {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
 )
 
@@ -48,7 +49,7 @@ func harmful() []string {
 // that the shell has.
 func (d *Demo) Interactive(ctx context.Context, user []string) Environment {
 	e := Environment{Unset: harmful()}
-	e.Set = d.common(environ.Base(user).Get("PATH"))
+	e.Set = append(d.common(environ.Base(user).Get("PATH")), Variable{NameVar, d.name})
 	no := environ.NoProxy(user)
 	e.Set = append(e.Set, Variable{"NO_PROXY", no}, Variable{"no_proxy", no})
 	if len(d.git) == 0 {
@@ -56,6 +57,20 @@ func (d *Demo) Interactive(ctx context.Context, user []string) Environment {
 	}
 	settings := slices.Concat(d.git, []Setting{{"clone.defaultRemoteName", "origin"}}, d.identity(ctx, user))
 	e.Set = append(e.Set, configVariables(settings)...)
+	return e
+}
+
+// Terminal returns the whole environment of a shell that fluxdemo starts for the user on the cluster called name: base,
+// which one of environ's functions has made of the environment user, with what Interactive changes.
+func (d *Demo) Terminal(ctx context.Context, base environ.Environ, user []string, name string) environ.Environ {
+	changes := d.Interactive(ctx, user)
+	e := base.Without(changes.Unset...).Join(pairs(changes.Set)).Without("NO_COLOR", "CLICOLOR*").
+		With(bundle.EnvVar, d.bundle).With(NameVar, name).
+		With("TERM", "xterm-256color").With("COLORTERM", "truecolor").
+		With("HISTFILE", "") // what is typed there is not for the user's history
+	if e.Get("LC_ALL") == "" && e.Get("LC_CTYPE") == "" && e.Get("LANG") == "" {
+		e = e.With("LANG", locale())
+	}
 	return e
 }
 
@@ -107,7 +122,8 @@ func pairs(list []Variable) []string {
 	return all
 }
 
-// quote quotes s for a POSIX shell.
+// quote quotes s for a POSIX shell. It is not syntax.Quote, which refuses line breaks there: folders may have them in
+// their names.
 func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fluxdemo/fluxdemo/clusters/environ"
 )
 
 // shells are those that eval what Export writes. bash is on every machine
@@ -137,5 +139,24 @@ func TestIdentity(t *testing.T) {
 				t.Error("the user's own name is repeated")
 			}
 		})
+	}
+}
+
+// TestTerminal starts the shell that a page shows.
+func TestTerminal(t *testing.T) {
+	home := t.TempDir()
+	d := demoIn(t, filepath.Join(home, "state"))
+	mkdir(t, d.home)
+	user := []string{
+		"PATH=/usr/bin:/bin", "HOME=" + home, "GIT_DIR=/repo/.git", "KUBECONFIG=/a:/b", "AWS_PROFILE=work", "NO_COLOR=1", "BASH_ENV=/rc",
+	}
+	env := d.Terminal(t.Context(), environ.Base(user), user, "second")
+	for name, want := range map[string]string{
+		"PATH": d.bin + ":/usr/bin:/bin", "KUBECONFIG": d.kubeconfig, "FLUXDEMO_NAME": "second", "HOME": home, "TERM": "xterm-256color",
+		"FLEET_URL": d.urls.Git, "LANG": locale(), "GIT_DIR": "", "AWS_PROFILE": "", "NO_COLOR": "", "BASH_ENV": "", "HISTFILE": "",
+	} {
+		if got := env.Get(name); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
 	}
 }

@@ -28,9 +28,9 @@ const (
 // Setting is a variable of git's configuration. Several of one name add up.
 type Setting struct{ Key, Value string }
 
-// GitSettings returns what lets git work with the repository at address,
-// whatever the user's own configuration says, which these settings beat. The
-// others are for this URL alone where git allows that.
+// GitSettings returns the settings with which git can use the repository at
+// address. They override the user's own configuration, and apply to this URL
+// only where git allows that.
 func GitSettings(address, helper string) ([]Setting, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -64,7 +64,7 @@ func GitSettings(address, helper string) ([]Setting, error) {
 }
 
 // configVariables returns the variables that give git these settings. They
-// beat every file.
+// override every file.
 func configVariables(settings []Setting) []Variable {
 	if len(settings) == 0 {
 		return nil
@@ -114,7 +114,10 @@ func Clone(ctx context.Context, address, dir, helper string, user []string, said
 	if err != nil {
 		return err
 	}
-	env := environ.Base(user).Join(gitAlone())
+	// Without it, the clone of an empty repository would be on master.
+	env := environ.Base(user).Join(gitAlone()).Join([]string{
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=init.defaultBranch", "GIT_CONFIG_VALUE_0=main",
+	})
 	git := func(args ...string) error {
 		run := exec.CommandContext(ctx, "git", args...)
 		run.Env, run.Stdout, run.Stderr = env, said, said

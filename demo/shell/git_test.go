@@ -26,10 +26,10 @@ func mkdir(t *testing.T, dir string) {
 	}
 }
 
-// gitHost serves an empty repository and returns its URL.
-func gitHost(t *testing.T) string {
+// gitHost serves the repository in a folder, an empty one at first, and returns its URL.
+func gitHost(t *testing.T, root string) string {
 	t.Helper()
-	server, err := gitserver.New(gitserver.Config{Root: t.TempDir(), Username: "demo", Password: "secret"})
+	server, err := gitserver.New(gitserver.Config{Root: root, Username: "demo", Password: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,15 +74,10 @@ func hostileGit() map[string]string {
 // the settings that env gives, in a clone that Clone has made, and, to show
 // that there is something to beat, without both.
 func TestGitSettings(t *testing.T) {
-	url := gitHost(t)
-	base := strings.TrimSuffix(url, "/fleet.git")
+	root := t.TempDir()
 	helperFile := filepath.Join(t.TempDir(), "it's a lögin")
 	write(t, helperFile, "username=demo\npassword=secret\n")
 	helper := helperFor(helperFile)
-	settings, err := GitSettings(url, helper)
-	if err != nil {
-		t.Fatal(err)
-	}
 	commit := func(dir string, env []string) (string, error) {
 		write(t, filepath.Join(dir, "file.env"), "one\ntwo\n"+dir)
 		if out, err := gitWith(dir, env, "add", "file.env"); err != nil {
@@ -97,7 +92,7 @@ func TestGitSettings(t *testing.T) {
 	home := t.TempDir()
 	ordinary := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0"}
 	first := filepath.Join(t.TempDir(), "first")
-	if err := Clone(t.Context(), url, first, helper, ordinary, os.Stderr); err != nil {
+	if err := Clone(t.Context(), gitHost(t, root), first, helper, ordinary, os.Stderr); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := gitWith(first, ordinary, "checkout", "-q", "-b", "main"); err != nil {
@@ -111,7 +106,17 @@ func TestGitSettings(t *testing.T) {
 	}
 	for name, config := range hostileGit() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // so each has a host of its own
 			dir := t.TempDir()
+			if err := os.CopyFS(filepath.Join(dir, "repositories"), os.DirFS(root)); err != nil {
+				t.Fatal(err)
+			}
+			url := gitHost(t, filepath.Join(dir, "repositories"))
+			base := strings.TrimSuffix(url, "/fleet.git")
+			settings, err := GitSettings(url, helper)
+			if err != nil {
+				t.Fatal(err)
+			}
 			home := filepath.Join(dir, "home")
 			mkdir(t, filepath.Join(home, "hooks"))
 			config := strings.NewReplacer("%URL%", url, "%BASE%", base, "%HOME%", home).Replace(config)

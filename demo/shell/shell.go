@@ -1,6 +1,6 @@
-// Package shell makes the environments in which a demo's commands are typed:
-// those of walks, which see nothing of what the user has set for work, and
-// that of a shell of the user's own. No secret stands in them.
+// Package shell makes the environments for a demo's commands: the one of walks,
+// which excludes the user's own settings, and the one of `fluxdemo env` for the
+// user's shell. Neither contains a secret.
 package shell
 
 import (
@@ -36,6 +36,7 @@ func Children() []string { return []string{binFolder, loginFile, storedFile, hom
 
 // Demo is what commands need to work with a demo.
 type Demo struct {
+	name       string // of the cluster
 	bin, home  string
 	kubeconfig string
 	bundle     string
@@ -48,7 +49,8 @@ type Demo struct {
 // folder. program is the path of the fluxdemo executable.
 func Prepare(ctx context.Context, cluster clusters.Cluster, c client.Reader, b *bundle.Bundle, program string) (*Demo, error) {
 	d := &Demo{
-		bin: filepath.Join(cluster.Dir(), binFolder), home: filepath.Join(cluster.Dir(), homeDir),
+		name: filepath.Base(cluster.Dir()),
+		bin:  filepath.Join(cluster.Dir(), binFolder), home: filepath.Join(cluster.Dir(), homeDir),
 		kubeconfig: cluster.Kubeconfig(), bundle: b.Dir, beginning: demo.BeginningFile(cluster),
 	}
 	if err := link(d.bin, map[string]string{"kubectl": b.Path("kube"), "flux": b.Path("flux"), "fluxdemo": program}); err != nil {
@@ -111,7 +113,7 @@ func (d *Demo) Commands(base environ.Environ, ownHome bool, stateHome, name stri
 	return e.Join(gitAlone()).
 		With("GIT_AUTHOR_NAME", Name).With("GIT_AUTHOR_EMAIL", Email).
 		With("GIT_COMMITTER_NAME", Name).With("GIT_COMMITTER_EMAIL", Email).
-		// Nobody is there to edit a message; ":" takes it as it is.
+		// Walks cannot edit a message; ":" accepts it unchanged.
 		With("GIT_EDITOR", ":").With("GIT_PAGER", "cat").
 		Join(pairs(configVariables(d.git)))
 }

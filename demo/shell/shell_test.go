@@ -20,7 +20,7 @@ func demoIn(t *testing.T, dir string) *Demo {
 		t.Fatal(err)
 	}
 	return &Demo{
-		bin: filepath.Join(dir, "bin"), home: filepath.Join(dir, homeDir), kubeconfig: filepath.Join(dir, "kubeconfig"), bundle: "/bundle",
+		bin: filepath.Join(dir, "bin"), home: filepath.Join(dir, homeDir), kubeconfig: filepath.Join(dir, "kubeconfig"), bundle: "/bundle", name: "x",
 		urls: demo.URLs{Git: address, App: "http://127.0.0.1:30001", Inbox: "http://127.0.0.1:30002"}, git: settings,
 	}
 }

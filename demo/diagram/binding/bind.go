@@ -21,7 +21,7 @@ type Binding struct {
 
 // Edge says what an edge carries.
 type Edge struct {
-	// Index is the edge's place in the chart, from 0.
+	// Index is the edge's index in the chart, from 0.
 	Index int `json:"index"`
 	// From and To are the ends as they are drawn.
 	From Target `json:"from"`
@@ -73,7 +73,7 @@ func Bind(c *flowchart.Chart, explicit map[string]string, d Defaults) (Binding, 
 	return b, nil
 }
 
-// within tells whether a box, or one around it, is Flux or a cluster. Boxes that contain themselves do not exist.
+// within reports whether a box, or one around it, is Flux or a cluster. Boxes that contain themselves do not exist.
 func within(box string, boxes map[string]flowchart.Subgraph, targets map[string]Target) bool {
 	for range len(boxes) {
 		if box == "" {
@@ -135,16 +135,16 @@ func carries(from, to Target) []string {
 	return what
 }
 
-// IsKind tells whether a target is an object of the kind, for example GitRepository.
+// IsKind reports whether a target is an object of the kind, for example GitRepository.
 func IsKind(t Target, kind string) bool { return strings.HasPrefix(string(t), kind+"/") }
 
-// applies tells whether manifests come from a target. A diagram without Flux has them come from Git.
+// applies reports whether manifests come from a target. A diagram without Flux has them come from Git.
 func applies(t Target) bool { return t.Role() == Applier || t == Flux || t == Git }
 
-// workload tells whether a target is where manifests go.
+// workload reports whether a target is where manifests go.
 func workload(t Target) bool { return t == Kubernetes || t == App || t.IsDeployment() }
 
-// Travels tells whether a pulse travels the edge; if so, from To to From when Reverse is set.
+// Travels reports whether a pulse travels the edge; if so, from To to From when Reverse is set.
 func (e Edge) Travels(p Pulse) bool {
 	from, to := e.From, e.To
 	if e.Reverse {
@@ -153,7 +153,7 @@ func (e Edge) Travels(p Pulse) bool {
 	return slices.Contains(e.Carries, p.What) && leaves(from, p) && arrives(to, p)
 }
 
-// leaves tells whether a pulse comes from where an edge begins.
+// leaves reports whether a pulse comes from where an edge begins.
 func leaves(t Target, p Pulse) bool {
 	switch {
 	case t == p.From:
@@ -170,7 +170,7 @@ func leaves(t Target, p Pulse) bool {
 	return false
 }
 
-// arrives tells whether a pulse goes to where an edge ends.
+// arrives reports whether a pulse goes to where an edge ends.
 func arrives(t Target, p Pulse) bool {
 	switch {
 	case t == p.To:

@@ -52,8 +52,8 @@ func TestGuess(t *testing.T) {
 	}
 }
 
-// story is drawn as talks draw it: pulls against the data, nested boxes, groups.
-const story = `flowchart LR
+// pipeline is drawn as talks draw it: pulls against the data, nested boxes, groups.
+const pipeline = `flowchart LR
   subgraph The internet
     D((Developer)) --> H(Git Host)
     W(Webhook)
@@ -99,7 +99,7 @@ func edges(b Binding) string {
 }
 
 func TestBind(t *testing.T) {
-	b := bound(t, story, nil)
+	b := bound(t, pipeline, nil)
 	const source, apps = "GitRepository/flux-system/flux-system", "Kustomization/flux-system/apps"
 	want := fmt.Sprint(map[string]Target{
 		"D": User, "H": Git, "W": Hook, "R": "Receiver/flux-system/flux-system", "S": source, "K": apps, "C": Kubernetes,
@@ -190,9 +190,9 @@ func TestBindExplicit(t *testing.T) {
 	}
 	for _, tt := range []struct{ id, target, want string }{
 		{"C", "flux", `the diagram has no node "C" to bind to "flux"`},
-		{"A", "Secret/default/git", `node "A": "Secret/default/git" is no target: write one of user, git, webhook, flux, kubernetes, app, inbox, registry, or Kind/namespace/name with a kind such as GitRepository`},
-		{"A", "Kustomization/Apps", `node "A": "Kustomization/Apps" is no target: "Apps" cannot be a name in Kubernetes`},
-		{"A", "Kustomization/a/b/c", `node "A": "Kustomization/a/b/c" is no target: an object is Kind/namespace/name`},
+		{"A", "Secret/default/git", `node "A": "Secret/default/git" is not a target; valid values: user, git, webhook, flux, kubernetes, app, inbox, registry, or Kind/namespace/name with a kind such as GitRepository`},
+		{"A", "Kustomization/Apps", `node "A": "Kustomization/Apps" is not a target: "Apps" is not a valid name in Kubernetes`},
+		{"A", "Kustomization/a/b/c", `node "A": "Kustomization/a/b/c" is not a target: use Kind/namespace/name for an object`},
 	} {
 		if _, err := Bind(c, map[string]string{tt.id: tt.target}, DemoDefaults()); err == nil || err.Error() != tt.want {
 			t.Errorf("%s: got %v", tt.target, err)

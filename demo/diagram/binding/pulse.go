@@ -16,7 +16,7 @@ const (
 	Notify   = "notify"   // an object of Flux to inbox: a notification
 )
 
-// Pulse is something that truly travelled, once.
+// Pulse is one event that has crossed an edge: a push, a fetch, an apply.
 type Pulse struct {
 	From Target `json:"from"`
 	To   Target `json:"to"`
@@ -28,6 +28,6 @@ type Pulse struct {
 	Object string `json:"object,omitempty"`
 	// Evidence says in a few words how that is known.
 	Evidence string `json:"evidence,omitempty"`
-	// At is when it happened or, where nobody says, when it was seen.
+	// At is when it happened or, if that is unknown, when it was seen.
 	At time.Time `json:"at"`
 }

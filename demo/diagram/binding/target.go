@@ -12,7 +12,7 @@ type Target string
 
 // The roles.
 const (
-	User       Target = "user"       // whoever pushes
+	User       Target = "user"       // a person who pushes or runs kubectl
 	Git        Target = "git"        // the Git host
 	Hook       Target = "webhook"    // the webhook that the Git host sends
 	Flux       Target = "flux"       // all of Flux: controllers and objects
@@ -82,7 +82,7 @@ func kinds() map[string]class {
 	}
 }
 
-// Known tells whether nodes can stand for objects of a kind, for example GitRepository.
+// Known reports whether nodes can stand for objects of a kind, for example GitRepository.
 func Known(kind string) bool {
 	_, ok := kinds()[kind]
 	return ok
@@ -117,24 +117,25 @@ func (t Target) Role() string {
 	return RoleOf(kind)
 }
 
-// IsDeployment tells whether the target is a Deployment.
+// IsDeployment reports whether the target is a Deployment.
 func (t Target) IsDeployment() bool { return strings.HasPrefix(string(t), "Deployment/") }
 
-// OfFlux tells whether the target is one of Flux's own objects.
+// OfFlux reports whether the target is one of Flux's own objects.
 func (t Target) OfFlux() bool { return t.Role() != "" && !t.IsDeployment() }
 
-// ParseTarget reads what somebody wrote as a node's target: a role, Kind, Kind/name or Kind/namespace/name.
+// ParseTarget parses the target of a node: a role, Kind, Kind/name, or Kind/namespace/name, for example "git" or
+// "Kustomization/flux-system/apps". d completes names that are missing.
 func ParseTarget(s string, d Defaults) (Target, error) {
 	if slices.Contains(Roles(), Target(s)) {
 		return Target(s), nil
 	}
 	parts := strings.Split(s, "/")
 	if _, ok := kinds()[parts[0]]; !ok {
-		return "", fmt.Errorf("%q is no target: write one of %s, or Kind/namespace/name with a kind such as GitRepository", s, join(Roles()))
+		return "", fmt.Errorf("%q is not a target; valid values: %s, or Kind/namespace/name with a kind such as GitRepository", s, join(Roles()))
 	}
 	for _, part := range parts[1:] {
 		if !objectName(part) {
-			return "", fmt.Errorf("%q is no target: %q cannot be a name in Kubernetes", s, part)
+			return "", fmt.Errorf("%q is not a target: %q is not a valid name in Kubernetes", s, part)
 		}
 	}
 	switch len(parts) {
@@ -145,7 +146,7 @@ func ParseTarget(s string, d Defaults) (Target, error) {
 	case 3:
 		return Target(s), nil
 	}
-	return "", fmt.Errorf("%q is no target: an object is Kind/namespace/name", s)
+	return "", fmt.Errorf("%q is not a target: use Kind/namespace/name for an object", s)
 }
 
 // object is what a bare kind stands for.

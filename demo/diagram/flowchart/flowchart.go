@@ -1,5 +1,5 @@
-// Package flowchart reads mermaid's flowcharts: their nodes, edges and subgraphs, each with its place in the text.
-// How a chart looks (classes, styles, clicks) is accepted and not kept.
+// Package flowchart parses mermaid's flowcharts: their nodes, edges, and subgraphs, each with its line and column.
+// It accepts classes, styles, and clicks, but does not return them.
 package flowchart
 
 import (
@@ -78,7 +78,7 @@ type SyntaxError struct {
 // Error gives line:column: message.
 func (e *SyntaxError) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Col, e.Msg) }
 
-// Is tells whether the first statement of a diagram's text says that it is a flowchart. Other diagrams of mermaid
+// Is reports whether the first statement of a diagram's text says that it is a flowchart. Other diagrams of mermaid
 // (sequenceDiagram and so on) are none.
 func Is(src string) bool {
 	p := newParser(src)
@@ -89,7 +89,7 @@ func Is(src string) bool {
 // Parse reads a flowchart. The error is a *SyntaxError.
 func Parse(src string) (*Chart, error) {
 	if n := utf8.RuneCountInString(src); n > maxText {
-		return nil, &SyntaxError{1, 1, fmt.Sprintf("the diagram has %d characters, and mermaid draws at most %d", n, maxText)}
+		return nil, &SyntaxError{1, 1, fmt.Sprintf("the diagram has %d characters, and mermaid's limit is %d", n, maxText)}
 	}
 	p := newParser(src)
 	if err := p.header(); err != nil {
@@ -147,7 +147,7 @@ func (p *parser) header() error {
 		if p.pos == len(p.src) {
 			return p.errorAt(at, "the diagram is empty")
 		}
-		return p.errorAt(at, "this is no flowchart: one begins with `flowchart` or `graph`")
+		return p.errorAt(at, "this is not a flowchart: a flowchart begins with `flowchart` or `graph`")
 	}
 	p.pos += len(word)
 	p.blanks()
@@ -155,11 +155,11 @@ func (p *parser) header() error {
 	direction := p.takeWhile(func(r rune) bool { return !strings.ContainsRune(" \t\r\n;", r) })
 	var ok bool
 	if p.direction, ok = directionOf(direction); !ok {
-		return p.errorAt(at, "%q is no direction: choose TB, TD, BT, LR or RL", direction)
+		return p.errorAt(at, "%q is not a direction; valid values: TB, TD, BT, LR, RL", direction)
 	}
 	p.blanks()
 	if !p.ended() {
-		return p.errorAt(p.pos, "the direction ends the line: begin a new one, or write `;`")
+		return p.errorAt(p.pos, "a statement follows the direction: begin a new line, or write `;`")
 	}
 	return nil
 }

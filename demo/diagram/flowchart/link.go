@@ -161,14 +161,14 @@ func (p *parser) label(at int, stroke string) (text string, a arrow, err error) 
 				p.pos = stop + 1 + strings.Count(p.src[stop:stop+1], "-")
 				continue
 			}
-			return "", a, p.errorAt(stop, "the arrow is not complete here: `%s` wants another character or a head, such as `%s>`", mark, mark)
+			return "", a, p.errorAt(stop, "the arrow is incomplete: `%s` needs another character or a head, such as `%s>`", mark, mark)
 		}
 		said := strings.TrimSuffix(p.src[start:stop], "<")
 		if !quoted {
 			return plain(said), a, nil
 		}
 		if strings.TrimSpace(said) != "" {
-			return "", a, p.errorAt(start, "nothing may follow the text in quotes but the rest of the arrow")
+			return "", a, p.errorAt(start, "only the rest of the arrow may follow the text in quotes")
 		}
 		return text, a, nil
 	}

@@ -30,7 +30,7 @@ func (p *parser) chain() error {
 			}
 		}
 		if n := len(p.edges); n > maxEdges {
-			return &SyntaxError{l.Line, l.Col, fmt.Sprintf("the diagram has %d edges, and mermaid draws at most %d", n, maxEdges)}
+			return &SyntaxError{l.Line, l.Col, fmt.Sprintf("the diagram has %d edges, and mermaid's limit is %d", n, maxEdges)}
 		}
 		from = to
 	}
@@ -45,7 +45,7 @@ func (p *parser) group() (ids []string, err error) {
 		}
 		ids = append(ids, id)
 		if len(ids) > maxEdges {
-			return nil, p.errorAt(p.pos, "more nodes are joined here than mermaid draws edges (%d)", maxEdges)
+			return nil, p.errorAt(p.pos, "the nodes joined here need more edges than mermaid's limit (%d)", maxEdges)
 		}
 		start := p.pos
 		p.blanks()
@@ -65,9 +65,9 @@ func (p *parser) node() (id string, err error) {
 	case id == "" && p.has("%%"):
 		return "", p.errorAt(at, "a comment needs a line of its own")
 	case id == "":
-		return "", p.errorAt(at, "a node is expected here, not %s", p.found())
+		return "", p.errorAt(at, "expected a node, found %s", p.found())
 	case id == "end":
-		return "", p.errorAt(at, "a node may not be called end in small letters")
+		return "", p.errorAt(at, "a node cannot be named end in lower case")
 	}
 	if p.edgeIDs[id] && p.has("@{") {
 		_, err := p.properties()
@@ -100,7 +100,7 @@ func (p *parser) node() (id string, err error) {
 	}
 	if p.take(":::") {
 		if p.id() == "" {
-			return "", p.errorAt(p.pos, "the name of a class is expected here, not %s", p.found())
+			return "", p.errorAt(p.pos, "expected the name of a class, found %s", p.found())
 		}
 	}
 	return id, nil
@@ -162,7 +162,7 @@ func (p *parser) shape(n *Node) error {
 	p.blanks()
 	if at := p.pos; at > start {
 		if c := p.peek(0); c == '[' || c == '(' || c == '{' {
-			return p.errorAt(at, "no blank may stand between a node and its brackets")
+			return p.errorAt(at, "remove the space between the node and its brackets")
 		}
 		p.pos = start
 		return nil
@@ -227,7 +227,7 @@ func (p *parser) properties() (said properties, err error) {
 		}
 		p.pos++
 		if err := yaml.Unmarshal([]byte(text), &said); err != nil {
-			return said, p.errorAt(at, "what is in `@{ }` is no YAML: %s", strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "yaml: "))
+			return said, p.errorAt(at, "the text in `@{ }` is not YAML: %s", strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "yaml: "))
 		}
 		return said, nil
 	}

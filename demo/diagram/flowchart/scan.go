@@ -83,7 +83,7 @@ func blankComments(src string) string {
 	return src
 }
 
-// has tells whether the text goes on with s.
+// has reports whether the text goes on with s.
 func (p *parser) has(s string) bool { return strings.HasPrefix(p.src[p.pos:], s) }
 
 // take goes past s, if the text goes on with it.
@@ -128,7 +128,7 @@ func (p *parser) spaces() {
 	p.takeWhile(func(r rune) bool { return strings.ContainsRune(" \t\r\n\u00a0\ufeff", r) })
 }
 
-// ended tells whether a statement can end here.
+// ended reports whether a statement can end here.
 func (p *parser) ended() bool {
 	return p.pos == len(p.src) || p.src[p.pos] == '\n' || p.src[p.pos] == ';'
 }

@@ -37,12 +37,12 @@ func (p *parser) statement() (more bool, err error) {
 		if p.has("%%") {
 			return false, p.errorAt(p.pos, "a comment needs a line of its own")
 		}
-		return false, p.errorAt(p.pos, "%s is not expected here: the statement should end or an arrow follow", p.found())
+		return false, p.errorAt(p.pos, "unexpected %s: expected an arrow or the end of the statement", p.found())
 	}
 	return true, nil
 }
 
-// look tells whether a word begins a statement about how the chart looks or what a click does.
+// look reports whether a word begins a statement about how the chart looks or what a click does.
 func look(word string) bool {
 	switch word {
 	case "style", "linkStyle", "classDef", "class", "click":
@@ -99,13 +99,13 @@ func (p *parser) accessible(at int) error {
 	return nil
 }
 
-// inner reads the direction within a subgraph, which nobody asks for.
+// inner reads the direction within a subgraph, and drops it.
 func (p *parser) inner() error {
 	p.blanks()
 	at := p.pos
 	word := p.takeWhile(func(r rune) bool { return !strings.ContainsRune(" \t\r\n;", r) })
 	if _, ok := directionOf(word); !ok || word == "" {
-		return p.errorAt(at, "%q is no direction: choose TB, TD, BT, LR or RL", word)
+		return p.errorAt(at, "%q is not a direction; valid values: TB, TD, BT, LR, RL", word)
 	}
 	return nil
 }
@@ -151,14 +151,14 @@ func (p *parser) subgraph(at int) error {
 func (p *parser) end(at int) error {
 	n := len(p.open)
 	if n == 0 {
-		return p.errorAt(at, "this `end` closes nothing; a node may not be called end in small letters")
+		return p.errorAt(at, "this `end` closes no subgraph; a node cannot be named end in lower case")
 	}
 	top := p.open[n-1]
 	p.open = p.open[:n-1]
 	s := &p.subgraphs[top.index]
 	if s.ID == "" {
 		s.ID = "subGraph" + strconv.Itoa(p.closed)
-		// Those within were told an empty name.
+		// Nodes and boxes within have an empty parent so far.
 		for i := top.index + 1; i < len(p.subgraphs); i++ {
 			if p.subgraphs[i].Parent == "" {
 				p.subgraphs[i].Parent = s.ID

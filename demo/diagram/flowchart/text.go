@@ -20,7 +20,7 @@ func (p *parser) text(at int, closers ...string) (text string, which int, err er
 				return text, i, nil
 			}
 		}
-		return "", 0, p.errorAt(p.pos, "`%s` is expected here, not %s", closers[0], p.found())
+		return "", 0, p.errorAt(p.pos, "expected `%s`, found %s", closers[0], p.found())
 	}
 	p.pos = inside
 	for p.pos < len(p.src) {
@@ -32,7 +32,7 @@ func (p *parser) text(at int, closers ...string) (text string, which int, err er
 			}
 		}
 		if c := p.src[p.pos]; strings.IndexByte(`[](){}|"`, c) >= 0 {
-			return "", 0, p.errorAt(p.pos, "%q may not stand here (`%s` is not closed yet): put the text in quotes", string(c), p.src[at:inside])
+			return "", 0, p.errorAt(p.pos, "unexpected %q (`%s` is not closed): put the text in quotes", string(c), p.src[at:inside])
 		}
 		p.pos++
 	}

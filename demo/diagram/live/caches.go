@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 )
 
@@ -27,7 +28,6 @@ const fluxGroup = ".toolkit.fluxcd.io"
 // session is a set of caches that lives until the API server goes away.
 type session struct {
 	w     *Watcher
-	ctx   context.Context
 	cache cache.Cache
 	done  sync.WaitGroup
 
@@ -40,7 +40,7 @@ type session struct {
 // caches starts to watch everything, and returns what stops it.
 func (w *Watcher) caches(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &session{w: w, ctx: ctx, kinds: map[schema.GroupVersionKind]bool{}, listed: map[binding.Target]bool{}}
+	s := &session{w: w, kinds: map[schema.GroupVersionKind]bool{}, listed: map[binding.Target]bool{}}
 	stop = func() {
 		cancel()
 		s.done.Wait()
@@ -51,7 +51,7 @@ func (w *Watcher) caches(ctx context.Context) (stop func()) {
 		HTTPClient: w.http, Mapper: w.mapper,
 		DefaultWatchErrorHandler: func(_ context.Context, r *toolscache.Reflector, err error) {
 			if ctx.Err() == nil {
-				w.opts.Logf("watch %s: %v", r.TypeDescription(), err)
+				w.opts.Logf("watching %s: %v", r.TypeDescription(), err)
 			}
 		},
 		ByObject: map[client.Object]cache.ByObject{
@@ -64,22 +64,22 @@ func (w *Watcher) caches(ctx context.Context) (stop func()) {
 		},
 	})
 	if err != nil { // of options, which are the same each time
-		w.opts.Logf("make the caches: %v", err)
+		w.opts.Logf("creating the caches: %v", err)
 		return stop
 	}
 	s.done.Go(func() {
 		if err := s.cache.Start(ctx); err != nil && ctx.Err() == nil {
-			w.opts.Logf("watch the cluster: %v", err)
+			w.opts.Logf("watching the cluster: %v", err)
 		}
 	})
 	s.begin() // held until all are asked for
-	s.inform(gitSecret, s.hookHandler())
+	s.inform(ctx, gitSecret, s.hookHandler())
 	deployment := &unstructured.Unstructured{}
 	deployment.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("Deployment"))
-	s.inform(deployment, s.objectHandler())
+	s.inform(ctx, deployment, s.objectHandler(ctx))
 	crd := &metav1.PartialObjectMetadata{}
 	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
-	s.inform(crd, s.crdHandler())
+	s.inform(ctx, crd, s.crdHandler(ctx))
 	s.end()
 	return stop
 }
@@ -124,31 +124,31 @@ func (s *session) list(t binding.Target) {
 	}
 }
 
-// inform has a handler told of all objects of a kind.
-func (s *session) inform(o client.Object, handler toolscache.ResourceEventHandler) {
+// inform calls a handler for all objects of a kind until ctx ends.
+func (s *session) inform(ctx context.Context, o client.Object, handler toolscache.ResourceEventHandler) {
 	s.begin()
 	s.done.Go(func() {
 		defer s.end()
-		for s.ctx.Err() == nil {
-			informer, err := s.cache.GetInformer(s.ctx, o, cache.BlockUntilSynced(false))
+		for ctx.Err() == nil {
+			informer, err := s.cache.GetInformer(ctx, o, cache.BlockUntilSynced(false))
 			if err == nil {
 				var registered toolscache.ResourceEventHandlerRegistration
 				if registered, err = informer.AddEventHandler(handler); err == nil {
-					toolscache.WaitForCacheSync(s.ctx.Done(), registered.HasSynced)
+					toolscache.WaitForCacheSync(ctx.Done(), registered.HasSynced)
 					return
 				}
 			}
 			// A kind whose CRD is new is not served at once, and there is nothing to watch for that.
-			s.w.opts.Logf("watch %T %s: %v", o, o.GetObjectKind().GroupVersionKind().Kind, err)
-			if !pause(s.ctx, reconnect) {
+			s.w.opts.Logf("watching %T %s: %v", o, o.GetObjectKind().GroupVersionKind().Kind, err)
+			if !backoff.Pause(ctx, reconnect) {
 				return
 			}
 		}
 	})
 }
 
-// watchKind watches a kind once: one of Flux's in full, any other by its metadata.
-func (s *session) watchKind(kind schema.GroupVersionKind) {
+// watchKind watches a kind once, until ctx ends: one of Flux's in full, any other by its metadata.
+func (s *session) watchKind(ctx context.Context, kind schema.GroupVersionKind) {
 	s.mu.Lock()
 	known := s.kinds[kind]
 	s.kinds[kind] = true
@@ -160,13 +160,13 @@ func (s *session) watchKind(kind schema.GroupVersionKind) {
 		if binding.Known(kind.Kind) {
 			o := &unstructured.Unstructured{}
 			o.SetGroupVersionKind(kind)
-			s.inform(o, s.objectHandler())
+			s.inform(ctx, o, s.objectHandler(ctx))
 			return
 		}
 	}
 	o := &metav1.PartialObjectMetadata{}
 	o.SetGroupVersionKind(kind)
-	s.inform(o, s.managedHandler(kind.Kind))
+	s.inform(ctx, o, s.managedHandler(kind.Kind))
 }
 
 // handler calls add for what is there, or was changed, with the version before, and gone for what was deleted.
@@ -195,8 +195,8 @@ func handler[T client.Object](add func(before, now T, initial bool), gone func(T
 	}
 }
 
-// objectHandler takes Flux's objects and Deployments.
-func (s *session) objectHandler() toolscache.ResourceEventHandler {
+// objectHandler takes Flux's objects and Deployments. What they lead to is watched until ctx ends.
+func (s *session) objectHandler(ctx context.Context) toolscache.ResourceEventHandler {
 	return handler(func(before, now *unstructured.Unstructured, initial bool) {
 		if initial {
 			s.list(targetOf(now))
@@ -214,7 +214,7 @@ func (s *session) objectHandler() toolscache.ResourceEventHandler {
 		})
 		if now.GetKind() == "Kustomization" {
 			for _, kind := range inventory(now) {
-				s.watchKind(kind)
+				s.watchKind(ctx, kind)
 			}
 		}
 	}, func(last *unstructured.Unstructured) {
@@ -238,8 +238,8 @@ func (s *session) managedHandler(kind string) toolscache.ResourceEventHandler {
 	}, func(*metav1.PartialObjectMetadata) {})
 }
 
-// crdHandler watches Flux's kinds as they come.
-func (s *session) crdHandler() toolscache.ResourceEventHandler {
+// crdHandler watches Flux's kinds as they come, until ctx ends.
+func (s *session) crdHandler(ctx context.Context) toolscache.ResourceEventHandler {
 	return handler(func(_, crd *metav1.PartialObjectMetadata, _ bool) {
 		resource, group, _ := strings.Cut(crd.GetName(), ".")
 		if !strings.HasSuffix(group, fluxGroup) {
@@ -248,15 +248,15 @@ func (s *session) crdHandler() toolscache.ResourceEventHandler {
 		s.begin()
 		s.done.Go(func() {
 			defer s.end()
-			for s.ctx.Err() == nil {
+			for ctx.Err() == nil {
 				kind, err := s.w.mapper.KindFor(schema.GroupVersionResource{Group: group, Resource: resource})
 				if err == nil {
 					if binding.Known(kind.Kind) {
-						s.watchKind(kind)
+						s.watchKind(ctx, kind)
 					}
 					return
 				}
-				if !pause(s.ctx, reconnect) { // as in inform
+				if !backoff.Pause(ctx, reconnect) { // as in inform
 					return
 				}
 			}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
+	"github.com/fluxdemo/fluxdemo/demo/object"
 )
 
 const (
@@ -27,8 +28,8 @@ const (
 // Detail returns what a panel shows of a target; ctx carries a deadline. What is not there has a state that says so,
 // and nothing else. While the API server is away the object is as it was seen last, and Problem says what is missing.
 func (w *Watcher) Detail(ctx context.Context, t binding.Target) (Detail, error) {
-	if _, _, _, object := t.Object(); !object && !slices.Contains(binding.Roles(), t) || object && t.Role() == "" {
-		return Detail{}, fmt.Errorf("%q is no target", t)
+	if _, _, _, named := t.Object(); !named && !slices.Contains(binding.Roles(), t) || named && t.Role() == "" {
+		return Detail{}, fmt.Errorf("%q is not a target", t)
 	}
 	of := t
 	if d, ok := deployments()[t]; ok {
@@ -62,16 +63,18 @@ func (w *Watcher) Detail(ctx context.Context, t binding.Target) (Detail, error) 
 	}
 	var err error
 	if d.YAML, err = shown(o); err != nil {
-		return d, fmt.Errorf("write %s as YAML: %w", of, err)
+		return d, fmt.Errorf("writing %s as YAML: %w", of, err)
 	}
-	d.Conditions = conditions(o)
+	for _, c := range object.Conditions(o) {
+		d.Conditions = append(d.Conditions, Condition{c.Type, string(c.Status), c.Reason, object.Brief(c.Message), c.LastTransitionTime.Time})
+	}
 	d.Controller = controllerOf(o)
 	var problems []string
 	if d.Events, err = w.events(ctx, o); err != nil {
-		problems = append(problems, "its events cannot be read: "+err.Error())
+		problems = append(problems, "cannot read its events: "+err.Error())
 	}
 	if d.Log, err = w.log(ctx, d.Controller, o); err != nil {
-		problems = append(problems, "the log of "+d.Controller+" cannot be read: "+err.Error())
+		problems = append(problems, "cannot read the log of "+d.Controller+": "+err.Error())
 	}
 	d.Problem = strings.Join(problems, "; ")
 	return d, nil
@@ -111,21 +114,11 @@ func (w *Watcher) events(ctx context.Context, o *unstructured.Unstructured) ([]O
 	var all []ObjectEvent
 	for _, e := range list.Items {
 		all = append(all, ObjectEvent{
-			Type: cmp.Or(e.Type, corev1.EventTypeNormal), Reason: e.Reason, Message: e.Message, At: when(e), Count: max(1, int(e.Count)),
+			Type: cmp.Or(e.Type, corev1.EventTypeNormal), Reason: e.Reason, Message: object.Brief(e.Message), At: object.LastSeen(e), Count: max(1, int(e.Count)),
 		})
 	}
 	slices.SortStableFunc(all, func(a, b ObjectEvent) int { return a.At.Compare(b.At) })
 	return all[max(0, len(all)-lastEvents):], nil
-}
-
-// when is the last time that an event was seen.
-func when(e corev1.Event) time.Time {
-	for _, t := range []time.Time{e.LastTimestamp.Time, e.EventTime.Time} {
-		if !t.IsZero() {
-			return t
-		}
-	}
-	return e.CreationTimestamp.Time
 }
 
 // log returns the end of a Deployment's log: the lines that name the object, or all if there are none.

@@ -1,5 +1,5 @@
-// Package live follows what a diagram's nodes are bound to: the state of each target in the cluster, and the pulses that
-// cross the edges between them. It watches the API server, the Git host and the inbox; it never polls.
+// Package live follows the targets that a diagram's nodes are bound to: their states in the cluster, and the pulses that
+// cross the edges between them. It watches the API server, the Git host, and the inbox; it never polls.
 package live
 
 import (
@@ -19,7 +19,7 @@ const (
 	Working   Status = "working"   // something is under way
 	Ready     Status = "ready"     // it is what it should be
 	Failed    Status = "failed"    // it is not, and says why
-	Suspended Status = "suspended" // somebody told it to do nothing
+	Suspended Status = "suspended" // spec.suspend is set
 	Missing   Status = "missing"   // it does not exist
 )
 
@@ -54,7 +54,7 @@ type Options struct {
 	GitURL string
 	// InboxURL is the same of the inbox. Empty means that notifications are not seen.
 	InboxURL string
-	// Logf gets what goes wrong and is tried again; nil means nobody.
+	// Logf receives errors that are retried; nil drops them.
 	Logf func(format string, args ...any)
 }
 

@@ -12,9 +12,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 )
 
-// Kubernetes writes down in each object who has written which of its fields, and when, to the second. That tells what
-// Flux has applied and what hands have changed without asking anybody, and no event is needed, which Kubernetes drops
-// when there are many.
+// Kubernetes records in each object who has written which of its fields, and when, to the second. This shows what Flux
+// has applied and what people have changed. Events would not do: Kubernetes drops them when there are many.
 
 // owner returns the Kustomization that manages an object, "" if none does.
 func owner(o metav1.Object) binding.Target {
@@ -26,7 +25,7 @@ func owner(o metav1.Object) binding.Target {
 	return binding.ObjectTarget("Kustomization", labels[group+"namespace"], labels[group+"name"])
 }
 
-// wrote tells whether one of those who fit has written to an object between two of its versions: it has a new time or
+// wrote reports whether one of those who fit has written to an object between two of its versions: it has a new time or
 // more fields. before is nil for an object that is new.
 func wrote(before, after metav1.Object, fits func(metav1.ManagedFieldsEntry) bool) bool {
 	for _, now := range after.GetManagedFields() {
@@ -75,7 +74,7 @@ func byFlux(e metav1.ManagedFieldsEntry) bool {
 	return e.Manager == "kustomize-controller" && e.Operation == metav1.ManagedFieldsOperationApply
 }
 
-// byHand fits what somebody has written with kubectl.
+// byHand matches what a person has written with kubectl.
 func byHand(e metav1.ManagedFieldsEntry) bool {
 	return strings.HasPrefix(e.Manager, "kubectl") && e.Subresource != "status"
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
+	"github.com/fluxdemo/fluxdemo/demo/object"
 )
 
 // model is what is known of the cluster, and what follows from what happens next. One goroutine uses it.
@@ -19,12 +20,12 @@ type model struct {
 	runs    map[binding.Target]*run   // of Kustomizations
 	fetched map[binding.Target]string // revisions that sources have fetched and not stored yet
 
-	// hookPath is the path of the Receiver that the Git host tells.
+	// hookPath is the path of the Receiver that the Git host notifies.
 	hookPath string
 	// push is the last push whose webhook has not arrived yet, as far as is known.
 	push *pushed
 	// hears is whether the Git host's events are followed, and held what Receivers have asked for because of a push
-	// that the Git host has not told of yet.
+	// that the Git host has not reported yet.
 	hears   bool
 	held    []request
 	moments map[binding.Target]moment
@@ -36,7 +37,7 @@ type model struct {
 type run struct {
 	builds  int    // artifacts that it has fetched, so far
 	fetched string // revision of the last one
-	applied string // revision and generation that an Apply was told for
+	applied string // revision and generation of the last Apply pulse
 	// applies is whether the last Apply has not ended yet, and until is when the one before it ended.
 	applies bool
 	until   time.Time
@@ -51,7 +52,7 @@ type pushed struct {
 	asked         map[binding.Target]bool // objects that a Receiver has asked because of it
 }
 
-// request is a Receiver's wish that an object reconciles.
+// request is a Receiver's request that an object reconciles.
 type request struct {
 	object binding.Target
 	seen   time.Time
@@ -68,7 +69,7 @@ type moment struct {
 	until time.Time
 }
 
-// momentary is how long somebody who has pushed, or an inbox that has mail, counts as working.
+// momentary is how long the user counts as working after a push, and the inbox after a notification.
 const momentary = 2 * time.Second
 
 func newModel(h *hub) *model {
@@ -80,7 +81,7 @@ func newModel(h *hub) *model {
 }
 
 // known takes an object of Flux, or a Deployment, that is there or has changed. At the beginning of a watch, initial
-// is set: what happened before is not told.
+// is set: what happened before gives no pulse.
 func (m *model) known(o *unstructured.Unstructured, initial bool, seen time.Time) {
 	t := targetOf(o)
 	old := m.objects[t]
@@ -92,7 +93,7 @@ func (m *model) known(o *unstructured.Unstructured, initial bool, seen time.Time
 		}
 	}
 	if !initial {
-		m.travel(t, old, o, seen)
+		m.compare(t, old, o, seen)
 	}
 	m.hub.state(stateOf(o, seen), seen)
 	m.roles(seen)
@@ -110,9 +111,9 @@ func (m *model) gone(t binding.Target, seen time.Time) {
 	m.roles(seen)
 }
 
-// travel tells what has travelled to an object, or from it, between two of its versions. old is nil if it is new.
-func (m *model) travel(t binding.Target, old, o *unstructured.Unstructured, seen time.Time) {
-	if now := o.GetAnnotations()[meta.ReconcileRequestAnnotation]; old != nil && now != "" && now != old.GetAnnotations()[meta.ReconcileRequestAnnotation] {
+// compare publishes what has gone to an object, or from it, between two of its versions. old is nil if it is new.
+func (m *model) compare(t binding.Target, old, o *unstructured.Unstructured, seen time.Time) {
+	if now := object.Requested(o); old != nil && now != "" && now != object.Requested(old) {
 		m.trigger(t, o, seen)
 	}
 	switch {
@@ -125,7 +126,7 @@ func (m *model) travel(t binding.Target, old, o *unstructured.Unstructured, seen
 	}
 }
 
-// trigger tells who has asked an object to reconcile.
+// trigger publishes who has asked an object to reconcile.
 func (m *model) trigger(t binding.Target, o *unstructured.Unstructured, seen time.Time) {
 	by := asker(o)
 	p := binding.Pulse{To: t, What: binding.Trigger, Evidence: "annotated by " + by}
@@ -141,7 +142,7 @@ func (m *model) trigger(t binding.Target, o *unstructured.Unstructured, seen tim
 	m.received(t, o, p, seen)
 }
 
-// received tells that a Receiver has asked an object.
+// received publishes that a Receiver has asked an object.
 func (m *model) received(t binding.Target, o *unstructured.Unstructured, p binding.Pulse, seen time.Time) {
 	// A Receiver annotates when a webhook has come. It does so before it answers, so the Git host may not have said yet
 	// that its webhook was taken.
@@ -157,7 +158,7 @@ func (m *model) received(t binding.Target, o *unstructured.Unstructured, p bindi
 	}
 }
 
-// release tells of the requests that were held and are due, or are of an object whose turn has come.
+// release publishes the held requests that are due, or that are of an object that has begun to reconcile.
 func (m *model) release(due func(request) bool) {
 	var rest []request
 	for _, r := range m.held {
@@ -178,7 +179,7 @@ func (m *model) receivers(o *unstructured.Unstructured) []binding.Target {
 		if !binding.IsKind(t, "Receiver") || !refers(r, o) {
 			continue
 		}
-		if m.hookPath != "" && text(r, "status", "webhookPath") == m.hookPath {
+		if m.hookPath != "" && object.Text(r, "status", "webhookPath") == m.hookPath {
 			return []binding.Target{t}
 		}
 		all = append(all, t)
@@ -186,7 +187,7 @@ func (m *model) receivers(o *unstructured.Unstructured) []binding.Target {
 	return all
 }
 
-// refers tells whether a Receiver names an object among those that it asks.
+// refers reports whether a Receiver names an object among those that it asks.
 func refers(receiver, o *unstructured.Unstructured) bool {
 	resources, _, _ := unstructured.NestedSlice(receiver.Object, "spec", "resources")
 	for _, each := range resources {
@@ -211,17 +212,17 @@ const (
 	applying = "Detecting drift for revision "    // it asks the API server what is different, and applies that
 )
 
-// reconciling tells what a Kustomization's status says.
+// reconciling publishes what a Kustomization's status says.
 func (m *model) reconciling(t binding.Target, old, o *unstructured.Unstructured, seen time.Time) {
 	r := m.runs[t]
-	progress, before := condition(o, meta.ReconcilingCondition).Message, condition(old, meta.ReconcilingCondition).Message
+	progress, before := object.Condition(o, meta.ReconcilingCondition).Message, object.Condition(old, meta.ReconcilingCondition).Message
 	revision, builds := strings.CutPrefix(progress, building)
 	revision, _, _ = strings.Cut(revision, " ")
 	evidence := "it says: " + progress
 	if builds = builds && progress != before; !builds {
 		// It writes its conditions first and the rest of its status then.
-		revision, evidence = text(o, "status", "lastAttemptedRevision"), "status.lastAttemptedRevision is new"
-		builds = revision != "" && revision != text(old, "status", "lastAttemptedRevision") && revision != r.fetched
+		revision, evidence = object.Attempted(o), "status.lastAttemptedRevision is new"
+		builds = revision != "" && revision != object.Attempted(old) && revision != r.fetched
 	}
 	if builds {
 		r.builds++
@@ -234,8 +235,8 @@ func (m *model) reconciling(t binding.Target, old, o *unstructured.Unstructured,
 	if applied := revisionOfObject(o); applied != "" && applied != revisionOfObject(old) {
 		m.apply(t, o, applied, "", "it says: Applied revision", seen)
 	}
-	if ready := condition(o, meta.ReadyCondition); r.applies && ready.Status == "True" && ready != condition(old, meta.ReadyCondition) {
-		r.applies, r.until = false, ready.Since
+	if ready := object.Condition(o, meta.ReadyCondition); r.applies && ready.Status == metav1.ConditionTrue && ready != object.Condition(old, meta.ReadyCondition) {
+		r.applies, r.until = false, ready.LastTransitionTime.Time
 	}
 }
 
@@ -250,14 +251,14 @@ func fetchedRevision(progress string) string {
 	return revision
 }
 
-// fetching tells what the status of a source says.
+// fetching publishes what the status of a source says.
 func (m *model) fetching(t binding.Target, old, o *unstructured.Unstructured, seen time.Time) {
 	p := binding.Pulse{From: binding.Registry, To: t, What: binding.Fetch}
 	if o.GetKind() == "GitRepository" {
 		p.From = binding.Git
 	}
-	stored, digest := text(o, "status", "artifact", "revision"), text(o, "status", "artifact", "digest")
-	progress, before := condition(o, meta.ReconcilingCondition).Message, condition(old, meta.ReconcilingCondition).Message
+	stored, digest := object.Stored(o), object.Text(o, "status", "artifact", "digest")
+	progress, before := object.Condition(o, meta.ReconcilingCondition).Message, object.Condition(old, meta.ReconcilingCondition).Message
 	if revision := fetchedRevision(progress); revision != "" && progress != before {
 		m.release(func(r request) bool { return r.object == t })
 		m.fetched[t] = revision
@@ -265,7 +266,7 @@ func (m *model) fetching(t binding.Target, old, o *unstructured.Unstructured, se
 		m.pulse(p, seen)
 		return
 	}
-	if digest == "" || digest == text(old, "status", "artifact", "digest") {
+	if digest == "" || digest == object.Text(old, "status", "artifact", "digest") {
 		return
 	}
 	m.release(func(r request) bool { return r.object == t })
@@ -276,20 +277,20 @@ func (m *model) fetching(t binding.Target, old, o *unstructured.Unstructured, se
 	delete(m.fetched, t) // the next time is another one
 }
 
-// runKey is what an Apply is told once for.
+// runKey identifies an Apply, which is published once.
 func runKey(o *unstructured.Unstructured, revision string) string {
 	return fmt.Sprintf("%s %d", revision, o.GetGeneration())
 }
 
-// apply tells that a Kustomization has applied a revision, once.
-func (m *model) apply(t binding.Target, o *unstructured.Unstructured, revision, object, evidence string, seen time.Time) {
+// apply publishes, once, that a Kustomization has applied a revision.
+func (m *model) apply(t binding.Target, o *unstructured.Unstructured, revision, written, evidence string, seen time.Time) {
 	if key := runKey(o, revision); m.runs[t].applied != key {
 		m.runs[t].applied, m.runs[t].applies = key, true
-		m.pulse(binding.Pulse{From: t, To: binding.Kubernetes, What: binding.Apply, Revision: revision, Object: object, Evidence: evidence}, seen)
+		m.pulse(binding.Pulse{From: t, To: binding.Kubernetes, What: binding.Apply, Revision: revision, Object: written, Evidence: evidence}, seen)
 	}
 }
 
-// released tells what a HelmRelease's history says.
+// released publishes what a HelmRelease's history says.
 func (m *model) released(t binding.Target, old, o *unstructured.Unstructured, seen time.Time) {
 	latest := func(o *unstructured.Unstructured) (version int64, chart, status string) {
 		if o == nil {
@@ -333,16 +334,9 @@ func sourceOf(o *unstructured.Unstructured) binding.Target {
 
 // dependencies are what a Kustomization waits for.
 func dependencies(o *unstructured.Unstructured) []binding.Target {
-	list, _, _ := unstructured.NestedSlice(o.Object, "spec", "dependsOn")
 	var all []binding.Target
-	for _, each := range list {
-		d, _ := each.(map[string]any)
-		name, _ := d["name"].(string)
-		namespace, _ := d["namespace"].(string)
-		if namespace == "" {
-			namespace = o.GetNamespace()
-		}
-		all = append(all, binding.ObjectTarget(o.GetKind(), namespace, name))
+	for _, on := range object.DependsOn(o) {
+		all = append(all, binding.ObjectTarget(o.GetKind(), on.Namespace, on.Name))
 	}
 	return all
 }
@@ -354,32 +348,32 @@ func (m *model) managed(kind string, before, o metav1.Object, seen time.Time) {
 	if k == nil || r == nil {
 		return
 	}
-	object := kind + "/" + o.GetNamespace() + "/" + o.GetName()
-	if before != nil && before.GetAnnotations()[meta.ReconcileRequestAnnotation] != o.GetAnnotations()[meta.ReconcileRequestAnnotation] {
+	written := kind + "/" + o.GetNamespace() + "/" + o.GetName()
+	if before != nil && object.Requested(before) != object.Requested(o) {
 		return // a request, and no change: see trigger
 	}
 	switch {
 	case wrote(before, o, byFlux):
-		attempted, applied := text(k, "status", "lastAttemptedRevision"), revisionOfObject(k)
-		if strings.HasPrefix(condition(k, meta.ReconcilingCondition).Message, building) {
+		attempted, applied := object.Attempted(k), revisionOfObject(k)
+		if strings.HasPrefix(object.Condition(k, meta.ReconcilingCondition).Message, building) {
 			attempted = r.fetched
 		}
-		offered := text(m.objects[sourceOf(k)], "status", "artifact", "revision")
-		changed := number(k, "status", "observedGeneration") != k.GetGeneration()
+		offered := object.Stored(m.objects[sourceOf(k)])
+		changed := object.Number(k, "status", "observedGeneration") != k.GetGeneration()
 		switch {
 		case attempted != applied || changed:
-			m.apply(t, k, attempted, object, "kustomize-controller has written to it", seen)
+			m.apply(t, k, attempted, written, "kustomize-controller has written to it", seen)
 		case offered != "" && offered != applied: // the source is ahead, and the Kustomization has not said so yet
-			m.apply(t, k, offered, object, "kustomize-controller has written to it", seen)
+			m.apply(t, k, offered, written, "kustomize-controller has written to it", seen)
 		case !lastWrite(o, byFlux).After(r.until):
 			// A part of the last Apply: watches have no order among them, and this one is behind the Kustomization's.
-		case r.put[object] != r.builds+1: // taking over fields and applying are two writes
-			r.put[object] = r.builds + 1
-			m.pulse(binding.Pulse{From: t, To: binding.Kubernetes, What: binding.Drift, Revision: applied, Object: object,
+		case r.put[written] != r.builds+1: // taking over fields and applying are two writes
+			r.put[written] = r.builds + 1
+			m.pulse(binding.Pulse{From: t, To: binding.Kubernetes, What: binding.Drift, Revision: applied, Object: written,
 				Evidence: "kustomize-controller has written to it, and the revision is the same"}, seen)
 		}
 	case before != nil && wrote(before, o, byHand):
-		m.pulse(binding.Pulse{From: binding.User, To: binding.Kubernetes, What: binding.Change, Object: object, Evidence: "kubectl has written to it"}, seen)
+		m.pulse(binding.Pulse{From: binding.User, To: binding.Kubernetes, What: binding.Change, Object: written, Evidence: "kubectl has written to it"}, seen)
 	}
 }
 
@@ -388,7 +382,7 @@ func (m *model) pulse(p binding.Pulse, seen time.Time) {
 		p.At = seen
 	}
 	if p.From == "" || p.To == "" {
-		return // of something that nobody has heard of
+		return // of an unknown object
 	}
 	m.hub.pulse(p, seen)
 }

@@ -8,7 +8,7 @@ import (
 	fluxmeta "github.com/fluxcd/pkg/apis/meta"
 
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
-
+	"github.com/fluxdemo/fluxdemo/demo/object"
 	"github.com/fluxdemo/fluxdemo/demo/services/event"
 )
 
@@ -52,13 +52,13 @@ func (m *model) fromGit(ev event.Git, at time.Time, old bool, seen time.Time) {
 	m.roles(seen)
 }
 
-// arrived tells, once, that the webhook of the last push has arrived.
+// arrived publishes, once, that the webhook of the last push has arrived.
 func (m *model) arrived(seen time.Time, evidence string) {
 	m.push.arrived = true
 	p := binding.Pulse{From: binding.Git, To: binding.Hook, What: binding.Webhook, Revision: m.push.revision, Object: m.push.ref, Evidence: evidence}
 	m.pulse(p, seen)
 	for t, o := range m.objects {
-		if binding.IsKind(t, "Receiver") && m.hookPath != "" && text(o, "status", "webhookPath") == m.hookPath {
+		if binding.IsKind(t, "Receiver") && m.hookPath != "" && object.Text(o, "status", "webhookPath") == m.hookPath {
 			p.From, p.To = binding.Hook, t
 			m.pulse(p, seen)
 		}

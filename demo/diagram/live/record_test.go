@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/fluxdemo/fluxdemo/demo/object"
 	"github.com/fluxdemo/fluxdemo/demo/services/event"
 )
 
@@ -37,11 +38,13 @@ const recordedHook = "/hook/recorded"
 
 // TestRecord makes a recording for TestReplay. It needs a demo of your own, with nothing done to it yet:
 //
-//	fluxdemo up --name rec && eval "$(fluxdemo env --name rec)"
-//	RECORD=testdata/x.jsonl RECORD_GIT=http://127.0.0.1:<port> RECORD_INBOX=http://127.0.0.1:<port> \
-//	  go test -run TestRecord ./demo/diagram/live
+//	make bundle build && bin/fluxdemo up --name rec && eval "$(bin/fluxdemo env --name rec)"
+//	RECORD=testdata/x.jsonl RECORD_GIT=${FLEET_URL%/fleet.git} RECORD_INBOX=$INBOX_URL \
+//	  go test -count=1 -timeout 30m -run '^TestRecord$' ./demo/diagram/live
 //
-// Each line that is written into the pipe RECORD.marks becomes a mark; the line "end" ends the recording.
+// Each line that is written into the pipe demo/diagram/live/testdata/x.jsonl.marks becomes a mark; the line "end" ends
+// the recording. It holds Deployments, ConfigMaps, GitRepositories, Kustomizations and Receivers alone, without their
+// status.history (trimmed): for others, extend both, and watched in replay.
 func TestRecord(t *testing.T) {
 	name := os.Getenv("RECORD")
 	if name == "" {
@@ -168,17 +171,17 @@ func trimmed(o *unstructured.Unstructured) *unstructured.Unstructured {
 	delete(o.Object, "data")
 	if o.GetKind() == "Deployment" {
 		o.Object["spec"] = map[string]any{
-			"replicas": number(o, "spec", "replicas"),
+			"replicas": object.Number(o, "spec", "replicas"),
 			"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"image": image(o)}}}},
 		}
 	}
-	if text(o, "status", "webhookPath") != "" {
+	if object.Text(o, "status", "webhookPath") != "" {
 		_ = unstructured.SetNestedField(o.Object, recordedHook, "status", "webhookPath")
 	}
 	for _, field := range [][]string{{"status", "inventory"}, {"status", "history"}, {"spec", "secretRef"}} {
 		unstructured.RemoveNestedField(o.Object, field...)
 	}
-	if ready := condition(o, "Ready"); strings.Contains(ready.Message, "/hook/") {
+	if ready := object.Condition(o, "Ready"); strings.Contains(ready.Message, "/hook/") {
 		list, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 		for _, each := range list {
 			each.(map[string]any)["message"] = "Receiver initialized for path: " + recordedHook

@@ -9,7 +9,7 @@ import (
 // veil stands for what is not shown.
 const veil = "********"
 
-// secretive tells whether a field or variable of that name may hold a secret. References to Secrets are objects and
+// secretive reports whether a field or variable of that name may hold a secret. References to Secrets are objects and
 // have a name, which may be shown.
 func secretive(name string) bool {
 	name = strings.ToLower(strings.NewReplacer("-", "", "_", "", ".", "").Replace(name))
@@ -21,9 +21,9 @@ func secretive(name string) bool {
 	return name == "secret"
 }
 
-// redact hides in an object, in place, what could be a secret: fields and variables with telling names, and what stands
-// in addresses beside host and path. An address out of the cluster is cut after the host: those of chats are secrets
-// as a whole.
+// redact hides in an object, in place, what could be a secret: fields and variables whose names suggest one, and all
+// parts of addresses except host and path. It cuts an address outside the cluster after the host, because the addresses
+// of chats are secrets as a whole.
 func redact(v any) any {
 	switch v := v.(type) {
 	case map[string]any:

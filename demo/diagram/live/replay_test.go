@@ -38,6 +38,9 @@ func replay(t *testing.T, name string, arrange func([]recorded) []recorded) (pul
 				return
 			}
 			if p := e.Pulse; p != nil {
+				if p.Evidence == "" {
+					t.Errorf("%s: %s -> %s has no evidence", p.What, p.From, p.To)
+				}
 				pulses[mark] = append(pulses[mark], fmt.Sprintf("%s: %s -> %s", p.What, p.From, p.To))
 			}
 			if s := e.State; s != nil {

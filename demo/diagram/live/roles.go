@@ -8,6 +8,7 @@ import (
 	"github.com/fluxcd/pkg/apis/meta"
 
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
+	"github.com/fluxdemo/fluxdemo/demo/object"
 )
 
 // deployments are those that roles stand for.
@@ -93,7 +94,7 @@ func (m *model) flux() State {
 		s.Message += fmt.Sprintf(", %d suspended", n)
 	}
 	if counts[Ready] == 0 {
-		s.Status, s.Message = Missing, "there is no Flux in the cluster"
+		s.Status, s.Message = Missing, "Flux is not installed in the cluster"
 	}
 	return s
 }
@@ -126,9 +127,9 @@ func (m *model) kubernetes() State {
 	for t, o := range m.objects {
 		what := ""
 		switch {
-		case binding.IsKind(t, "Kustomization") && strings.HasPrefix(condition(o, meta.ReconcilingCondition).Message, applying):
+		case binding.IsKind(t, "Kustomization") && strings.HasPrefix(object.Condition(o, meta.ReconcilingCondition).Message, applying):
 			what = o.GetName() + " is being applied"
-		case binding.IsKind(t, "HelmRelease") && condition(o, meta.ReconcilingCondition).Status == "True":
+		case binding.IsKind(t, "HelmRelease") && object.Condition(o, meta.ReconcilingCondition).Status == "True":
 			what = o.GetName() + " is being released"
 		case t.IsDeployment() && owner(o) != "":
 			if status, pods := deployment(o); status == Working {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/demo/services/event"
 )
 
@@ -29,9 +30,9 @@ func (w *Watcher) follow(ctx context.Context, address string, open chan struct{}
 				return false
 			})
 			if err != nil && ctx.Err() == nil {
-				w.opts.Logf("follow %s: %v", address, err)
+				w.opts.Logf("following %s: %v", address, err)
 			}
-			pause(ctx, reconnect)
+			backoff.Pause(ctx, reconnect)
 		}
 	}()
 }
@@ -43,7 +44,7 @@ func (w *Watcher) gitEvent() func(data []byte) {
 	return func(data []byte) {
 		var ev event.NumberedGit
 		if err := json.Unmarshal(data, &ev); err != nil {
-			w.opts.Logf("read an event of the Git host: %v", err)
+			w.opts.Logf("reading an event of the Git host: %v", err)
 			return
 		}
 		old := !ev.Time.After(since)
@@ -60,7 +61,7 @@ func (w *Watcher) mailEvent() func(data []byte) {
 	return func(data []byte) {
 		var n event.Notification
 		if err := json.Unmarshal(data, &n); err != nil {
-			w.opts.Logf("read an event of the inbox: %v", err)
+			w.opts.Logf("reading an event of the inbox: %v", err)
 			return
 		}
 		old := !n.Received.After(since)

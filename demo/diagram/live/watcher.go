@@ -15,10 +15,11 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 )
 
-// Watcher follows a cluster, its Git host and its inbox, and tells who subscribes.
+// Watcher follows a cluster, its Git host, and its inbox, and publishes their states and pulses to subscribers.
 type Watcher struct {
 	opts   Options
 	hub    *hub
@@ -45,7 +46,7 @@ type input struct {
 // with ctx. It is an error if the options cannot be used; a cluster that does not answer is none.
 func Start(ctx context.Context, opts Options) (*Watcher, error) {
 	if opts.Config == nil {
-		return nil, errors.New("watch the cluster: there is no way to it (Options.Config)")
+		return nil, errors.New("watching the cluster: Options.Config is not set")
 	}
 	if opts.Logf == nil {
 		opts.Logf = func(string, ...any) {}
@@ -58,21 +59,21 @@ func Start(ctx context.Context, opts Options) (*Watcher, error) {
 	w.config.QPS, w.config.Burst = 200, 400 // one user on a cluster of their own
 	var err error
 	if w.http, err = rest.HTTPClientFor(w.config); err != nil {
-		return nil, fmt.Errorf("watch the cluster: %w", err)
+		return nil, fmt.Errorf("watching the cluster: %w", err)
 	}
 	if w.mapper, err = apiutil.NewDynamicRESTMapper(w.config, w.http); err != nil {
-		return nil, fmt.Errorf("watch the cluster: %w", err)
+		return nil, fmt.Errorf("watching the cluster: %w", err)
 	}
 	if w.kube, err = kubernetes.NewForConfigAndClient(w.config, w.http); err != nil {
-		return nil, fmt.Errorf("watch the cluster: %w", err)
+		return nil, fmt.Errorf("watching the cluster: %w", err)
 	}
 	gitEvents, err := eventsURL(opts.GitURL)
 	if err != nil {
-		return nil, fmt.Errorf("follow the Git host: %w", err)
+		return nil, fmt.Errorf("following the Git host: %w", err)
 	}
 	mailEvents, err := eventsURL(opts.InboxURL)
 	if err != nil {
-		return nil, fmt.Errorf("follow the inbox: %w", err)
+		return nil, fmt.Errorf("following the inbox: %w", err)
 	}
 	// The libraries would write to the terminal whatever goes wrong while the API server is away.
 	ctx = logr.NewContext(ctx, logr.Discard())
@@ -90,7 +91,7 @@ func eventsURL(address string) (string, error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return "", fmt.Errorf("%q is no address, such as http://127.0.0.1:30080", address)
+		return "", fmt.Errorf("%q is not an address such as http://127.0.0.1:30080", address)
 	}
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/events"}).String(), nil
 }
@@ -120,7 +121,7 @@ func (w *Watcher) Synced(ctx context.Context) error {
 		select {
 		case <-part.done:
 		case <-ctx.Done():
-			return fmt.Errorf("watch %s: %w", part.name, context.Cause(ctx))
+			return fmt.Errorf("watching %s: %w", part.name, context.Cause(ctx))
 		}
 	}
 	return nil
@@ -158,20 +159,7 @@ func (w *Watcher) think(ctx context.Context) {
 	}
 }
 
-// pause waits before a server that does not answer is tried again; false says that ctx has ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// reconnect is how long a server that is away is left alone before it is tried again. A connection that nobody takes
-// cannot be watched.
+// reconnect is the delay between tries to connect to a server that does not answer. There is nothing to watch then.
 const reconnect = 200 * time.Millisecond
 
 // prompt is within which time an API server that is well begins to answer, and answer how long one that is starting is
@@ -181,7 +169,7 @@ const (
 	answer = time.Second
 )
 
-// watch keeps up one long watch, whose end tells that the API server is gone, and with it the caches.
+// watch keeps one long watch open. When it ends, the API server is gone, and with it the caches.
 func (w *Watcher) watch(ctx context.Context) {
 	var stop func()
 	defer func() {
@@ -199,14 +187,14 @@ func (w *Watcher) watch(ctx context.Context) {
 		if err != nil {
 			cancel(nil)
 			w.unwell(err.Error())
-			if !pause(ctx, reconnect) {
+			if !backoff.Pause(ctx, reconnect) {
 				return
 			}
 			continue
 		}
 		if stop == nil { // it is well again once everything was listed: see session.end
 			w.tell(func(m *model, seen time.Time) {
-				m.health(State{Status: Working, Message: "the API answers, and is being read"}, seen)
+				m.health(State{Status: Working, Message: "the API server answers, and is being read"}, seen)
 			})
 			stop = w.caches(ctx)
 		}
@@ -219,8 +207,8 @@ func (w *Watcher) watch(ctx context.Context) {
 
 // stream opens a watch, which ends when cancel is called. late says that the API server took longer for that than one that is well.
 func (w *Watcher) stream(ctx context.Context, cancel context.CancelCauseFunc) (stream watch.Interface, late bool, err error) {
-	slow := time.AfterFunc(prompt, func() { w.unwell("it takes the connection and says nothing") })
-	limit := time.AfterFunc(answer, func() { cancel(errors.New("it takes the connection and says nothing")) })
+	slow := time.AfterFunc(prompt, func() { w.unwell("it accepts the connection and does not answer") })
+	limit := time.AfterFunc(answer, func() { cancel(errors.New("it accepts the connection and does not answer")) })
 	// Any object will do; this one always exists. The client's own retries would take seconds.
 	stream, err = w.kube.CoreV1().RESTClient().Get().Resource("namespaces").Param("watch", "true").
 		Param("fieldSelector", "metadata.name=kube-system").MaxRetries(0).Watch(ctx)
@@ -236,7 +224,7 @@ func (w *Watcher) stream(ctx context.Context, cancel context.CancelCauseFunc) (s
 
 // unwell notes that the API server does not answer.
 func (w *Watcher) unwell(why string) {
-	w.opts.Logf("watch the API server: %s", why)
+	w.opts.Logf("watching the API server: %s", why)
 	w.tell(func(m *model, seen time.Time) {
 		m.health(State{Status: Failed, Message: "the API server does not answer: " + why}, seen)
 	})

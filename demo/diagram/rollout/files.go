@@ -1,8 +1,6 @@
 package rollout
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,11 +14,11 @@ import (
 	"github.com/go-git/go-billy/v6"
 	"github.com/go-git/go-billy/v6/util"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
+	"github.com/fluxdemo/fluxdemo/demo/object"
 )
 
 // Label is on everything that a diagram becomes; its value is the plan's name.
@@ -36,7 +34,7 @@ const (
 	nodesDir   = "diagrams"
 )
 
-// namespace is where the ConfigMaps of the nodes go. The fleet has it for everybody to try things out.
+// namespace is that of the nodes' ConfigMaps. The fleet has it for experiments.
 const namespace = "playground"
 
 // How often Flux looks at a node, how soon it tries again, and how long one may take.
@@ -95,7 +93,7 @@ func (p *Plan) write(files billy.Filesystem) error {
 			return err
 		}
 	}
-	text := []byte("# Made by `fluxdemo diagram run`; `fluxdemo diagram clean` takes it away.\n" + join(all))
+	text := []byte("# Made by `fluxdemo diagram run`; `fluxdemo diagram clean` removes it.\n" + join(all))
 	return util.WriteFile(files, path.Join(clusterDir, p.Name+".yaml"), text, 0o644)
 }
 
@@ -129,44 +127,21 @@ func (p *Plan) clash(files billy.Filesystem) error {
 	}
 	own := path.Join(clusterDir, p.Name+".yaml")
 	return walkYAML(files, fleet.ClusterDir, func(name string, raw []byte) error {
-		for _, d := range documents(raw) {
-			of, ours := d.meta.Labels[Label]
+		for _, d := range object.Documents(raw) {
+			of, ours := d.Meta.Labels[Label]
 			made := ours && of == p.Name && name == own
-			switch file := d.meta.Annotations[fileAnnotation]; {
+			switch file := d.Meta.Annotations[fileAnnotation]; {
 			case made && file != "" && p.File != "" && file != p.File:
-				return fmt.Errorf("the fleet has a diagram %s already, that of %s; `fluxdemo diagram clean %s` takes it away, or rename one of the files", p.Name, file, p.Name)
+				return fmt.Errorf("the fleet already has a diagram %s, of %s; remove it with `fluxdemo diagram clean %s`, or rename one of the files", p.Name, file, p.Name)
 			case made:
 			case name == own:
-				return fmt.Errorf("%s in the fleet has what is not of a diagram; rename the diagram's file", name)
-			case d.meta.Kind == kustomizev1.KustomizationKind && d.meta.Namespace == demo.FluxNamespace && mine[d.meta.Name]:
-				return fmt.Errorf("the fleet has a Kustomization %s already, in %s; rename the diagram's file", d.meta.Name, name)
+				return fmt.Errorf("%s in the fleet contains objects that are not of a diagram; rename the diagram's file", name)
+			case d.Meta.Kind == kustomizev1.KustomizationKind && d.Meta.Namespace == demo.FluxNamespace && mine[d.Meta.Name]:
+				return fmt.Errorf("the fleet already has a Kustomization %s, in %s; rename the diagram's file", d.Meta.Name, name)
 			}
 		}
 		return nil
 	})
-}
-
-// document is one of the documents of a YAML file.
-type document struct {
-	raw  []byte
-	meta metav1.PartialObjectMetadata // zero if it is no object
-}
-
-// documents splits a YAML file.
-func documents(raw []byte) []document {
-	var all []document
-	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(raw)))
-	for {
-		text, err := reader.Read()
-		if err != nil { // the end: there is nothing else to fail
-			return all
-		}
-		d := document{raw: text}
-		if err := yaml.Unmarshal(text, &d.meta); err != nil {
-			d.meta = metav1.PartialObjectMetadata{}
-		}
-		all = append(all, d)
-	}
 }
 
 // walkYAML calls do for each YAML file below a folder, which need not be there.
@@ -190,10 +165,13 @@ func walkYAML(files billy.Filesystem, dir string, do func(name string, raw []byt
 func erase(files billy.Filesystem, plan string) error {
 	take := func(name string, raw []byte) error {
 		var left [][]byte
-		all := documents(raw)
+		all := object.Documents(raw)
 		for _, d := range all {
-			if d.meta.Labels[Label] != plan {
-				left = append(left, d.raw)
+			if d.Err != nil && d.Raw == nil {
+				return fmt.Errorf("%s in the fleet: %w", name, d.Err) // the rest would be lost
+			}
+			if d.Meta.Labels[Label] != plan {
+				left = append(left, d.Raw)
 			}
 		}
 		switch len(left) {
@@ -215,15 +193,15 @@ func names(files billy.Filesystem) ([]string, error) {
 	var all []string
 	for _, dir := range []string{nodesDir, clusterDir} {
 		err := walkYAML(files, dir, func(_ string, raw []byte) error {
-			for _, d := range documents(raw) {
-				if name := d.meta.Labels[Label]; name != "" && !slices.Contains(all, name) {
+			for _, d := range object.Documents(raw) {
+				if name := d.Meta.Labels[Label]; name != "" && !slices.Contains(all, name) {
 					all = append(all, name)
 				}
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("look for diagrams in %s: %w", dir, err)
+			return nil, fmt.Errorf("looking for diagrams in %s: %w", dir, err)
 		}
 	}
 	slices.Sort(all)

@@ -37,15 +37,15 @@ func Load(arg string) (*Plan, error) {
 	all := Find(file, raw)
 	switch {
 	case len(all) == 0:
-		return nil, fmt.Errorf("%s: there is no diagram in it: a fenced block with the word mermaid", file)
+		return nil, fmt.Errorf("%s: no diagram found; a diagram is a fenced block with the word mermaid", file)
 	case number > len(all):
-		return nil, fmt.Errorf("%s: there is no diagram %d in it, only %d", file, number, len(all))
+		return nil, fmt.Errorf("%s: there is no diagram %d; the file has %d", file, number, len(all))
 	case number == 0 && len(all) > 1:
 		var lines []string
 		for i, s := range all {
 			lines = append(lines, fmt.Sprintf("#%d in line %d", i+1, s.Line))
 		}
-		return nil, fmt.Errorf("%s: there are %d diagrams in it; choose one: %s", file, len(all), strings.Join(lines, ", "))
+		return nil, fmt.Errorf("%s: the file has %d diagrams; choose one: %s", file, len(all), strings.Join(lines, ", "))
 	case number == 0:
 		number = 1
 	}
@@ -77,8 +77,8 @@ func planName(file string, number, of int) string {
 	return name
 }
 
-// Planned returns what the nodes of a diagram in a file would be in the cluster if somebody ran it, by their IDs, for
-// binding.Bind; nil if it cannot be run. source is the diagram's text.
+// Planned returns the targets that the nodes of a diagram in a file get when it runs, by their IDs, for binding.Bind;
+// nil if it cannot run. source is the diagram's text.
 func Planned(file, source string) map[string]string {
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -113,7 +113,7 @@ func split(arg string) (file string, number int, err error) {
 	}
 	number, err = strconv.Atoi(arg[i+1:])
 	if err != nil || number < 1 {
-		return "", 0, fmt.Errorf("%s: behind the # stands the number of a diagram, from 1", arg)
+		return "", 0, fmt.Errorf("%s: the part after # must be the number of a diagram, from 1", arg)
 	}
 	return arg[:i], number, nil
 }

@@ -1,5 +1,5 @@
 // Package rollout runs a plain flowchart: each node becomes a Kustomization, each arrow a dependsOn, and Flux applies
-// them in that order. Everything goes the way of GitOps, through the demo's repository, and is taken away the same way.
+// them in that order. It creates and removes them through the demo's Git repository.
 package rollout
 
 import (
@@ -15,7 +15,7 @@ import (
 
 // Plan is what becomes of a chart.
 type Plan struct {
-	// Name tells it from others: that of its files in the repository, and the beginning of its Kustomizations' names.
+	// Name identifies it: its files in the repository have this name, and its Kustomizations begin with it.
 	Name string
 	// File is the name of the diagram's file without its folder, with its number behind # if there are several in it.
 	File string
@@ -77,7 +77,7 @@ func plain(c *flowchart.Chart) error {
 		t := b.Nodes[n.ID]
 		if _, _, _, object := t.Object(); object || t == binding.Flux || t == binding.Kubernetes || t == binding.Git {
 			return &flowchart.SyntaxError{Line: n.Line, Col: n.Col, Msg: fmt.Sprintf(
-				"node %s (%s) is in the cluster anyway: this diagram is for `fluxdemo present`, which shows it live", n.ID, n.Label)}
+				"the node %s (%s) stands for something that the cluster already has; to show this diagram live, use `fluxdemo present`", n.ID, n.Label)}
 		}
 	}
 	return nil

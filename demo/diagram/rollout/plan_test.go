@@ -55,12 +55,12 @@ func TestPlan(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for src, want := range map[string]string{
-		"graph LR\nA-->B\nB-->C-->A\nC-->D":      "3:6: the arrows go in a circle, and nothing in it could ever start: A → B → C → A",
-		"graph LR\nX-->A\nA-->A":                 "3:2: the arrows go in a circle, and nothing in it could ever start: A → A",
-		"graph LR\nA<-->B":                       "2:2: the arrows go in a circle, and nothing in it could ever start: A → B → A",
-		"graph LR\nA-->B-->C[Kustomization]":     "2:9: node C (Kustomization) is in the cluster anyway: this diagram is for `fluxdemo present`, which shows it live",
+		"graph LR\nA-->B\nB-->C-->A\nC-->D":      "3:6: the arrows form a cycle, so its nodes wait for each other forever: A → B → C → A",
+		"graph LR\nX-->A\nA-->A":                 "3:2: the arrows form a cycle, so its nodes wait for each other forever: A → A",
+		"graph LR\nA<-->B":                       "2:2: the arrows form a cycle, so its nodes wait for each other forever: A → B → A",
+		"graph LR\nA-->B-->C[Kustomization]":     "2:9: the node C (Kustomization) stands for something that the cluster already has; to show this diagram live, use `fluxdemo present`",
 		"graph LR\n":                             "1:1: the diagram has no nodes, so there is nothing to run",
-		"graph LR\nsubgraph s\nA\nB\nend\nA-->s": "6:2: the arrows go in a circle, and nothing in it could ever start: A → A",
+		"graph LR\nsubgraph s\nA\nB\nend\nA-->s": "6:2: the arrows form a cycle, so its nodes wait for each other forever: A → A",
 	} {
 		if _, err := plan(t, src); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v\nwant %s", src, err, want)
@@ -143,11 +143,11 @@ func TestClash(t *testing.T) {
 		want       string
 	}{
 		"nothing":                    {"clusters/demo/apps.yaml", fmt.Sprintf(kustomization, "apps"), ""},
-		"somebody's Kustomization":   {"clusters/demo/mine.yaml", "---\n# mine\n---\n" + fmt.Sprintf(kustomization, "x--a"), "Kustomization x--a already, in clusters/demo/mine.yaml"},
-		"somebody's file":            {"clusters/demo/diagrams/x.yaml", fmt.Sprintf(kustomization, "mine"), "not of a diagram"},
+		"another Kustomization":      {"clusters/demo/mine.yaml", "---\n# mine\n---\n" + fmt.Sprintf(kustomization, "x--a"), "already has a Kustomization x--a, in clusters/demo/mine.yaml"},
+		"another file":               {"clusters/demo/diagrams/x.yaml", fmt.Sprintf(kustomization, "mine"), "not of a diagram"},
 		"no YAML":                    {"clusters/demo/mine.yaml", "a: [", ""},
 		"of an earlier version":      {"clusters/demo/diagrams/x.yaml", fmt.Sprintf(kustomization, "x-a") + "  labels: {" + Label + ": x}\n", ""},
-		"of an earlier version, too": {"clusters/demo/diagrams/x-2.yaml", fmt.Sprintf(kustomization, "x--a") + "  labels: {" + Label + ": x-2}\n", "Kustomization x--a already"},
+		"of an earlier version, too": {"clusters/demo/diagrams/x-2.yaml", fmt.Sprintf(kustomization, "x--a") + "  labels: {" + Label + ": x-2}\n", "already has a Kustomization x--a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := memfs.New()
@@ -169,7 +169,7 @@ func TestClash(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := other.write(files); err == nil || !strings.Contains(err.Error(), "that of x.mmd") {
+	if err := other.write(files); err == nil || !strings.Contains(err.Error(), "of x.mmd; remove it") {
 		t.Errorf("another file of that name: %v", err)
 	}
 }
@@ -250,11 +250,11 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	for arg, want := range map[string]string{
-		deck:                     deck + ": there are 2 diagrams in it; choose one: #1 in line 4, #2 in line 14",
-		deck + "#2":              deck + ":16:3: a node is expected here, not the end of the diagram",
-		deck + "#3":              deck + ": there is no diagram 3 in it, only 2",
-		deck + "#x":              deck + "#x: behind the # stands the number of a diagram, from 1",
-		write("none.md", "# x"):  "none.md: there is no diagram in it: a fenced block with the word mermaid",
+		deck:                     deck + ": the file has 2 diagrams; choose one: #1 in line 4, #2 in line 14",
+		deck + "#2":              deck + ":16:3: expected a node, found the end of the diagram",
+		deck + "#3":              deck + ": there is no diagram 3; the file has 2",
+		deck + "#x":              deck + "#x: the part after # must be the number of a diagram, from 1",
+		write("none.md", "# x"):  "none.md: no diagram found; a diagram is a fenced block with the word mermaid",
 		filepath.Join(dir, "no"): "no such file",
 	} {
 		if _, err := Load(arg); err == nil || !strings.Contains(err.Error(), want) {

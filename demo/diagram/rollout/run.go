@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
@@ -29,7 +30,7 @@ type Runner struct {
 	Client client.Reader
 	// Live follows the cluster, and has seen it (live.Watcher.Synced).
 	Live *live.Watcher
-	// Steps are told of the push and of each node.
+	// Steps receives a step for the push and for each node.
 	Steps clusters.Steps
 }
 
@@ -42,6 +43,9 @@ type Done struct {
 	Seconds    float64       `json:"readyAfterSeconds"`
 }
 
+// stepPush is the step in which the fleet gets another commit.
+const stepPush = "Push"
+
 // Run pushes the plan, and waits until Flux has applied all of it. It returns the nodes in the order in which they were
 // ready. A step of a node begins when those that it waits for are ready. ctx carries a deadline; the error then says
 // which node is not ready, and why.
@@ -49,19 +53,20 @@ func (r *Runner) Run(ctx context.Context, p *Plan) ([]Done, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if err := r.clash(ctx, p); err != nil {
-		return nil, fmt.Errorf("run the diagram %s: %w", p.Name, err)
+		return nil, fmt.Errorf("running the diagram %s: %w", p.Name, err)
 	}
 	states, events := r.Live.Subscribe(ctx)
-	end := r.Steps.Start("Push")
 	began := time.Now()
-	if err := r.applyAs(ctx, p); err != nil {
-		end(err)
-		return nil, err
-	}
-	commit, err := r.Fleet.Change(ctx, "Run the diagram "+p.Name, p.write)
-	end(err)
+	var commit string
+	err := steps.One(ctx, r.Steps, stepPush, func(ctx context.Context) (err error) {
+		if err := r.applyAs(ctx, p); err != nil {
+			return err
+		}
+		commit, err = r.Fleet.Change(ctx, "Run the diagram "+p.Name, p.write)
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("run the diagram %s: %w", p.Name, err)
+		return nil, fmt.Errorf("running the diagram %s: %w", p.Name, err)
 	}
 	run := &progress{plan: p, commit: commit, began: began, steps: r.Steps, last: map[binding.Target]live.State{}, ends: map[string]func(error){}}
 	for _, s := range states {
@@ -71,7 +76,7 @@ func (r *Runner) Run(ctx context.Context, p *Plan) ([]Done, error) {
 	for len(run.done) < len(p.Nodes) {
 		e, ok := <-events
 		if !ok {
-			err := fmt.Errorf("run the diagram %s: %s (%w)", p.Name, run.waitsFor(), context.Cause(ctx))
+			err := fmt.Errorf("running the diagram %s: %s (%w)", p.Name, run.waitsFor(), context.Cause(ctx))
 			for _, end := range run.ends {
 				end(err)
 			}
@@ -98,12 +103,12 @@ func (r *Runner) clash(ctx context.Context, p *Plan) error {
 		there := &metav1.PartialObjectMetadataList{}
 		there.SetGroupVersionKind(in.kind)
 		if err := r.Client.List(ctx, there, client.InNamespace(in.namespace)); err != nil {
-			return fmt.Errorf("list each %s in %s: %w", in.kind.Kind, in.namespace, err)
+			return fmt.Errorf("listing each %s in %s: %w", in.kind.Kind, in.namespace, err)
 		}
 		for _, o := range there.Items {
 			needed := slices.ContainsFunc(p.Nodes, func(n Node) bool { return n.Kustomization == o.Name })
 			if needed && o.Labels[Label] != p.Name {
-				return fmt.Errorf("there is a %s %s in %s already, which is not of this diagram; rename the diagram's file", in.kind.Kind, o.Name, in.namespace)
+				return fmt.Errorf("the %s %s in the namespace %s exists and is not of this diagram; rename the diagram's file", in.kind.Kind, o.Name, in.namespace)
 			}
 		}
 	}
@@ -115,7 +120,7 @@ func (r *Runner) clash(ctx context.Context, p *Plan) error {
 func (r *Runner) applyAs(ctx context.Context, p *Plan) error {
 	root := &kustomizev1.Kustomization{}
 	if err := r.Client.Get(ctx, client.ObjectKey{Namespace: demo.FluxNamespace, Name: demo.SyncName}, root); err != nil {
-		return fmt.Errorf("look at how Flux follows the fleet: %w; `fluxdemo up` repairs it", err)
+		return fmt.Errorf("reading how Flux follows the fleet: %w; `fluxdemo up` repairs it", err)
 	}
 	p.account = root.Spec.ServiceAccountName
 	return nil
@@ -163,7 +168,7 @@ func (r *progress) waitsFor() string {
 		}
 		s := r.last[n.Target()]
 		if s.Status == "" {
-			s.Status, s.Message = live.Missing, "Flux has not made it yet; is the Kustomization flux-system ready?"
+			s.Status, s.Message = live.Missing, "Flux has not created it yet; is the Kustomization flux-system ready?"
 		}
 		return fmt.Sprintf("node %s, Kustomization %s, is %s: %s", n.ID, n.Kustomization, s.Status, s.Message)
 	}
@@ -179,11 +184,39 @@ func (r *Runner) Clean(ctx context.Context, wanted []string) ([]string, error) {
 	there := &unstructured.UnstructuredList{}
 	there.SetGroupVersionKind(kustomizev1.GroupVersion.WithKind(kustomizev1.KustomizationKind))
 	if err := r.Client.List(ctx, there, client.InNamespace(demo.FluxNamespace), client.HasLabels{Label}); err != nil {
-		return nil, fmt.Errorf("clean: list the Kustomizations: %w", err)
+		return nil, fmt.Errorf("removing diagrams: listing the Kustomizations: %w", err)
 	}
 	var gone []string
-	end := r.Steps.Start("Push")
-	_, err := r.Fleet.Change(ctx, "Take the diagrams away", func(files billy.Filesystem) error {
+	err := steps.One(ctx, r.Steps, stepPush, func(ctx context.Context) (err error) {
+		gone, err = r.takeOut(ctx, wanted)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("removing diagrams: %w", err)
+	}
+	left := map[binding.Target]bool{}
+	for _, k := range there.Items {
+		if slices.Contains(gone, k.GetLabels()[Label]) {
+			left[binding.ObjectTarget(k.GetKind(), k.GetNamespace(), k.GetName())] = true
+		}
+	}
+	return gone, steps.One(ctx, r.Steps, "Flux removes their objects", func(ctx context.Context) error {
+		for len(left) > 0 {
+			e, ok := <-events
+			if !ok {
+				return fmt.Errorf("removing diagrams: %d Kustomizations still exist (%w)", len(left), context.Cause(ctx))
+			}
+			if e.State != nil && e.State.Status == live.Missing {
+				delete(left, e.State.Target)
+			}
+		}
+		return nil
+	})
+}
+
+// takeOut removes the wanted plans from the fleet, or all of them if none is named, and returns their names.
+func (r *Runner) takeOut(ctx context.Context, wanted []string) (gone []string, err error) {
+	_, err = r.Fleet.Change(ctx, "Remove the diagrams", func(files billy.Filesystem) error {
 		all, err := names(files)
 		if err != nil {
 			return err
@@ -194,7 +227,7 @@ func (r *Runner) Clean(ctx context.Context, wanted []string) ([]string, error) {
 		}
 		for _, name := range gone {
 			if !slices.Contains(all, name) {
-				return fmt.Errorf("there is no diagram %q in it; valid values: %s", name, strings.Join(all, ", "))
+				return fmt.Errorf("there is no diagram %q; valid values: %s", name, strings.Join(all, ", "))
 			}
 			if err := erase(files, name); err != nil {
 				return err
@@ -202,28 +235,5 @@ func (r *Runner) Clean(ctx context.Context, wanted []string) ([]string, error) {
 		}
 		return nil
 	})
-	end(err)
-	if err != nil {
-		return nil, fmt.Errorf("clean: %w", err)
-	}
-	left := map[binding.Target]bool{}
-	for _, k := range there.Items {
-		if slices.Contains(gone, k.GetLabels()[Label]) {
-			left[binding.ObjectTarget(k.GetKind(), k.GetNamespace(), k.GetName())] = true
-		}
-	}
-	end = r.Steps.Start("Flux removes what it made")
-	for len(left) > 0 {
-		e, ok := <-events
-		if !ok {
-			err := fmt.Errorf("clean: %d Kustomizations are still there (%w)", len(left), context.Cause(ctx))
-			end(err)
-			return gone, err
-		}
-		if e.State != nil && e.State.Status == live.Missing {
-			delete(left, e.State.Target)
-		}
-	}
-	end(nil)
-	return gone, nil
+	return gone, err
 }

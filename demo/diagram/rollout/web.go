@@ -127,7 +127,7 @@ func (w *web) cycle(done map[string]bool) error {
 		}
 	}
 	return &flowchart.SyntaxError{Line: last.Line, Col: last.Col, Msg: fmt.Sprintf(
-		"the arrows go in a circle, and nothing in it could ever start: %s", strings.Join(path, " → "))}
+		"the arrows form a cycle, so its nodes wait for each other forever: %s", strings.Join(path, " → "))}
 }
 
 func (w *web) place(id string) int {

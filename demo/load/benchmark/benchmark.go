@@ -1,7 +1,7 @@
 // Package benchmark measures Flux under load, with shards and without: how
 // soon thousands of Kustomizations are ready, what that costs, and how long a
-// neighbour waits before and after heavy tenants come. Each finished run is
-// kept at once, so that the next start goes on from there.
+// neighbour waits without and with heavy tenants. It saves each finished run
+// at once, so that the next start resumes there.
 package benchmark
 
 import (
@@ -38,7 +38,7 @@ type Options struct {
 	Install      []byte        // what `flux install --export` prints
 }
 
-// Steps is told what is done, and how far it is.
+// Steps receives the steps of a benchmark and their progress.
 type Steps interface {
 	clusters.Steps
 	// Progress says how far the step with that name is.
@@ -46,7 +46,7 @@ type Steps interface {
 }
 
 // ErrPartial says that some runs did not end; the report says why.
-var ErrPartial = errors.New("not everything could be measured")
+var ErrPartial = errors.New("some measurements failed")
 
 // bench is a benchmark under way.
 type bench struct {
@@ -93,7 +93,7 @@ func Run(ctx context.Context, cluster clusters.Cluster, o Options, steps Steps) 
 // few minutes.
 const cleanTime = 15 * time.Minute
 
-// Clean takes away what a benchmark that was killed has left on the cluster:
+// Clean removes what a killed benchmark has left on the cluster:
 // tenants, shards and the branch. Flux gets the settings of a demo, unless it
 // was there before the demo.
 func Clean(ctx context.Context, cluster clusters.Cluster, install []byte, steps Steps) error {
@@ -122,7 +122,7 @@ func (b *bench) connect(ctx context.Context) (err error) {
 		return err
 	}
 	if b.urls.Git == "" {
-		return errors.New("there is no Git host in the cluster; `fluxdemo up` repairs the demo")
+		return errors.New("the Git host is missing; `fluxdemo up` repairs it")
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (b *bench) connect(ctx context.Context) (err error) {
 // goes, Flux is set up for many objects, and the tenants' apps are in Git.
 func (b *bench) prepare(ctx context.Context) error {
 	if b.urls.Upstream != "" {
-		return errors.New("this cluster follows a repository on a forge, which is no place for a load; use one without --git-url")
+		return errors.New("this cluster follows a repository on a forge, and the load does not belong there; use a cluster without --git-url")
 	}
 	if err := b.remove(ctx); err != nil {
 		return err

@@ -119,7 +119,7 @@ func (p *Profile) read(raw []byte) error {
 	}
 	value := slices.IndexFunc(parsed.SampleType, func(t *profile.ValueType) bool { return t.Type == "cpu" && t.Unit == "nanoseconds" })
 	if value < 0 {
-		return errors.New("reading the profile: it is none of processor time")
+		return errors.New("reading the profile: it is not a CPU profile")
 	}
 	spent := map[string]int64{}
 	var total int64
@@ -148,8 +148,9 @@ func (p *Profile) read(raw []byte) error {
 	return nil
 }
 
-// telling leaves out Go's own library, as what calls it says more, but for
-// what memory costs, and the loops around all work.
+// telling reports whether a function belongs in a profile. It drops Go's own
+// library, because its callers say more, except for the costs of memory. It
+// also drops the loops around all work.
 func telling(function string) bool {
 	first, _, ok := strings.Cut(function, "/")
 	return function == collector || ok && strings.Contains(first, ".") && !strings.HasPrefix(function, "sigs.k8s.io/controller-runtime/pkg/internal/")

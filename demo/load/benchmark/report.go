@@ -74,10 +74,10 @@ func readReport(file string) (*Report, error) {
 		return r, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the report to go on with: %w", err)
+		return nil, fmt.Errorf("reading the report to resume: %w", err)
 	}
 	if err := json.Unmarshal(raw, r); err != nil {
-		return nil, fmt.Errorf("%s is no report to go on with: %w; choose another folder with --report", file, err)
+		return nil, fmt.Errorf("cannot resume the report %s: %w; choose another folder with --report", file, err)
 	}
 	return r, nil
 }
@@ -85,7 +85,7 @@ func readReport(file string) (*Report, error) {
 // begin says where and when. Figures of two machines do not go into one report.
 func (r *Report) begin(m Machine) error {
 	if len(r.Trials) > 0 && r.Machine != m {
-		return fmt.Errorf("the report is of another machine or cluster (%s), and this is %s; choose another folder with --report, or --again to measure anew", r.Machine, m)
+		return fmt.Errorf("the report is of another machine or cluster (%s), and this is %s; choose another folder with --report, or measure again with --again", r.Machine, m)
 	}
 	if len(r.Trials) == 0 {
 		r.Machine, r.Started = m, time.Now()
@@ -103,7 +103,7 @@ func (r *Report) find(plan load.Plan) *Trial {
 	return nil
 }
 
-// put adds a trial, in place of an earlier one of its plan.
+// put adds a trial, and replaces an earlier one of the same plan.
 func (r *Report) put(trial *Trial) {
 	r.Trials = slices.DeleteFunc(r.Trials, func(old *Trial) bool { return reflect.DeepEqual(old.Plan, trial.Plan) })
 	r.Trials = append(r.Trials, trial)

@@ -124,7 +124,7 @@ func (b *bench) run(ctx context.Context, size, shards int) (r *Trial, err error)
 	return r, nil
 }
 
-// shard brings up so many shards and takes away those of an earlier run.
+// shard starts the trial's shards and removes those of an earlier run.
 func (b *bench) shard(ctx context.Context, shards int) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	for n := range maxOf(b.Shards) {
@@ -206,7 +206,7 @@ func (b *bench) probes(ctx context.Context, r *Trial, observer *load.Observer) e
 	if err := b.apply(ctx, "Heavy tenants", append(r.Plan.Prepare(load.Heavy), heavies...)); err != nil {
 		return err
 	}
-	if err := b.step(ctx, "Heavy tenants at work", func(ctx context.Context, progress func(string)) error {
+	if err := b.step(ctx, "Heavy tenants busy", func(ctx context.Context, progress func(string)) error {
 		return observer.AwaitBusy(ctx, load.Heavy, min(len(heavies), concurrency), func(busy int) { progress(fmt.Sprintf("%d wait for their pods", busy)) })
 	}); err != nil {
 		return err
@@ -256,8 +256,8 @@ func (b *bench) commit(ctx context.Context, plan load.Plan) error {
 // one before it asks.
 const patience = 5 * time.Second
 
-// inTurn probes one neighbour after the other: so they do not wait for each
-// other, as long as they do not have to wait for anybody else.
+// inTurn probes one neighbour after the other, so that they do not wait for
+// each other, unless they wait for others.
 func (b *bench) inTurn(ctx context.Context, observer *load.Observer, names []types.NamespacedName, latency *load.Latency, progress func(string)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for n, name := range names {

@@ -1,5 +1,5 @@
 // Package chart draws time series: as an SVG picture for pages and reports,
-// and as one line of blocks for terminals. It knows nothing of what it draws.
+// and as one line of blocks for terminals.
 package chart
 
 import (

@@ -15,18 +15,18 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo"
 )
 
-// Followers follow Kustomizations, each from when it is first asked for until
-// ctx ends.
+// Followers follow Kustomizations, each from when it is first asked for.
 type Followers struct {
-	ctx    context.Context
 	Config *rest.Config
 	Client client.WithWatch
+	start  func(*Pace) // follows it in a goroutine, until the context of NewFollowers ends
 
 	mu  sync.Mutex
 	all map[string]*Pace
 }
 
-// NewFollowers returns Followers that follow nothing yet. kubeconfig is the path of the cluster's.
+// NewFollowers returns Followers that follow nothing yet, and stop when ctx ends. kubeconfig is the path of the
+// cluster's.
 func NewFollowers(ctx context.Context, kubeconfig string) (*Followers, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
@@ -36,27 +36,30 @@ func NewFollowers(ctx context.Context, kubeconfig string) (*Followers, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Followers{ctx: ctx, Config: config, Client: c, all: map[string]*Pace{}}, nil
+	start := func(p *Pace) {
+		go func() { _ = p.Follow(ctx, config, c) }() // it fails only for a bad configuration, and demo.Connect took this one
+	}
+	return &Followers{Config: config, Client: c, start: start, all: map[string]*Pace{}}, nil
 }
 
 // Of returns the pace of a Kustomization, as namespace/name.
-func (p *Followers) Of(name string) *Pace {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.all[name] == nil {
+func (f *Followers) Of(name string) *Pace {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.all[name] == nil {
 		namespace, rest, _ := strings.Cut(name, "/")
-		followed := New(types.NamespacedName{Namespace: namespace, Name: rest})
-		p.all[name] = followed
-		go func() { _ = followed.Follow(p.ctx, p.Config, p.Client) }() // NewFollowers has seen that the configuration is good
+		p := New(types.NamespacedName{Namespace: namespace, Name: rest})
+		f.all[name] = p
+		f.start(p)
 	}
-	return p.all[name]
+	return f.all[name]
 }
 
 // Charts draws a Kustomization's charts as SVG elements.
-func (p *Followers) Charts(name string, slo time.Duration) ([]string, error) {
+func (f *Followers) Charts(name string, slo time.Duration) ([]string, error) {
 	const width, height = 320, 130 // small, so that its words are large on a slide
 	var all []string
-	for _, c := range p.Of(name).Charts(time.Now(), slo) {
+	for _, c := range f.Of(name).Charts(time.Now(), slo) {
 		all = append(all, c.SVG(width, height))
 	}
 	return all, nil

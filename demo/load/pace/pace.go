@@ -1,5 +1,5 @@
-// Package pace follows how long one Kustomization waits for its controller,
-// from a new revision or a request until it has had its turn, and how long the
+// Package pace measures how long one Kustomization waits for its controller,
+// from a new revision or a request until its reconciliation, and how long the
 // controllers' queues are. It shows both as charts, and as a line of blocks.
 package pace
 
@@ -12,17 +12,18 @@ import (
 	"time"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
-	fluxmeta "github.com/fluxcd/pkg/apis/meta"
 	sourcev1 "github.com/fluxcd/source-controller/api/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/demo/load"
+	"github.com/fluxdemo/fluxdemo/demo/object"
 )
 
 // Wait is a time that the Kustomization has waited.
@@ -103,18 +104,12 @@ func (p *Pace) Follow(ctx context.Context, config *rest.Config, c client.WithWat
 	}
 	var group sync.WaitGroup
 	group.Go(func() { p.askQueues(ctx, kube) })
-	for ctx.Err() == nil {
+	wait.UntilWithContext(ctx, func(ctx context.Context) {
 		err := p.watch(ctx, c)
 		p.mu.Lock()
 		p.problem = err
 		p.mu.Unlock()
-		timer := time.NewTimer(retryAfter)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
-	}
+	}, retryAfter)
 	group.Wait()
 	return nil
 }
@@ -168,8 +163,7 @@ func (p *Pace) watch(ctx context.Context, c client.WithWatch) error {
 			if !open || event.Type == watch.Deleted || !ok {
 				return nil
 			}
-			revision, _, _ := unstructured.NestedString(now.Object, "status", "artifact", "revision")
-			p.seeSource(revision, time.Now())
+			p.seeSource(object.Stored(now), time.Now())
 		}
 	}
 }
@@ -177,7 +171,7 @@ func (p *Pace) watch(ctx context.Context, c client.WithWatch) error {
 func (p *Pace) see(k *kustomizev1.Kustomization, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.requested, p.handled = k.Annotations[fluxmeta.ReconcileRequestAnnotation], k.Status.LastHandledReconcileAt
+	p.requested, p.handled = object.Requested(k), k.Status.LastHandledReconcileAt
 	p.attempted, p.suspended = k.Status.LastAttemptedRevision, k.Spec.Suspend
 	p.update(now)
 }

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// TestPace tells a story, second by second: what is waiting then, and how
+// TestPace goes through a sequence, second by second: what is waiting then, and how
 // long what has ended took.
 func TestPace(t *testing.T) {
 	p := New(types.NamespacedName{Namespace: "flux-system", Name: "apps"})
@@ -36,7 +36,7 @@ func TestPace(t *testing.T) {
 	select {
 	case <-changed:
 	default:
-		t.Error("nobody is told of the wait")
+		t.Error("no change is sent for the wait")
 	}
 	expect(12, true, 2)
 	k.Status.LastAttemptedRevision = "main@sha1:b"
