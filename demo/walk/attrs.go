@@ -75,12 +75,12 @@ func applyInfo(s *source, b *Block, attrs []attr, col int) {
 	if run {
 		b.Role, b.Timeout = Change, defaultTimeout
 	}
-	roles := []Role{Look, Check, Undo, Hint}
+	roles := []Role{Look, Check, Undo, Task, Hint, Why}
 	var role attr
 	seen := map[string]bool{}
 	for _, a := range attrs {
 		if seen[a.key] {
-			s.errorf(b.Line, a.col, "%s is there twice", a.key)
+			s.errorf(b.Line, a.col, "%s is set twice", a.key)
 			continue
 		}
 		seen[a.key] = true
@@ -105,18 +105,21 @@ func applyInfo(s *source, b *Block, attrs []attr, col int) {
 			}
 			b.Label = a.value
 		default:
-			s.errorf(b.Line, a.col, "unknown attribute %q: there are look, check, undo, hint, timeout=30s and label=\"...\"", attrText(a))
+			s.errorf(b.Line, a.col, "unknown attribute %q; valid attributes: look, check, undo, task, hint, why, timeout=30s, label=\"...\"", attrText(a))
 		}
 	}
 	switch {
-	case b.Role == Hint:
+	case b.text():
 		b.Timeout = 0
 	case !run && len(attrs) > 0:
-		s.errorf(b.Line, col, "language %q is not run: write sh (or bash), or leave the attributes out", b.Lang)
+		s.errorf(b.Line, col, "blocks in the language %q do not run: write sh (or bash), or remove the attributes", b.Lang)
 	case slices.Contains([]string{"shell", "zsh", "fish"}, b.Lang):
-		s.errorf(b.Line, col, "language %q is not run: write sh (or bash), or console for an example", b.Lang)
+		s.errorf(b.Line, col, "blocks in the language %q do not run: write sh (or bash), or console for an example", b.Lang)
 	}
 }
+
+// text reports whether the block is a text for learners, which is never run.
+func (b *Block) text() bool { return b.Role == Task || b.Role == Hint || b.Role == Why }
 
 func attrText(a attr) string {
 	if a.hasValue {

@@ -22,6 +22,8 @@ const (
 	// Of learners, who do the steps themselves.
 	ActionCheck    Action = "check"    // wait for the state that the step at Position leads to
 	ActionComplete Action = "complete" // ActionCheck, and mark the step as done
+	ActionHint     Action = "hint"     // note that the learner has seen one more hint; see Session.Hints
+	ActionTry      Action = "try"      // look within 2 s at which checks hold, and mark the step as done if all do
 )
 
 // Command is what a key, a button or the shell asks of a session, for example Command{Action: ActionNext}.
@@ -31,14 +33,24 @@ type Command struct {
 }
 
 // Do carries out a command and reports its progress to ev, which may be nil. It returns a *StepError when a command
-// of the walk fails, ErrStart or ErrEnd when there is no step to undo or to run, and an error for an unknown action.
+// of the walk fails, an *UnmetError when ActionTry finds a check that does not hold, ErrStart or ErrEnd when there is no step to undo or to run, and an error for an unknown action.
 func (s *Session) Do(ctx context.Context, c Command, ev Events) error {
+	err := s.carryOut(ctx, c, ev)
+	if err != nil || !s.o.Learner || c.Action == ActionEnd || !s.Started() || s.Begun() || s.Position() == len(s.Walk().Steps) {
+		return err
+	}
+	return s.note(ctx)
+}
+
+func (s *Session) carryOut(ctx context.Context, c Command, ev Events) error {
 	switch c.Action {
 	// These hold the walk's lock themselves, and not all the time: others may work on it while they wait.
 	case ActionCheck:
 		return s.await(ctx, ev)
 	case ActionComplete:
 		return s.complete(ctx, ev)
+	case ActionTry:
+		return s.try(ctx)
 	case ActionEnd:
 		return s.end(ctx, ev)
 	}
@@ -58,7 +70,9 @@ func (s *Session) Do(ctx context.Context, c Command, ev Events) error {
 			return s.skip()
 		case ActionGoTo:
 			return s.goTo(ctx, c.Step, ev)
+		case ActionHint:
+			return s.hint()
 		}
-		return fmt.Errorf("there is no command %q", c.Action)
+		return fmt.Errorf("unknown command %q", c.Action)
 	})
 }

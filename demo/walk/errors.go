@@ -26,8 +26,8 @@ type StepError struct {
 	Err     error
 }
 
-// Error names the place and the step in its first line, then shows the command and the last lines of its output,
-// and the objects at fault.
+// Error returns the position in the file and the step in its first line, then the command, the last lines of its
+// output, and the objects at fault.
 func (e *StepError) Error() string {
 	var b strings.Builder
 	where := e.Step.Title
@@ -76,6 +76,14 @@ func (e *StepError) Unwrap() error { return e.Err }
 
 // LastLine is the last line with anything in it that the command wrote, or the block before it.
 func (e *StepError) LastLine() string { return lastLine([]byte(e.Output)) }
+
+// Meaning is the comment above the command, which says what its failure means, or LastLine if there is none.
+func (e *StepError) Meaning() string {
+	if e.Command.Comment != "" {
+		return e.Command.Comment
+	}
+	return e.LastLine()
+}
 
 // notFound is the shell's exit status for a program that is not there.
 const notFound = interp.ExitStatus(127)

@@ -10,7 +10,7 @@ type EventKind string
 
 // The events of a step, in the order in which they come: for each block BlockStart, then for each of its commands
 // CommandStart, any number of Output, and CommandEnd, then BlockEnd. Waiting comes about once a second while a check
-// has not ended. Note comes before them, when the speaker has to know something.
+// has not ended. Note comes before them, when there is something to tell the user.
 const (
 	Note         EventKind = "note"
 	StepStart    EventKind = "step-start"
@@ -34,11 +34,10 @@ type Event struct {
 	Err     error         // ends: why it failed, nil when it did not
 }
 
-// Events is told what happens while it happens. It is never called twice at once.
-// A nil Events means that the run is silent.
+// Events receives the events of a run as they happen, one at a time. A nil Events drops them.
 type Events func(Event)
 
-// Both tells a and b, in this order; either may be nil.
+// Both returns an Events that passes each event to a, then to b. Either may be nil.
 func Both(a, b Events) Events {
 	switch {
 	case a == nil:

@@ -17,15 +17,19 @@ import (
 // killGrace is how long a command may take to end by itself once its time is over.
 const killGrace = 2 * time.Second
 
-// execInGroup starts each program in a process group of its own. When the context ends the whole group is told to
-// end, and then made to: a killed script must not leave its children behind, waiting for a cluster that is gone.
-func execInGroup(interp.ExecHandlerFunc) interp.ExecHandlerFunc {
+// execInGroup starts each program in a process group of its own. When the context ends, the whole group is asked
+// to end, and after killGrace killed: a script must not leave children behind that wait for a cluster that is gone.
+func (r *Runner) execInGroup(interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 	return func(ctx context.Context, args []string) error {
 		hc := interp.HandlerCtx(ctx)
 		path, err := interp.LookPathDir(hc.Dir, hc.Env, args[0])
 		if err != nil {
 			fmt.Fprintln(hc.Stderr, err)
 			return interp.ExitStatus(127)
+		}
+		t, _ := ctx.Value(trialKey{}).(*trial)
+		if t != nil {
+			args = t.hurry(args)
 		}
 		cmd := exec.CommandContext(ctx, path)
 		cmd.Args = args
@@ -34,14 +38,19 @@ func execInGroup(interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = hc.Stdin, hc.Stdout, hc.Stderr
 		cmd.SysProcAttr = inGroup()
 		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-		cmd.WaitDelay = killGrace
+		cmd.WaitDelay = r.killGrace
 		if err := cmd.Start(); err != nil {
 			fmt.Fprintln(hc.Stderr, err)
 			return interp.ExitStatus(126)
 		}
+		r.running.Store(&args)
 		err = cmd.Wait()
+		r.running.Store(nil)
+		if t != nil && err != nil {
+			t.fail(args)
+		}
 		if ctx.Err() != nil {
-			// Whoever is left of the group did not listen, or its parent was faster than its children.
+			// Processes of the group are left if they ignored the signal, or if the parent was faster than its children.
 			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 			return ctx.Err()
 		}

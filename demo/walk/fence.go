@@ -47,7 +47,7 @@ func (p *reader) fence(n *ast.FencedCodeBlock) {
 		}
 	}
 	b.Text = body.String()
-	if run, _ := runnable(b.Lang); run && b.Role != Hint {
+	if run, _ := runnable(b.Lang); run && !b.text() {
 		parseShell(p.source, &b, b.Line+1, indents)
 	}
 	p.add(b)
@@ -60,14 +60,14 @@ func (p *reader) closed(n *ast.FencedCodeBlock, line int) bool {
 	return strings.HasPrefix(fence, "```") || strings.HasPrefix(fence, "~~~")
 }
 
-// nested reports blocks that would have to run but are inside a list or a quote, where nobody would expect it.
+// nested reports blocks that would run but are inside a list or a quote, where readers do not expect that.
 func (p *reader) nested(n ast.Node) {
 	_ = ast.Walk(n, func(c ast.Node, entering bool) (ast.WalkStatus, error) {
 		if f, ok := c.(*ast.FencedCodeBlock); ok && entering && f.Info != nil {
 			line, col := p.position(f.Info.Segment.Start)
 			lang, attrs := splitInfo(p.source, string(f.Info.Segment.Value(p.text)), line, col)
 			if run, _ := runnable(lang); run || len(attrs) > 0 {
-				p.errorf(line, col, "a block that is run stands on its own, not in a list or a quote")
+				p.errorf(line, col, "a block that runs must not be inside a list or a quote")
 			}
 		}
 		return ast.WalkContinue, nil

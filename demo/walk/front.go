@@ -52,7 +52,7 @@ func parseFront(s *source, data *frontmatter.Data, w *Walk) {
 	}
 	top := doc.Content[0]
 	if top.Kind != yaml.MappingNode {
-		s.errorf(top.Line+1, top.Column, "front matter is a list of key: value lines")
+		s.errorf(top.Line+1, top.Column, "front matter must be a list of key: value lines")
 		return
 	}
 	seen := map[string]bool{}
@@ -63,14 +63,14 @@ func parseFront(s *source, data *frontmatter.Data, w *Walk) {
 			s.errorf(n.Line+1, n.Column, format, args...)
 		}
 		if seen[key.Value] {
-			bad(key, "%s is there twice", key.Value)
+			bad(key, "%s is set twice", key.Value)
 			continue
 		}
 		seen[key.Value] = true
 		switch key.Value {
 		case "title":
 			if value.Kind != yaml.ScalarNode || value.Value == "" {
-				bad(value, "title is a text")
+				bad(value, "title must be a text")
 				continue
 			}
 			w.Title = value.Value
@@ -86,19 +86,25 @@ func parseFront(s *source, data *frontmatter.Data, w *Walk) {
 			for i, n := range w.Needs {
 				w.needsAt = append(w.needsAt, [2]int{value.Content[i].Line + 1, value.Content[i].Column})
 				if !walkName.MatchString(n) {
-					bad(value.Content[i], "%q is not a walk's name: lower case letters, digits and dashes", n)
+					bad(value.Content[i], "%q is not a valid name for a walk: use lower case letters, digits, and dashes", n)
 				}
 			}
 		case "slides":
 			w.Slides = texts(value, bad)
 		case "cluster":
 			if value.Value != "own" {
-				bad(value, "cluster %q: there is only own, for a walk that needs a cluster of its own", value.Value)
+				bad(value, "cluster %q: the only valid value is own, for a walk that requires a cluster of its own", value.Value)
 				continue
 			}
 			w.OwnCluster = true
+		case "clone":
+			if !walkName.MatchString(value.Value) {
+				bad(value, "clone %q is not a valid name for a folder: use lower case letters, digits, and dashes", value.Value)
+				continue
+			}
+			w.Clone = value.Value
 		default:
-			bad(key, "unknown key %q: there are title, needs, duration, slides and cluster", key.Value)
+			bad(key, "unknown key %q; valid keys: title, needs, duration, slides, cluster, clone", key.Value)
 		}
 	}
 }
@@ -106,13 +112,13 @@ func parseFront(s *source, data *frontmatter.Data, w *Walk) {
 // texts reads a list of texts, and reports anything else.
 func texts(value *yaml.Node, bad func(*yaml.Node, string, ...any)) []string {
 	if value.Kind != yaml.SequenceNode {
-		bad(value, "this is a list, such as [one, two]")
+		bad(value, "this must be a list, such as [one, two]")
 		return nil
 	}
 	out := []string{}
 	for _, v := range value.Content {
 		if v.Kind != yaml.ScalarNode || v.Value == "" {
-			bad(v, "this is a text")
+			bad(v, "this must be a text")
 		}
 		out = append(out, v.Value)
 	}

@@ -14,9 +14,26 @@ type Git interface {
 	Head(ctx context.Context) (commit string, err error)
 	// States returns why each object that follows the branch in the cluster is not ready, by its name; "" for one that is.
 	States(ctx context.Context) (map[string]string, error)
-	// Restore moves the branch to a commit that Head returned, and waits until the cluster has it. It does not wait for
-	// what was not ready before, as States has told then; nil waits for all.
-	Restore(ctx context.Context, commit string, before map[string]string) error
+	// Move moves the branch to a commit that Head returned, by force.
+	Move(ctx context.Context, commit string) error
+	// Await waits until the cluster has the commit. It does not wait for what was not ready before, as States returned it
+	// then; nil waits for all.
+	Await(ctx context.Context, commit string, before map[string]string) error
+}
+
+// moveTo moves the fleet to a commit, and reports whether it was elsewhere.
+func (s *Session) moveTo(ctx context.Context, commit string) (moved bool, err error) {
+	if s.o.Git == nil || commit == "" {
+		return false, nil
+	}
+	head, err := s.o.Git.Head(ctx)
+	if err == nil && head != commit {
+		moved, err = true, s.o.Git.Move(ctx, commit)
+	}
+	if err != nil {
+		return false, fmt.Errorf("restoring the fleet to the commit before the step: %w", err)
+	}
+	return moved, nil
 }
 
 // warn says what was not ready when the step at Position began, unless it was the same at the step before.
@@ -26,7 +43,7 @@ func (s *Session) warn(ev Events) {
 		before = s.p.Done[n-1].broken()
 	}
 	if ev != nil && now != "" && now != before {
-		ev(Event{Kind: Note, Step: &s.Walk().Steps[s.Position()], Text: "Not ready before this step, so Back does not wait for it: " + now})
+		ev(Event{Kind: Note, Step: &s.Walk().Steps[s.Position()], Text: "Not ready before this step, so Back will not wait for it: " + now})
 	}
 }
 

@@ -1,6 +1,9 @@
 package walk
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // await only waits for the state that the step at Position leads to. The checks' variables and folders leave no trace.
 // It fails with a *StepError when the state is not there within the checks' deadlines.
@@ -49,11 +52,50 @@ func (s *Session) complete(ctx context.Context, ev Events) error {
 	})
 }
 
+// hint notes that the learner has seen one more hint of the step at Position, if there is one.
+func (s *Session) hint() error {
+	if at := s.Position(); at == len(s.Walk().Steps) {
+		return ErrEnd
+	} else if s.p.Hints < len(s.Walk().Steps[at].Hints()) {
+		s.p.Hints++
+	}
+	return s.save()
+}
+
+// try looks at the checks once, and passes the step if all hold; else it fails with an *UnmetError.
+func (s *Session) try(ctx context.Context) error {
+	at := s.Position()
+	err := s.note(ctx)
+	if s.Position() != at {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	results := s.runner.try(ctx, at, s.o.Explain)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if slices.ContainsFunc(results, func(r Result) bool { return !r.Holds }) {
+		return &UnmetError{Step: &s.Walk().Steps[at], Results: results}
+	}
+	return s.locked(ctx, func() error {
+		if s.Position() != at {
+			return nil
+		}
+		s.follow(ctx, at)
+		return s.passAt(ctx)
+	})
+}
+
 // follow goes where step i goes, so that the commands of later steps find what the learner has made.
 func (s *Session) follow(ctx context.Context, i int) {
+	if s.Walk().Clone != "" {
+		return // the next step begins where it has to
+	}
 	for _, b := range s.Walk().Steps[i].With(Change, Look) {
 		for _, c := range b.Commands {
-			if c.moves() {
+			if c.changesDir() {
 				// Where there is nothing to go to, the learner works elsewhere.
 				_ = s.runner.shell.Run(ctx, c.stmt)
 			}

@@ -51,14 +51,14 @@ func TestLint(t *testing.T) {
 		"kubectl -n app delete configmap -l \"$1\"":                       "selects by a label that others use",
 		"kubectl annotate kustomization -A --all a=b":                     "works in all namespaces",
 		"kubectl delete pods --all-namespaces -l app=x":                   "works in all namespaces",
-		"kubectl label nodes --all a=b":                                   "--all takes what others have made",
-		"kubectl -n app delete deployment --all":                          "--all takes what others have made",
-		"kubectl delete namespace team-a --ignore-not-found":              "takes a namespace by its name",
-		"kubectl delete ns/team-a":                                        "takes a namespace by its name",
-		"kubectl delete crd gitrepositories.source.toolkit.fluxcd.io":     "takes a customresourcedefinition by its name",
+		"kubectl label nodes --all a=b":                                   "--all also selects objects of others",
+		"kubectl -n app delete deployment --all":                          "--all also selects objects of others",
+		"kubectl delete namespace team-a --ignore-not-found":              "removes a namespace by its name",
+		"kubectl delete ns/team-a":                                        "removes a namespace by its name",
+		"kubectl delete crd gitrepositories.source.toolkit.fluxcd.io":     "removes a customresourcedefinition by its name",
 		"kubectl drain node-1":                                            "changes a node",
 		// Where the fleet began.
-		"git -C start reset -q \"$(git -C start rev-list --max-parents=0 HEAD)\"": `9:26: the fleet's first commit is not where`,
+		"git -C start reset -q \"$(git -C start rev-list --max-parents=0 HEAD)\"": `9:26: after a rewrite of the history, the fleet's first commit is not the commit that up pushed`,
 		// What does no harm.
 		"kubectl -n flux-system get deployment kustomize-controller -o yaml | grep args":           "",
 		"kubectl -n flux-system rollout status deployment/kustomize-controller":                    "",
@@ -98,7 +98,7 @@ func TestLint(t *testing.T) {
 		}
 	}
 	for front, want := range map[string]string{
-		"cluster: kind\n": `own.md:3:10: cluster "kind": there is only own`, "clusters: own\n": "slides and cluster",
+		"cluster: kind\n": `own.md:3:10: cluster "kind": the only valid value is own`, "clusters: own\n": "slides, cluster",
 	} {
 		src := "---\nduration: 1m\n" + front + "---\n# Own\n\n## Step\n\n```sh check\ntrue\n```\n"
 		if _, err := Parse("own.md", []byte(src)); err == nil || !strings.Contains(err.Error(), want) {
@@ -143,18 +143,19 @@ type followed struct {
 	bare
 	states   map[string]string
 	fails    error
-	restored map[string]string // what Restore was told
+	restored map[string]string // what Await was called with
 }
 
 func (f *followed) States(context.Context) (map[string]string, error) { return f.states, f.fails }
 
-func (f *followed) Restore(ctx context.Context, commit string, before map[string]string) error {
+func (f *followed) Await(_ context.Context, _ string, before map[string]string) error {
 	f.restored = before
-	return f.bare.Restore(ctx, commit, before)
+	return nil
 }
 
 // TestNotReadyBefore takes back steps that began while something was not ready, and looks at what is said about it.
 func TestNotReadyBefore(t *testing.T) {
+	t.Parallel()
 	git := &followed{bare: newBare(t), states: map[string]string{"kustomization/apps": "", "kustomization/notes": "its dependency is not there"}}
 	dir := t.TempDir()
 	file := dir + "/progress.json"
@@ -179,8 +180,8 @@ func TestNotReadyBefore(t *testing.T) {
 	git.states = map[string]string{"kustomization/apps": "health check failed"}
 	must(ses.Do(t.Context(), Command{Action: ActionNext}, ev))
 	want := []string{
-		"1: Not ready before this step, so Back does not wait for it: kustomization/notes (its dependency is not there)",
-		"3: Not ready before this step, so Back does not wait for it: kustomization/apps (health check failed)",
+		"1: Not ready before this step, so Back will not wait for it: kustomization/notes (its dependency is not there)",
+		"3: Not ready before this step, so Back will not wait for it: kustomization/apps (health check failed)",
 	}
 	if strings.Join(notes, "\n") != strings.Join(want, "\n") {
 		t.Errorf("said\n%s\nwant\n%s", strings.Join(notes, "\n"), strings.Join(want, "\n"))
@@ -191,13 +192,13 @@ func TestNotReadyBefore(t *testing.T) {
 	must(ses.Do(t.Context(), Command{Action: ActionBack}, nil))
 	must(ses.Do(t.Context(), Command{Action: ActionBack}, nil)) // its undo forgets Git
 	if why := git.restored["kustomization/notes"]; len(git.restored) != 2 || why == "" {
-		t.Errorf("Restore was told %v", git.restored)
+		t.Errorf("Restore was called with %v", git.restored)
 	}
 	// A cluster that does not answer: Back waits for all.
 	git.fails, git.restored = errors.New("no answer"), map[string]string{}
 	must(ses.Do(t.Context(), Command{Action: ActionNext}, nil))
 	must(ses.Do(t.Context(), Command{Action: ActionBack}, nil))
 	if git.restored != nil {
-		t.Errorf("Restore was told %v", git.restored)
+		t.Errorf("Restore was called with %v", git.restored)
 	}
 }

@@ -24,7 +24,7 @@ func Parse(name string, src []byte) (*Walk, error) {
 	p.walk.Hash = fmt.Sprintf("%x", sha256.Sum256(src))
 	p.walk.Name = strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))
 	if !walkName.MatchString(p.walk.Name) {
-		p.errorf(1, 1, "%q is not a walk's name: name the file with lower case letters, digits and dashes", p.walk.Name)
+		p.errorf(1, 1, "%q is not a valid name for a walk: name the file with lower case letters, digits, and dashes", p.walk.Name)
 	}
 	if !frontClosed(p.source) {
 		return nil, p.err()
@@ -87,7 +87,7 @@ func (p *reader) heading(n *ast.Heading) {
 	case n.Level == 1:
 		p.titled = true
 		if p.section != nil {
-			p.errorf(line, 1, "the title comes before the steps")
+			p.errorf(line, 1, "the title must come before the steps")
 		}
 		if p.walk.Title != "" && p.walk.Title != title {
 			p.errorf(line, 1, "the heading %q and the front matter's title %q differ", title, p.walk.Title)
@@ -110,12 +110,12 @@ func (p *reader) open(title string, line int) {
 	}
 	p.ids[step.ID] = line
 	if p.walk.Cleanup != nil {
-		p.errorf(line, 1, "Cleanup is the last heading")
+		p.errorf(line, 1, "Cleanup must be the last heading")
 	}
 	switch step.ID {
 	case "setup":
 		if len(p.walk.Steps) > 0 {
-			p.errorf(line, 1, "Setup comes before the first step")
+			p.errorf(line, 1, "Setup must come before the first step")
 		}
 		p.walk.Setup = &step
 		p.section = p.walk.Setup
@@ -135,7 +135,7 @@ func (p *reader) add(b Block) {
 		return
 	}
 	if b.Role != Prose && b.Role != Listing && b.Role != Diagram {
-		p.errorf(b.Line, 1, "commands stand under a ## heading")
+		p.errorf(b.Line, 1, "commands must be under a ## heading")
 	}
 	p.walk.Intro = append(p.walk.Intro, b)
 }
@@ -156,8 +156,8 @@ func (p *reader) finish() {
 		if len(section.Actions()) == 0 {
 			p.errorf(section.Line, 1, "%s has no command", section.Title)
 		}
-		for _, b := range section.With(Undo, Hint) {
-			p.errorf(b.Line, 1, "%s has no %s: that is for steps", section.Title, b.Role)
+		for _, b := range section.With(Undo, Task, Hint, Why) {
+			p.errorf(b.Line, 1, "%s cannot have a block %s: only steps can", section.Title, b.Role)
 		}
 	}
 	for i := range w.Steps {
@@ -172,9 +172,9 @@ func (p *reader) finishStep(step *Step) {
 	case len(step.Checks()) == 0:
 		p.errorf(step.Line, 1, "step %q has no check: end it with a block ```sh check that waits for its state", step.Title)
 	case actions[len(actions)-1].Role != Check:
-		p.errorf(actions[len(actions)-1].Line, 1, "nothing checks what this block does: the last block of a step is a check")
+		p.errorf(actions[len(actions)-1].Line, 1, "nothing checks what this block does: the last block of a step must be a check")
 	}
-	if len(changes) > 0 && len(undo) == 0 {
+	if len(changes) > 0 && len(undo) == 0 && (p.walk.Clone == "" || !step.onlyFleet()) {
 		p.errorf(changes[0].Line, 1, "step %q changes something and has no undo: add a block ```sh undo, or mark this one look if it only looks", step.Title)
 	}
 	if len(changes) == 0 && len(undo) > 0 {

@@ -18,19 +18,20 @@ import (
 // lockEvery is how often a lock that another process holds is tried again. A lock cannot be watched.
 const lockEvery = 50 * time.Millisecond
 
-// progress is where a walk is, as it stands on disk.
+// progress is the position of a walk, as saved on disk.
 type progress struct {
 	Walk  string   `json:"walk"`            // the hash of its text
 	Set   bool     `json:"set"`             // the setup is done
 	Done  []before `json:"done"`            // the steps that are done, in order
 	Begun *before  `json:"begun,omitempty"` // the step after them, when it was begun and is not done
 	Shell snapshot `json:"shell"`           // the shell as it is now
+	Hints int      `json:"hints,omitempty"` // how many hints of the step after them a learner has seen
 	// Commit is the head of the fleet's branch as the last of Done, or the last step back, has left it; "" when that is
 	// not known.
 	Commit string `json:"commit,omitempty"`
 }
 
-// before is what a step is taken back to.
+// before is the state that undoing a step restores.
 type before struct {
 	Step   string   `json:"step"`             // the step's ID
 	Commit string   `json:"commit,omitempty"` // the head of the fleet's branch
@@ -69,7 +70,7 @@ func (s *store) load() (*progress, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the walk's progress: %w", err)
+		return nil, fmt.Errorf("reading the walk's progress: %w", err)
 	}
 	p := &progress{}
 	// What was done of the walk stands nowhere else, so it is the user who gives it up.
@@ -78,7 +79,7 @@ func (s *store) load() (*progress, error) {
 		err = errors.New("it is incomplete")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the walk's progress: %w; remove %s to start anew", err, s.file)
+		return nil, fmt.Errorf("reading the walk's progress: %w; remove %s to start again", err, s.file)
 	}
 	s.last = data
 	return p, nil
@@ -90,13 +91,13 @@ func (s *store) save(p *progress) error {
 	}
 	data, err := json.Marshal(p)
 	if err != nil {
-		return fmt.Errorf("keep the walk's progress: %w", err)
+		return fmt.Errorf("saving the walk's progress: %w", err)
 	}
 	if string(data) == string(s.last) {
 		return nil
 	}
 	if err := statefile.Write(s.file, data, 0o600); err != nil {
-		return fmt.Errorf("keep the walk's progress: %w", err)
+		return fmt.Errorf("saving the walk's progress: %w", err)
 	}
 	s.last = data
 	return nil
@@ -108,7 +109,7 @@ func (s *store) remove() error {
 	}
 	s.last = nil
 	if err := os.Remove(s.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove the walk's progress: %w", err)
+		return fmt.Errorf("removing the walk's progress: %w", err)
 	}
 	return nil
 }
@@ -120,7 +121,7 @@ func (s *store) lock(ctx context.Context) (unlock func(), err error) {
 	}
 	l := flock.New(filepath.Join(filepath.Dir(s.file), "."+filepath.Base(s.file)+".lock"))
 	if _, err := l.TryLockContext(ctx, lockEvery); err != nil {
-		return nil, fmt.Errorf("wait for the other fluxdemo that works on this walk: %w", err)
+		return nil, fmt.Errorf("waiting for another fluxdemo that runs this walk: %w", err)
 	}
 	return func() { _ = l.Unlock() }, nil
 }

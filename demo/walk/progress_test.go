@@ -29,7 +29,7 @@ func TestProgressTorn(t *testing.T) {
 			t.Fatal(err)
 		}
 		p, err := (&store{file: file}).load()
-		if p != nil || err == nil || !strings.HasSuffix(err.Error(), "; remove "+file+" to start anew") || strings.Contains(err.Error(), "\n") {
+		if p != nil || err == nil || !strings.HasSuffix(err.Error(), "; remove "+file+" to start again") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %+v, %v", content, p, err)
 		}
 	}

@@ -64,8 +64,16 @@ type Paragraph struct {
 	Text   string // one line, however long
 }
 
-// Paragraphs returns the block's narration as plain text, for a terminal. Blocks that are no prose have none.
+// Paragraphs returns the block's text as plain text, for a terminal: narration without its Markdown marks, and a text for
+// learners as it is. Other blocks have none.
 func (b *Block) Paragraphs() []Paragraph {
+	if b.text() {
+		var out []Paragraph
+		for _, p := range strings.Split(strings.TrimSpace(b.Text), "\n\n") {
+			out = append(out, Paragraph{Text: strings.Join(strings.Fields(p), " ")})
+		}
+		return out
+	}
 	if b.Role != Prose {
 		return nil
 	}

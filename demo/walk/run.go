@@ -1,12 +1,14 @@
 package walk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"mvdan.cc/sh/v3/expand"
@@ -27,6 +29,9 @@ type Options struct {
 	// Ready waits until the cluster answers and all its parts are there; ctx carries a deadline. With it, Auto does a
 	// step that failed once more: a cluster that heals itself must not end the show. nil means no second try.
 	Ready func(ctx context.Context) error
+
+	grace   time.Duration // killGrace, if it is 0; tests do not wait that long
+	waiting time.Duration // waitingEvery, if it is 0
 }
 
 // Runner does the steps of one walk in one shell, so that variables and the current folder carry over from step to
@@ -38,34 +43,41 @@ type Runner struct {
 	start  map[string]expand.Variable // the shell's variables before the first command
 	goHome *syntax.Stmt               // cd "$WALK_DIR"
 	out    *tap
+	// What a waiting check waits for; see SessionOptions.Explain. running is the program that runs, with its arguments.
+	explain func(ctx context.Context, args []string) string
+	running atomic.Pointer[[]string]
+
+	// Fields, so that tests need not wait.
+	waitingEvery time.Duration
+	killGrace    time.Duration
 }
 
 // NewRunner makes the shell for a walk. It fails when the work folder is not there.
 func NewRunner(w *Walk, o Options) (*Runner, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("walk %s: find the work folder: %w", w.Name, err)
+		return nil, fmt.Errorf("walk %s: finding the work folder: %w", w.Name, err)
 	}
 	// A question on the terminal would hang the show, and so would a pager.
 	env := append([]string{"GIT_TERMINAL_PROMPT=0", "GIT_PAGER=cat", "PAGER=cat"}, o.Env...)
 	env = append(env, "WALK_DIR="+dir)
-	r := &Runner{walk: w, dir: dir, out: &tap{}}
+	r := &Runner{walk: w, dir: dir, out: &tap{}, waitingEvery: cmp.Or(o.waiting, waitingEvery), killGrace: cmp.Or(o.grace, killGrace)}
 	r.shell, err = interp.New(
 		interp.Env(expand.ListEnviron(env...)),
 		interp.Dir(dir),
 		interp.StdIO(nil, r.out, r.out),
-		interp.ExecHandlers(execInGroup),
+		interp.ExecHandlers(r.execInGroup),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("walk %s: make its shell: %w", w.Name, err)
+		return nil, fmt.Errorf("walk %s: creating the shell: %w", w.Name, err)
 	}
 	cd, err := syntax.NewParser().Parse(strings.NewReader(`cd "$WALK_DIR"`), "")
 	if err != nil {
-		return nil, fmt.Errorf("walk %s: make its shell: %w", w.Name, err)
+		return nil, fmt.Errorf("walk %s: creating the shell: %w", w.Name, err)
 	}
 	r.goHome = cd.Stmts[0]
 	if err := r.shell.Run(context.Background(), r.goHome); err != nil {
-		return nil, fmt.Errorf("walk %s: go to the work folder %s: %w", w.Name, dir, err)
+		return nil, fmt.Errorf("walk %s: changing to the work folder %s: %w", w.Name, dir, err)
 	}
 	r.start = maps.Clone(r.shell.Vars)
 	return r, nil
@@ -94,12 +106,12 @@ func (r *Runner) Undo(ctx context.Context, i int, ev Events) error {
 	return r.run(ctx, step, step.Undo(), ev)
 }
 
-// Setup brings about the state that the walk starts from, in the work folder. It fails with a *StepError.
+// Setup prepares the state that the walk starts from, in the work folder. It fails with a *StepError.
 func (r *Runner) Setup(ctx context.Context, ev Events) error {
 	return r.home(ctx, r.walk.Setup, ev)
 }
 
-// Cleanup takes away what the walk leaves behind, from the work folder. It fails with a *StepError.
+// Cleanup runs the walk's cleanup, in the work folder. It fails with a *StepError.
 func (r *Runner) Cleanup(ctx context.Context, ev Events) error {
 	return r.home(ctx, r.walk.Cleanup, ev)
 }
@@ -111,7 +123,7 @@ func (r *Runner) home(ctx context.Context, section *Step, ev Events) error {
 	}
 	// Earlier steps may have gone elsewhere, even to a folder that is no longer there.
 	if err := r.shell.Run(ctx, r.goHome); err != nil {
-		return fmt.Errorf("walk %s: go to the work folder %s: %w", r.walk.Name, r.dir, err)
+		return fmt.Errorf("walk %s: changing to the work folder %s: %w", r.walk.Name, r.dir, err)
 	}
 	return r.run(ctx, section, section.Actions(), ev)
 }
@@ -161,7 +173,7 @@ func (r *Runner) command(ctx context.Context, step *Step, b *Block, c *ShellComm
 	r.out.open(func(p []byte) { send(Output, string(p), time.Time{}, nil) })
 	stop := func() {}
 	if b.Role == Check {
-		stop = every(waitingEvery, func() { send(Waiting, r.out.lastLine(), blockStart, nil) })
+		stop = every(r.waitingEvery, func() { send(Waiting, cmp.Or(r.awaited(limited), r.out.lastLine()), blockStart, nil) })
 	}
 	err := r.shell.Run(limited, c.stmt)
 	stop()
@@ -183,6 +195,17 @@ func (r *Runner) command(ctx context.Context, step *Step, b *Block, c *ShellComm
 	}
 	send(CommandEnd, "", start, err)
 	return err
+}
+
+// awaited says what the program that runs waits for, "" if that is not known.
+func (r *Runner) awaited(ctx context.Context) string {
+	args := r.running.Load()
+	if r.explain == nil || args == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.waitingEvery)
+	defer cancel()
+	return r.explain(ctx, *args)
 }
 
 // every calls f in a goroutine of its own until the returned function is called, which waits for the last call.

@@ -31,7 +31,7 @@ func newSession(t *testing.T, src string) (ses *Session, dir string) {
 }
 
 func testOptions(dir string) Options {
-	return Options{Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, Dir: dir}
+	return Options{Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, Dir: dir, grace: 100 * time.Millisecond, waiting: 20 * time.Millisecond}
 }
 
 func openSession(t *testing.T, src string, o SessionOptions) *Session {
@@ -106,21 +106,22 @@ func TestUndoBringsBack(t *testing.T) {
 	}
 }
 
-func TestFailureNamesThePlace(t *testing.T) {
+func TestFailureNamesThePosition(t *testing.T) {
 	tests := []struct {
 		name, change, check, want string
+		timeout                   string // of the change
 	}{
 		{"status", "echo good\nsh -c 'echo bad >&2; exit 3'", "true",
-			"test.md:8: step 1, One: exit status 3 after T\n    $ sh -c 'echo bad >&2; exit 3'\n    bad"},
+			"test.md:8: step 1, One: exit status 3 after T\n    $ sh -c 'echo bad >&2; exit 3'\n    bad", "20s"},
 		{"not found", "no-such-program", "true",
-			"test.md:7: step 1, One: command not found (exit status 127) after T\n    $ no-such-program\n    \"no-such-program\": executable file not found in $PATH"},
-		{"check", "true", "echo not yet; false", "test.md:10: step 1, One: exit status 1 after T\n    $ false\n    not yet"},
-		{"exit", "exit 4", "true", "test.md:7: step 1, One: exit status 4 after T\n    $ exit 4"},
-		{"slow", "while true; do :; done", "true", "test.md:7: step 1, One: not done after T\n    $ while true; do :; done"},
+			"test.md:7: step 1, One: command not found (exit status 127) after T\n    $ no-such-program\n    \"no-such-program\": executable file not found in $PATH", "20s"},
+		{"check", "true", "echo not yet; false", "test.md:10: step 1, One: exit status 1 after T\n    $ false\n    not yet", "20s"},
+		{"exit", "exit 4", "true", "test.md:7: step 1, One: exit status 4 after T\n    $ exit 4", "20s"},
+		{"slow", "while true; do :; done", "true", "test.md:7: step 1, One: not done after T\n    $ while true; do :; done", "300ms"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r, _ := newRunner(t, walktest.OneStep(tt.change, tt.check, "true"))
+			r, _ := newRunner(t, walktest.OneStepWithin(tt.timeout, tt.change, tt.check, "true"))
 			err := r.RunStep(walktest.Context(t), 0, nil)
 			if err == nil || withoutTimes(err.Error()) != tt.want {
 				t.Errorf("got\n%v\nwant\n%s", err, tt.want)
@@ -150,7 +151,8 @@ func TestDeadlineEndsTheWholeFamily(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, dir := newRunner(t, walktest.OneStep(change, "true", "true"))
+			r, dir := newRunner(t, walktest.OneStepWithin("300ms", change, "true", "true"))
+			r.killGrace = 100 * time.Millisecond // the stubborn one takes all of it
 			pipe := filepath.Join(dir, "pipe")
 			if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 				t.Fatal(err)
@@ -194,6 +196,7 @@ func TestInterruption(t *testing.T) {
 
 func TestCheckWaits(t *testing.T) {
 	r, dir := newRunner(t, walktest.OneStep("true", "echo nobody came yet >&2\ntest \"$(cat pipe)\" = now", "true"))
+	r.waitingEvery = time.Millisecond
 	pipe := filepath.Join(dir, "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)

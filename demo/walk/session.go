@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Errors of a session that was asked to go further than the walk does.
+// Errors when there is no step to undo or to run.
 var (
-	ErrStart = errors.New("this is the first step: there is nothing to take back")
+	ErrStart = errors.New("this is the first step: there is nothing to undo")
 	ErrEnd   = errors.New("the walk has no more steps")
 )
 
@@ -21,32 +21,38 @@ const diagnoseTime = 10 * time.Second
 
 // SessionOptions says where a session runs and what it keeps.
 type SessionOptions struct {
-	// Runner says in what surroundings the walk's commands run.
+	// Runner is the environment of the walk's commands.
 	Runner Options
-	// File is where progress is kept (mode 0600), in a folder that is there; "" keeps none.
+	// File is the file for the progress (mode 0600), in an existing folder; "" saves none.
 	File string
 	// Fresh forgets the progress of an earlier session.
 	Fresh bool
 	// Git is the fleet's branch; nil for walks without one.
 	Git Git
-	// Needs are runners of the walks whose end state this one builds on, in the order in which to bring it about.
+	// Needs are runners of the walks whose end state this one requires, in the order in which to run them.
 	Needs []*Runner
-	// Guest says that the cluster is not the demo's alone: a walk that needs one of its own, or needs such a walk, is not
-	// opened then, and the error is a *GuestError.
+	// Guest says that the cluster is the user's. Open then fails with a *GuestError if the walk, or one that it needs,
+	// requires a cluster of its own.
 	Guest bool
-	// Rejoin brings the fleet back to where the walk was when progress is taken up and somebody has moved it since,
-	// another walk for example. Not for learners: they may push while no session is open.
+	// Rejoin restores the fleet to the commit of the saved progress if it has moved since, for example by another walk.
+	// Do not set it for learners: they may push while no session is open.
 	Rejoin bool
-	// Diagnose says in a few lines which objects are at fault after a step failed, "" when it finds none; nil for
-	// walks without a cluster. ctx carries a deadline.
+	// Learner says that the user does the steps, maybe while no session is open. Each step then begins as soon as the one
+	// before is done or undone: what is pushed from then on belongs to it.
+	Learner bool
+	// Diagnose describes in a few lines the objects that are not ready after a step has failed; "" if it finds none. nil
+	// for walks without a cluster. ctx has a deadline.
 	Diagnose func(ctx context.Context) string
+	// Explain says in one line what a program waits for that has not come, for example what `kubectl wait` has found and
+	// what it wants, given the program and its arguments; "" if it does not know. nil for walks without a cluster.
+	Explain func(ctx context.Context, args []string) string
 }
 
-// Session is a walk on the way: it knows which steps are done, keeps that on disk, and brings the state along
-// whichever way the speaker goes. Do is called by one goroutine at a time; the other methods may be called at any time.
-// Several processes may work on one file: each sees what the others have done.
+// Session is a walk in progress: it knows which steps are done, saves that on disk, and runs and undoes steps. Only one
+// goroutine at a time may call Do; the other methods may be called at any time. Several processes may share one file:
+// each sees what the others have done.
 //
-// A step that was begun and did not succeed is not done. Whatever comes next takes back first what it has left.
+// A step that has begun and failed is not done. The next command undoes it first.
 type Session struct {
 	runner *Runner
 	o      SessionOptions
@@ -55,14 +61,15 @@ type Session struct {
 
 	// What others read while a command runs.
 	ready    atomic.Bool // ActionBegin was carried out
-	rejoined atomic.Bool // it has brought the fleet back
+	rejoined atomic.Bool // it has restored the fleet
 	started  atomic.Bool
 	position atomic.Int64
 	begun    atomic.Bool
+	hints    atomic.Int64
 }
 
-// Open makes a session, and takes up the progress that an earlier one has kept, also when that one was killed.
-// Another text of the walk starts anew.
+// Open makes a session, and resumes the saved progress of an earlier one, even if that one was killed. If the text of
+// the walk has changed, it starts at the first step.
 func Open(ctx context.Context, w *Walk, o SessionOptions) (*Session, error) {
 	if o.Guest {
 		walks := []*Walk{w}
@@ -77,6 +84,7 @@ func Open(ctx context.Context, w *Walk, o SessionOptions) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.explain = o.Explain
 	s := &Session{runner: r, o: o, store: store{file: o.File}, p: progress{Walk: w.Hash}}
 	s.p.Shell = r.snapshot()
 	err = s.locked(ctx, func() error {
@@ -100,10 +108,14 @@ func (s *Session) Position() int { return int(s.position.Load()) }
 // Begun reports whether the step at Position was begun and did not succeed.
 func (s *Session) Begun() bool { return s.begun.Load() }
 
+// Hints returns how many hints of the step at Position a learner has seen. The hints are the step's hint blocks, and
+// after these its commands.
+func (s *Session) Hints() int { return int(s.hints.Load()) }
+
 // Started reports whether the setup is done, by this session or by one whose progress was taken up.
 func (s *Session) Started() bool { return s.started.Load() }
 
-// Resumed reports whether ActionBegin has nothing to do.
+// Resumed reports whether ActionBegin has nothing left to do.
 func (s *Session) Resumed() bool {
 	return s.Started() && (s.ready.Load() || s.Position() > 0 || s.Begun())
 }
@@ -116,7 +128,7 @@ func (s *Session) Prepares() bool {
 // HasFleet reports whether the walk changes the fleet's branch, which going back moves.
 func (s *Session) HasFleet() bool { return s.o.Git != nil }
 
-// Rejoined reports whether ActionBegin found the fleet elsewhere and has brought it back.
+// Rejoined reports whether ActionBegin has restored a fleet that had moved.
 func (s *Session) Rejoined() bool { return s.rejoined.Load() }
 
 // locked calls f while no other process works on the walk, with the progress as the last one has left it.
@@ -138,24 +150,26 @@ func (s *Session) locked(ctx context.Context, f func() error) error {
 			return err
 		}
 		s.p = *p
-		s.moved()
+		s.publish()
 	}
 	return f()
 }
 
-func (s *Session) moved() {
+// publish shows others the progress.
+func (s *Session) publish() {
 	s.started.Store(s.p.Set)
 	s.position.Store(int64(len(s.p.Done)))
 	s.begun.Store(s.p.Begun != nil)
+	s.hints.Store(int64(s.p.Hints))
 }
 
 func (s *Session) save() error {
-	s.moved()
+	s.publish()
 	return s.store.save(&s.p)
 }
 
-// CanRetry reports whether a second try makes sense after a step has failed with err: not when a program is missing,
-// when a deadline was long enough, or when nobody can tell whether the cluster is ready.
+// CanRetry reports whether a second try makes sense after a step has failed with err. It does not if a program is
+// missing, if a command has timed out, or if Options.Ready is not set.
 func (s *Session) CanRetry(err error) bool {
 	var failed *StepError
 	return s.o.Runner.Ready != nil && errors.As(err, &failed) && failed.Timeout == 0 && !failed.missing()

@@ -15,63 +15,18 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/walk/walktest"
 )
 
-// childEnv makes the test binary a walk that is killed; see TestKilledAtAnyPlace.
+// childEnv makes the test binary a walk that is killed; see TestKilledAnywhere.
 const childEnv = "WALK_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childEnv) != "" {
 		child()
 	}
-	os.Exit(m.Run())
-}
-
-// git runs git in dir and returns its output.
-func git(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command("git", args...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), gitEnv()...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("git %v: %v\n%s", args, err, out)
+	code := m.Run()
+	if dir, err := bareTemplate(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(dir))
 	}
-	return strings.TrimSpace(string(out))
-}
-
-func gitEnv() []string {
-	return []string{
-		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b",
-		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
-	}
-}
-
-// bare is a Git host's repository in a folder, moved with the git command.
-type bare string
-
-func newBare(t *testing.T) bare {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "fleet.git")
-	git(t, "", "init", "-q", "--bare", "-b", "main", dir)
-	clone := t.TempDir()
-	git(t, "", "clone", "-q", dir, clone)
-	if err := os.WriteFile(filepath.Join(clone, "colour"), []byte("grey\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	git(t, clone, "add", ".")
-	git(t, clone, "commit", "-q", "-m", "first")
-	git(t, clone, "push", "-q", "origin", "HEAD:main")
-	return bare(dir)
-}
-
-func (b bare) Head(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, "git", "-C", string(b), "rev-parse", "main").Output()
-	return strings.TrimSpace(string(out)), err
-}
-
-func (bare) States(context.Context) (map[string]string, error) { return map[string]string{}, nil }
-
-func (b bare) Restore(ctx context.Context, commit string, _ map[string]string) error {
-	return exec.CommandContext(ctx, "git", "-C", string(b), "update-ref", "refs/heads/main", commit).Run()
+	os.Exit(code)
 }
 
 // colours is a walk whose state is in a Git repository, in files and in the shell: each of three steps pushes a
@@ -115,6 +70,7 @@ func state(t *testing.T, dir string, fleet bare) string {
 }
 
 func TestBackIsReal(t *testing.T) {
+	t.Parallel()
 	fleet, dir := newBare(t), t.TempDir()
 	ses := openSession(t, colours(), colourOptions(dir, filepath.Join(t.TempDir(), "p"), fleet))
 	ctx := walktest.Context(t)
@@ -192,7 +148,7 @@ func child() {
 	os.Exit(3)
 }
 
-func TestKilledAtAnyPlace(t *testing.T) {
+func TestKilledAnywhere(t *testing.T) {
 	for _, colour := range []string{"red", "green", "blue"} {
 		for i := 1; i <= 4; i++ {
 			at := fmt.Sprintf("%s-%d", colour, i)

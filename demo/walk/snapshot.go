@@ -97,7 +97,7 @@ func (r *Runner) restore(s snapshot) error {
 		err = r.silently("cd " + quote(s.Dir))
 	}
 	if err != nil {
-		return fmt.Errorf("walk %s: take up the shell of the last run: %w", r.walk.Name, err)
+		return fmt.Errorf("walk %s: restoring the shell of the last run: %w", r.walk.Name, err)
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (r *Runner) restore(s snapshot) error {
 // export sets a variable for the commands that come.
 func (r *Runner) export(name, value string) error {
 	if err := r.silently("export " + name + "=" + quote(value)); err != nil {
-		return fmt.Errorf("walk %s: set %s: %w", r.walk.Name, name, err)
+		return fmt.Errorf("walk %s: setting %s: %w", r.walk.Name, name, err)
 	}
 	return nil
 }
@@ -119,6 +119,21 @@ func (r *Runner) silently(script string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), restoreTime)
 	defer cancel()
+	return r.statements(ctx, file)
+}
+
+// quietly runs a script of the engine's own that takes time. It returns the last line of what that wrote.
+func (r *Runner) quietly(ctx context.Context, script string) (output string, err error) {
+	file, err := syntax.NewParser().Parse(strings.NewReader(script), "")
+	if err != nil {
+		return "", err
+	}
+	r.out.open(func([]byte) {})
+	err = r.statements(ctx, file)
+	return lastLine([]byte(r.out.close())), err
+}
+
+func (r *Runner) statements(ctx context.Context, file *syntax.File) error {
 	for _, stmt := range file.Stmts {
 		if err := r.shell.Run(ctx, stmt); err != nil {
 			return err

@@ -1,6 +1,6 @@
-// Package walk reads walks, which are stories told in executable Markdown, and runs them against a cluster.
-// Parsing, running and showing are apart: Parse makes a Walk, a Runner does its steps and reports events, and a
-// face such as plain or tui turns the events into what a person reads.
+// Package walk parses walks, which are executable Markdown, and runs them on a cluster. Parse returns a Walk,
+// a Runner runs its steps and reports events, and a Session keeps its progress. The packages plain and tui show the
+// events to a user.
 package walk
 
 import (
@@ -9,7 +9,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// Walk is one story: its facts from the front matter, and its steps in order.
+// Walk is a parsed walk: the values of its front matter, and its steps in order.
 type Walk struct {
 	Name     string        // the file's name without its folder and ending, such as "gitops"
 	File     string        // the name given to Parse; errors show it
@@ -21,15 +21,18 @@ type Walk struct {
 	// OwnCluster says that the walk changes what belongs to all of a cluster, such as Flux's own settings: it must not
 	// run on one that is not the demo's alone.
 	OwnCluster bool
-	Intro      []Block // prose and diagrams before the first step
-	Setup      *Step   // run without output before the first step; nil when there is none
-	Steps      []Step  // at least one
-	Cleanup    *Step   // run when the walk is over, also after a failure; nil when there is none
+	// Clone is the folder, in the work folder, of the walk's clone of the fleet, such as "fleet"; "" for a walk without
+	// one. See CloneStep.
+	Clone   string
+	Intro   []Block // prose and diagrams before the first step
+	Setup   *Step   // run without output before the first step; nil when there is none
+	Steps   []Step  // at least one
+	Cleanup *Step   // run when the walk is over, also after a failure; nil when there is none
 
 	needsAt [][2]int // line and column of each of Needs
 }
 
-// NeedError is a mistake in the i-th of Needs, at its place in the file.
+// NeedError returns an error about the i-th of Needs, with its line and column.
 func (w *Walk) NeedError(i int, msg string) *SyntaxError {
 	at := w.needsAt[i]
 	return &SyntaxError{File: w.File, Line: at[0], Col: at[1], Msg: msg}
@@ -56,7 +59,11 @@ const (
 	Look    Role = "look"    // commands that change nothing
 	Check   Role = "check"   // commands that wait for a state; exit status 0 means that it holds
 	Undo    Role = "undo"    // commands that bring back the state before the step
-	Hint    Role = "hint"    // help for somebody who does the step on their own
+
+	// Texts for learners, who do the step without the walk's commands.
+	Task Role = "task" // what to do
+	Hint Role = "hint" // help; a step may have several, each saying more than the one before
+	Why  Role = "why"  // what the step has shown; for afterwards
 )
 
 // Block is a piece of a step: a paragraph, or a fenced block.
@@ -74,6 +81,7 @@ type Block struct {
 type ShellCommand struct {
 	Line, Col int    // where it starts in the file, counted from 1, columns in bytes
 	Text      string // as it is written in the file; may have several lines
+	Comment   string // the comment directly above it, without its marks; in a check, what it means when the command fails
 	stmt      *syntax.Stmt
 }
 
@@ -94,8 +102,23 @@ func (s *Step) Checks() []Block { return s.With(Check) }
 // Undo returns the blocks that take the step back, in order; none when the step changes nothing.
 func (s *Step) Undo() []Block { return s.With(Undo) }
 
-// Hint returns the texts of the step's hints; none when it has no hint.
-func (s *Step) Hint() []Block { return s.With(Hint) }
+// Task returns the texts that say to a learner what to do; none when the step has none.
+func (s *Step) Task() []Block { return s.With(Task) }
+
+// Why returns the texts that say to a learner what the step has shown; none when the step has none.
+func (s *Step) Why() []Block { return s.With(Why) }
+
+// Hints returns the help for a step by its levels: each of its hint blocks, and at last its commands.
+func (s *Step) Hints() [][]Block {
+	var levels [][]Block
+	for _, b := range s.With(Hint) {
+		levels = append(levels, []Block{b})
+	}
+	if commands := s.With(Change, Look); len(commands) > 0 {
+		levels = append(levels, commands)
+	}
+	return levels
+}
 
 // With returns the step's blocks of these roles, in the order of the file.
 func (s *Step) With(roles ...Role) []Block {

@@ -12,13 +12,13 @@ import (
 // readyTime is how long the cluster may take to heal after a step failed.
 const readyTime = 30 * time.Second
 
-// AutoOptions says how a walk is done without asking. The zero value does all of it.
+// AutoOptions are the options of Auto. The zero value runs the whole walk.
 type AutoOptions struct {
 	From   int         // the first step to show, counted from 0; earlier steps run first, without output
 	Events walk.Events // receives what happens in the setup, the steps and the cleanup, beside the screen
 }
 
-// Auto does a whole walk without asking, and writes each step with its times. It stops at the first step that fails
+// Auto runs a walk without prompting, and writes each step with its times. It stops at the first step that fails
 // and returns its *StepError. The cleanup is done in any case, also when ctx ends.
 func Auto(ctx context.Context, ses *walk.Session, s *Screen, o AutoOptions) error {
 	w, start := ses.Walk(), time.Now()
@@ -40,7 +40,7 @@ func Auto(ctx context.Context, ses *walk.Session, s *Screen, o AutoOptions) erro
 	return nil
 }
 
-// Start begins a session and brings about, with a line each, what comes before the first step to show.
+// Start begins a session and runs the steps before the first one to show, with a line for each.
 func Start(ctx context.Context, ses *walk.Session, s *Screen, o AutoOptions) error {
 	if err := s.begin(ctx, ses, o.Events); err != nil {
 		return err
@@ -58,11 +58,11 @@ func (s *Screen) onceMore(ctx context.Context, ses *walk.Session, ev walk.Events
 	if ctx.Err() != nil || !ses.CanRetry(first) {
 		return first
 	}
-	s.line(indent + "once more, as soon as the cluster is ready:")
+	s.line(indent + "Trying again as soon as the cluster is ready:")
 	waiting, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	if err := ses.AwaitCluster(waiting); err != nil {
-		return errors.Join(first, fmt.Errorf("wait for the cluster after that: %w", err))
+		return errors.Join(first, fmt.Errorf("waiting for the cluster to try again: %w", err))
 	}
 	return ses.Do(ctx, walk.Command{Action: walk.ActionNext}, ev)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -14,11 +13,6 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/demo/walk/walktest"
 )
-
-const dryRun = walktest.Front + "## Setup\n```sh\ntrue\n```\n" +
-	"## One <&>\n```sh\necho '<said & done>'\n```\n```sh check label=\"it holds\"\ntrue\n```\n```sh undo\ntrue\n```\n" +
-	"## Two\n```sh look\necho \"no way\"; false\n```\n```sh check\ntrue\n```\n" +
-	"## Three\n```sh look\ntrue\n```\n```sh check\ntrue\n```\n## Cleanup\n```sh\ntrue\n```\n"
 
 func TestAutoGolden(t *testing.T) {
 	src, err := os.ReadFile(filepath.Join("..", "testdata", "complete.md"))
@@ -36,27 +30,15 @@ func TestAutoGolden(t *testing.T) {
 	}
 }
 
-var times = regexp.MustCompile(`\d+\.\d s`)
-
-// golden compares with a file of testdata, and writes it when UPDATE is set. Times are all the same.
+// golden is walktest.Golden for a screen whose lines fit and have no colours.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	got = times.ReplaceAllString(got, "0.0 s")
 	for _, l := range strings.Split(got, "\n") {
 		if n := len([]rune(l)); n > screenWidth || strings.ContainsRune(l, '\x1b') {
 			t.Errorf("%d columns, or colours in a file: %q", n, l)
 		}
 	}
-	file := filepath.Join("testdata", name)
-	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || got != string(want) {
-		t.Errorf("%v, got\n%s\nwant\n%s", err, got, want)
-	}
+	walktest.Golden(t, name, got)
 }
 
 func TestAutoFailure(t *testing.T) {
@@ -119,7 +101,7 @@ func TestStartAtStep(t *testing.T) {
 }
 
 func TestDryRun(t *testing.T) {
-	ses, dir := newSession(t, strings.Replace(dryRun, "title: A walk", "needs: [base]", 1))
+	ses, dir := newSession(t, strings.Replace(walktest.Fails, "title: A walk", "needs: [base]", 1))
 	var out bytes.Buffer
 	DryRun(ses.Walk(), NewScreen(&out, nil), 1)
 	if s := out.String(); strings.Contains(s, "1/3") || !strings.Contains(s, "needs base\n") ||

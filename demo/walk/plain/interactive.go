@@ -14,18 +14,16 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
-// Interactive tells a walk step by step: it shows what is said and typed, and waits for a line on in before it runs
-// it. Enter runs the step, b takes the last one back, r does it again, s brings the step about silently, g and a
-// number go to that step, q quits. After a failed step, n goes on all the same. Steps that fail are shown and do
-// not end the walk.
-// It returns nil when the walk was told or the speaker quit, and ctx's error when it was interrupted. Quitting leaves
-// the state as it is, and the next run goes on from there.
-// One read of in may be left waiting when ctx ends.
+// Interactive runs a walk step by step: it shows the text and the commands of a step, and waits for a line on in before
+// it runs them. Enter runs the step, b undoes the last one, r repeats it, s runs the step without output, g and a number
+// go to that step, and q quits. After a failed step, n continues. A failed step does not end the walk.
+// Interactive returns nil at the end of the walk or when the user quits, and ctx's error when it was interrupted.
+// Quitting keeps the state, and the next run resumes it. One read of in may still be waiting when ctx ends.
 func Interactive(ctx context.Context, ses *walk.Session, s *Screen, in io.Reader) error {
 	w := ses.Walk()
 	s.intro(w)
 	if ses.Resumed() {
-		s.line(s.dim.Render(fmt.Sprintf("goes on at step %d; g 1 goes back to the start", min(ses.Position()+1, len(w.Steps)))))
+		s.line(s.dim.Render(fmt.Sprintf("Resuming at step %d. To start again, type g 1.", min(ses.Position()+1, len(w.Steps)))))
 	} else {
 		s.opening(w)
 	}
@@ -35,26 +33,26 @@ func Interactive(ctx context.Context, ses *walk.Session, s *Screen, in io.Reader
 	if ses.Rejoined() {
 		s.line(s.dim.Render(movedNote))
 	}
-	t := &teller{ses: ses, s: s, keys: lines(ctx, in), echo: echoes(in)}
-	t.present()
-	for !t.over {
-		key, err := t.ask(ctx)
+	p := &presenter{ses: ses, s: s, keys: lines(ctx, in), echo: echoes(in)}
+	p.present()
+	for !p.over {
+		key, err := p.ask(ctx)
 		switch {
 		case err != nil:
 			return err
 		case key == "q":
-			s.line("The state stays as it is. The next run goes on from here.")
+			s.line("The state is kept. The next run resumes here.")
 			return nil
 		}
-		t.press(ctx, key)
+		p.press(ctx, key)
 	}
 	return s.end(ctx, ses, nil)
 }
 
-// movedNote is said when a walk is taken up and finds the fleet elsewhere.
-const movedNote = "Somebody has moved the fleet since; it is back where this walk was."
+// movedNote is shown when a resumed walk has restored the fleet.
+const movedNote = "The fleet had moved since the last run. It is restored."
 
-// opening writes what is said before the first step.
+// opening writes the text before the first step.
 func (s *Screen) opening(w *walk.Walk) {
 	for i := range w.Intro {
 		s.prose(&w.Intro[i])
@@ -67,8 +65,8 @@ func echoes(in io.Reader) bool {
 	return is && term.IsTerminal(f.Fd())
 }
 
-// teller is where an interactive walk is.
-type teller struct {
+// presenter is an interactive walk under way.
+type presenter struct {
 	ses  *walk.Session
 	s    *Screen
 	keys <-chan string
@@ -76,16 +74,16 @@ type teller struct {
 	over bool
 }
 
-func (t *teller) steps() []walk.Step { return t.ses.Walk().Steps }
+func (p *presenter) steps() []walk.Step { return p.ses.Walk().Steps }
 
 // ask shows what can be done now and waits for a line. The end of the input is the same as q.
-func (t *teller) ask(ctx context.Context) (string, error) {
-	at, failed := t.ses.Position(), t.ses.Begun()
+func (p *presenter) ask(ctx context.Context) (string, error) {
+	at, failed := p.ses.Position(), p.ses.Begun()
 	options := []string{"Enter run"}
 	switch {
 	case failed:
 		options = []string{"Enter try again", "n next"}
-	case at == len(t.steps()):
+	case at == len(p.steps()):
 		options = []string{"Enter finish"}
 	}
 	if at > 0 || failed {
@@ -94,11 +92,11 @@ func (t *teller) ask(ctx context.Context) (string, error) {
 	if at > 0 && !failed {
 		options = append(options, "r again")
 	}
-	if at < len(t.steps()) {
+	if at < len(p.steps()) {
 		options = append(options, "s skip")
 	}
 	options = append(options, "g N go to", "q quit")
-	return t.s.ask(ctx, options, t.keys, t.echo)
+	return p.s.ask(ctx, options, p.keys, p.echo)
 }
 
 // ask shows what can be done and waits for a line.
@@ -125,51 +123,51 @@ func (s *Screen) ask(ctx context.Context, options []string, keys <-chan string, 
 }
 
 // press does what a key asks for.
-func (t *teller) press(ctx context.Context, key string) {
-	at, failed := t.ses.Position(), t.ses.Begun()
-	last := at == len(t.steps())
+func (p *presenter) press(ctx context.Context, key string) {
+	at, failed := p.ses.Position(), p.ses.Begun()
+	last := at == len(p.steps())
 	letter, number, _ := strings.Cut(key, " ")
 	switch {
 	case key == "" && last:
-		t.over = true
+		p.over = true
 	case key == "", key == "r" && failed:
-		t.do(ctx, walk.Command{Action: walk.ActionNext}, t.s.show(t.many(at)))
+		p.do(ctx, walk.Command{Action: walk.ActionNext}, p.s.show(p.many(at)))
 	case key == "s" && !last:
-		t.do(ctx, walk.Command{Action: walk.ActionNext}, t.s.brief("skipped: "))
+		p.do(ctx, walk.Command{Action: walk.ActionNext}, p.s.brief("skipped: "))
 	case key == "n" && failed:
-		t.do(ctx, walk.Command{Action: walk.ActionSkip}, nil)
+		p.do(ctx, walk.Command{Action: walk.ActionSkip}, nil)
 	case key == "r" && at > 0:
-		if err := t.ses.Do(ctx, walk.Command{Action: walk.ActionBack}, t.s.brief("back: ")); err != nil {
-			t.s.fail(ctx, err)
+		if err := p.ses.Do(ctx, walk.Command{Action: walk.ActionBack}, p.s.brief("back: ")); err != nil {
+			p.s.fail(ctx, err)
 			return
 		}
-		t.s.heading(&t.steps()[at-1], len(t.steps()))
-		t.do(ctx, walk.Command{Action: walk.ActionNext}, t.s.show(true))
+		p.s.heading(&p.steps()[at-1], len(p.steps()))
+		p.do(ctx, walk.Command{Action: walk.ActionNext}, p.s.show(true))
 	case key == "b" && (failed || at > 0):
-		t.do(ctx, walk.Command{Action: walk.ActionBack}, t.s.brief("back: "))
+		p.do(ctx, walk.Command{Action: walk.ActionBack}, p.s.brief("back: "))
 	case strings.HasPrefix(letter, "g"):
 		n, err := strconv.Atoi(strings.TrimSpace(key[1:]))
-		if err != nil || n < 1 || n > len(t.steps())+1 {
-			t.s.line(fmt.Sprintf("There is no step %q: g 1 to g %d go to a step.", strings.TrimSpace(letter[1:]+number), len(t.steps())))
+		if err != nil || n < 1 || n > len(p.steps())+1 {
+			p.s.line(fmt.Sprintf("There is no step %q. Valid steps: g 1 to g %d.", strings.TrimSpace(letter[1:]+number), len(p.steps())))
 			return
 		}
 		what := "prepared: "
 		if n-1 <= at {
 			what = "back: "
 		}
-		t.do(ctx, walk.Command{Action: walk.ActionGoTo, Step: n - 1}, t.s.brief(what))
+		p.do(ctx, walk.Command{Action: walk.ActionGoTo, Step: n - 1}, p.s.brief(what))
 	default:
-		t.s.line("There is no " + key + " here.")
+		p.s.line("Unknown key " + key + ".")
 	}
 }
 
 // do carries out a command, and shows how it went and what comes now.
-func (t *teller) do(ctx context.Context, c walk.Command, ev walk.Events) {
-	if err := t.ses.Do(ctx, c, ev); err != nil {
-		t.s.fail(ctx, err)
+func (p *presenter) do(ctx context.Context, c walk.Command, ev walk.Events) {
+	if err := p.ses.Do(ctx, c, ev); err != nil {
+		p.s.fail(ctx, err)
 		return
 	}
-	t.present()
+	p.present()
 }
 
 // fail shows why a step failed. An interruption is no news to the one who made it.
@@ -188,26 +186,26 @@ func (s *Screen) fail(ctx context.Context, err error) {
 }
 
 // many reports whether step i has so many commands that each is shown again when it runs.
-func (t *teller) many(i int) bool {
+func (p *presenter) many(i int) bool {
 	n := 0
-	for _, b := range t.steps()[i].With(walk.Change, walk.Look) {
+	for _, b := range p.steps()[i].With(walk.Change, walk.Look) {
 		n += len(b.Commands)
 	}
 	return n > 1
 }
 
-// present shows the next step: what is said, what will be typed, and what is waited for.
-func (t *teller) present() {
-	at := t.ses.Position()
-	if at == len(t.steps()) {
-		t.s.line("")
-		t.s.line(t.s.good.Render("The end: " + count(at, "step") + " told."))
+// present shows the next step: its text, its commands, and its checks.
+func (p *presenter) present() {
+	at := p.ses.Position()
+	if at == len(p.steps()) {
+		p.s.line("")
+		p.s.line(p.s.good.Render("The end: " + count(at, "step") + " done."))
 		return
 	}
-	t.s.present(&t.steps()[at], len(t.steps()), true)
+	p.s.present(&p.steps()[at], len(p.steps()), true)
 }
 
-// present shows what is said in a step and, with typed, its commands.
+// present shows the text of a step and, with typed, its commands.
 func (s *Screen) present(step *walk.Step, total int, typed bool) {
 	s.heading(step, total)
 	for i := range step.Blocks {
@@ -231,7 +229,7 @@ func (s *Screen) commands(b *walk.Block) {
 	}
 }
 
-// listing writes a block as it stands.
+// listing writes a block unchanged.
 func (s *Screen) listing(b *walk.Block) {
 	s.line("")
 	for _, text := range strings.Split(strings.TrimRight(b.Text, "\n"), "\n") {

@@ -38,8 +38,8 @@ func TestInteractive(t *testing.T) {
 		files           string   // left in the work folder
 	}{
 		{"quit leaves the state", walktest.OneStep("touch it", "true", "rm it"), "\nq\n",
-			[]string{"1/1 One", "$ touch it", "Enter run · s skip · g N go to · q quit", "✓ true", "The state stays"}, "it"},
-		{"end of input quits", walktest.OneStep("touch it", "true", "rm it"), "", []string{"The state stays"}, ""},
+			[]string{"1/1 One", "$ touch it", "Enter run · s skip · g N go to · q quit", "✓ true", "The state is kept"}, "it"},
+		{"end of input quits", walktest.OneStep("touch it", "true", "rm it"), "", []string{"The state is kept"}, ""},
 		{"back after the end", walktest.OneStep("touch it", "true", "rm it"), "\nb\nq\n",
 			[]string{"The end", "✓ back: One", "1/1 One"}, ""},
 		{"again takes back first", walktest.OneStep("mkdir it", "true", "rmdir it"), "\nr\nq\n",
@@ -96,7 +96,7 @@ func TestInteractiveGoesOn(t *testing.T) {
 	if err := Interactive(walktest.Context(t), ses, NewScreen(&out, nil), strings.NewReader("\n\n\n")); err != nil {
 		t.Fatal(err)
 	}
-	if s := out.String(); !strings.Contains(s, "goes on at step 2; g 1 goes back") || strings.Contains(s, "1/3 One") || !strings.Contains(s, "The end") {
+	if s := out.String(); !strings.Contains(s, "Resuming at step 2. To start again") || strings.Contains(s, "1/3 One") || !strings.Contains(s, "The end") {
 		t.Errorf("got\n%s", s)
 	}
 	if got, err := os.ReadFile(filepath.Join(dir, "One")); err != nil || len(got) > 0 {

@@ -3,6 +3,7 @@ package plain
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -10,15 +11,23 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
-// checkAgain is how long a check that failed at once is left alone before it is begun again.
+// checkAgain is the shortest time between two starts of a check.
 const checkAgain = time.Second
 
-// Learn lets a person do a walk by hand: it shows what each step is about, and waits while the learner does it
-// in a shell of their own. A step that changes something completes by itself when its state is there; a step that
-// only looks shows its commands and waits for Enter. Lines on in: h shows the hint, and the second time the commands;
-// s does the step; r takes back what was done of it; q quits, and the next run goes on from there.
-// prelude are the lines to type first in the learner's shell.
+// Learn shows the task of each step of a walk, and waits while the learner does it in another shell. A step that changes
+// something completes as soon as its checks pass; a step that only looks shows its commands and waits for Enter. Lines on
+// in: h shows the next hint; c says what is not done yet; s does the step; r undoes it; b undoes the step before; q quits, and the
+// next run resumes. prelude are the lines to type first in the learner's shell.
 func Learn(ctx context.Context, ses *walk.Session, s *Screen, in io.Reader, prelude []string) error {
+	return newLearner(ses, s, in).learn(ctx, prelude)
+}
+
+func newLearner(ses *walk.Session, s *Screen, in io.Reader) *learner {
+	return &learner{ses: ses, s: s, in: in, echo: echoes(in), again: checkAgain}
+}
+
+func (l *learner) learn(ctx context.Context, prelude []string) error {
+	ses, s := l.ses, l.s
 	s.intro(ses.Walk())
 	if !ses.Resumed() {
 		s.opening(ses.Walk())
@@ -26,55 +35,74 @@ func Learn(ctx context.Context, ses *walk.Session, s *Screen, in io.Reader, prel
 	if err := s.begin(ctx, ses, nil); err != nil {
 		return err
 	}
+	l.keys = lines(ctx, l.in)
 	s.line("")
-	s.line("In another terminal, type this first:")
+	s.line("In another terminal, run these commands first:")
 	s.line("")
 	for _, text := range prelude {
 		s.line(indent + s.command.Render(text))
 	}
-	l := &learner{ses: ses, s: s, keys: lines(ctx, in), echo: echoes(in)}
-	for ses.Position() < len(ses.Walk().Steps) {
+	for {
 		quit, err := l.step(ctx)
 		switch {
 		case err != nil:
 			return err
 		case quit:
-			s.line("The state stays as it is. The next run goes on from here.")
+			s.line("The state is kept. The next run resumes here.")
 			return nil
+		case ses.Position() < len(ses.Walk().Steps):
+			continue
+		}
+		s.line("")
+		s.line(s.good.Render("The end: " + count(len(ses.Walk().Steps), "step") + " done."))
+		switch key, err := s.ask(ctx, []string{"Enter clean up", "b back", "q quit"}, l.keys, l.echo); {
+		case err != nil || key == "q":
+			return err
+		case key == "b":
+			l.back(ctx)
+		default:
+			return s.end(ctx, ses, nil)
 		}
 	}
-	s.line("")
-	s.line(s.good.Render("The end: " + count(len(ses.Walk().Steps), "step") + " done."))
-	if key, err := s.ask(ctx, []string{"Enter clean up", "q quit"}, l.keys, l.echo); err != nil || key == "q" {
-		return err
+}
+
+// back undoes the step before, and what was done of the one at Position.
+func (l *learner) back(ctx context.Context) {
+	at := l.ses.Position()
+	if at == 0 {
+		l.s.fail(ctx, walk.ErrStart)
+		return
 	}
-	return s.end(ctx, ses, nil)
+	l.report(ctx, l.ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: at - 1}, l.s.brief("back: ")))
 }
 
-// learner is where a learner is.
+// learner is a walk that a learner does.
 type learner struct {
-	ses    *walk.Session
-	s      *Screen
-	keys   <-chan string
-	echo   bool
-	hinted bool // the hint of this step was shown
+	ses   *walk.Session
+	s     *Screen
+	in    io.Reader
+	keys  <-chan string // the lines of in
+	echo  bool
+	again time.Duration // checkAgain; shorter in tests
 }
 
-// step shows a step and returns when it is done, by whomever, or when the learner quits.
+// step shows a step and returns when it is done, or when the learner quits.
 func (l *learner) step(ctx context.Context) (quit bool, err error) {
 	at := l.ses.Position()
+	if at == len(l.ses.Walk().Steps) {
+		return false, nil
+	}
 	step := &l.ses.Walk().Steps[at]
 	looks := len(step.With(walk.Change)) == 0
-	l.s.present(step, len(l.ses.Walk().Steps), looks)
+	l.s.Task(step, len(l.ses.Walk().Steps))
 	if !looks {
 		l.s.line("")
-		l.s.line(l.s.dim.Render("[goes on when it is done · h hint · s solve · r reset step · q quit]"))
+		l.s.line(l.s.dim.Render("[letter + Enter: h hint · c check · s solve · r reset · b back · q quit]"))
 	}
-	l.hinted = false
 	for l.ses.Position() == at {
 		key := ""
 		if looks {
-			key, err = l.s.ask(ctx, []string{"Enter go on", "h hint", "s solve", "q quit"}, l.keys, l.echo)
+			key, err = l.s.ask(ctx, []string{"Enter continue", "s show what it prints", "b back", "q quit"}, l.keys, l.echo)
 		} else {
 			key, err = l.wait(ctx)
 		}
@@ -84,6 +112,9 @@ func (l *learner) step(ctx context.Context) (quit bool, err error) {
 		if l.ses.Position() == at {
 			l.press(ctx, key, step, looks)
 		}
+	}
+	if l.ses.Position() > at {
+		l.s.Why(step)
 	}
 	return false, nil
 }
@@ -96,7 +127,15 @@ func (l *learner) press(ctx context.Context, key string, step *walk.Step, looks 
 			l.report(ctx, l.ses.Do(ctx, walk.Command{Action: walk.ActionComplete}, l.s.show(false)))
 		}
 	case "h":
-		l.hint(step)
+		if err := l.ses.Do(ctx, walk.Command{Action: walk.ActionHint}, nil); err != nil {
+			l.s.fail(ctx, err)
+			return
+		}
+		l.s.Hint(step, l.ses.Hints())
+	case "b":
+		l.back(ctx)
+	case "c":
+		l.s.unmet(ctx, l.ses.Do(ctx, walk.Command{Action: walk.ActionTry}, nil))
 	case "s":
 		l.s.line("")
 		l.report(ctx, l.ses.Do(ctx, walk.Command{Action: walk.ActionNext}, l.s.show(true)))
@@ -104,10 +143,11 @@ func (l *learner) press(ctx context.Context, key string, step *walk.Step, looks 
 		err := l.ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: l.ses.Position()}, l.s.brief("back: "))
 		l.report(ctx, err)
 		if err == nil && !looks && l.ses.HasFleet() {
-			l.s.line(indent + "The fleet is back. So is your clone after: git fetch && git reset --hard origin/main")
+			l.s.line(indent + "The fleet is where it was before the step. So that your clone is, too:")
+			l.s.line(indent + "git fetch && git reset --hard origin/main")
 		}
 	default:
-		l.s.line("There is no " + key + " here.")
+		l.s.line("Unknown key " + key + ".")
 	}
 }
 
@@ -117,23 +157,89 @@ func (l *learner) report(ctx context.Context, err error) {
 	}
 }
 
-// hint shows the step's hint, and the second time, or when there is none, its commands.
-func (l *learner) hint(step *walk.Step) {
-	if l.hinted || !l.s.Hint(step) {
-		for _, b := range step.With(walk.Change, walk.Look) {
-			l.s.commands(&b)
+// Task writes what a learner has to do in a step, or, for a step without a task, its text. If the step only looks, its
+// commands are the task.
+func (s *Screen) Task(step *walk.Step, total int) {
+	looks := len(step.With(walk.Change)) == 0
+	tasks := step.Task()
+	if len(tasks) == 0 {
+		s.present(step, total, looks)
+		return
+	}
+	s.heading(step, total)
+	for i := range tasks {
+		s.prose(&tasks[i])
+	}
+	for _, b := range step.With(walk.Look) {
+		if looks {
+			s.commands(&b)
 		}
 	}
-	l.hinted = true
 }
 
-// Hint writes what helps with a step, and reports whether there is anything.
-func (s *Screen) Hint(step *walk.Step) bool {
-	hints := step.Hint()
-	for i := range hints {
-		s.listing(&hints[i])
+// Why writes what a step has shown.
+func (s *Screen) Why(step *walk.Step) {
+	whys := step.Why()
+	for i := range whys {
+		s.prose(&whys[i])
 	}
-	return len(hints) > 0
+}
+
+// Hint writes a hint of a step: the n-th, counted from 1, or the last one.
+func (s *Screen) Hint(step *walk.Step, n int) {
+	levels := step.Hints()
+	n = min(n, len(levels))
+	if n < 1 {
+		s.line(indent + "This step has no hint. s solves it.")
+		return
+	}
+	s.line("")
+	s.line(indent + s.dim.Render(fmt.Sprintf("Hint %d of %d", n, len(levels))))
+	for i := range levels[n-1] {
+		if b := &levels[n-1][i]; b.Role == walk.Hint {
+			s.hint(b)
+		} else {
+			s.commands(b)
+		}
+	}
+}
+
+// hint writes a text, wrapped between words.
+func (s *Screen) hint(b *walk.Block) {
+	for _, text := range wrap(b.Text, screenWidth-len(indent)) {
+		s.line(indent + text)
+	}
+}
+
+// unmet writes which checks hold, and why the others do not.
+func (s *Screen) unmet(ctx context.Context, err error) {
+	unmet, is := errors.AsType[*walk.UnmetError](err)
+	if !is {
+		if err != nil {
+			s.fail(ctx, err)
+		}
+		return
+	}
+	s.Results(unmet.Results)
+}
+
+// Done writes that a step is done.
+func (s *Screen) Done(step *walk.Step) {
+	s.line(indent + s.good.Render("✓") + " done: " + step.Title)
+}
+
+// Results writes a line for each check, and below it what is missing.
+func (s *Screen) Results(results []walk.Result) {
+	for _, r := range results {
+		if r.Holds {
+			s.line(indent + s.good.Render("✓") + " " + r.Check.Name())
+			continue
+		}
+		s.line(indent + s.bad.Render("✗") + " not yet: " + r.Check.Name())
+		for _, text := range wrap(r.Why, screenWidth-len(indent)-2) {
+			s.line(indent + "  " + text)
+		}
+	}
 }
 
 // wait returns when the step is done or there is a line to read. The end of the input is the same as q.
@@ -180,9 +286,9 @@ func (l *learner) untilHeld(ctx context.Context) error {
 		case !errors.As(err, &failed):
 			return err
 		}
-		l.s.wait(failed.Block, failed.LastLine(), time.Since(start))
+		l.s.wait(failed.Block, failed.Meaning(), time.Since(start))
 		// Checks wait by themselves. One that fails at once has nothing to wait for yet.
-		pause := time.NewTimer(checkAgain - time.Since(begun))
+		pause := time.NewTimer(l.again - time.Since(begun))
 		select {
 		case <-pause.C:
 		case <-ctx.Done():

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/walktest"
@@ -26,6 +27,15 @@ type typist struct {
 func newTypist() *typist {
 	in, keys := io.Pipe()
 	return &typist{in: in, keys: keys}
+}
+
+// learn runs a walk for the typist, whose checks are begun again without much of a pause.
+func (y *typist) learn(ctx context.Context, ses *walk.Session, prelude ...string) <-chan error {
+	l := newLearner(ses, NewScreen(y, nil), y.in)
+	l.again = 10 * time.Millisecond
+	over := make(chan error, 1)
+	go func() { over <- l.learn(ctx, prelude) }()
+	return over
 }
 
 func (y *typist) Write(p []byte) (int, error) {
@@ -68,8 +78,7 @@ func TestLearn(t *testing.T) {
 	f := newFixture(t, learnt)
 	ses, dir := f.open(t), f.dir
 	y := newTypist()
-	over := make(chan error, 1)
-	go func() { over <- Learn(walktest.Context(t), ses, NewScreen(y, nil), y.in, []string{"cd there"}) }()
+	over := y.learn(walktest.Context(t), ses, "cd there")
 	y.see(t, "    cd there\n")
 	y.see(t, "Make a folder.")
 	y.see(t, "… there is a folder: nobody made it\n")
@@ -81,13 +90,13 @@ func TestLearn(t *testing.T) {
 	y.press(t, "h")
 	y.see(t, "$ mkdir -p made/deep")
 	y.press(t, "x")
-	y.see(t, "There is no x here.")
+	y.see(t, "Unknown key x.")
 	if err := os.MkdirAll(filepath.Join(dir, "made", "deep"), 0o700); err != nil { // the learner's own hand
 		t.Fatal(err)
 	}
 	y.see(t, "✓ done: Make it")
 	y.see(t, "2/3 Look at it")
-	y.see(t, "[Enter go on · h hint · s solve · q quit]")
+	y.see(t, "[Enter continue · s show what it prints · b back · q quit]")
 	y.press(t, "")
 	y.see(t, "✓ it is there") // the walk went where the learner's folder is
 	y.see(t, "3/3 Fill it")
@@ -98,7 +107,7 @@ func TestLearn(t *testing.T) {
 	if err := <-over; err != nil {
 		t.Fatal(err)
 	}
-	y.see(t, "The next run goes on from here.")
+	y.see(t, "The next run resumes here.")
 	for line := range strings.Lines(y.text()) {
 		if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > screenWidth {
 			t.Errorf("%d columns: %q", n, line)
@@ -108,7 +117,7 @@ func TestLearn(t *testing.T) {
 	// Somebody solves it in another process while the next run waits.
 	again := f.open(t)
 	y = newTypist()
-	go func() { over <- Learn(walktest.Context(t), again, NewScreen(y, nil), y.in, nil) }()
+	over = y.learn(walktest.Context(t), again)
 	y.see(t, "3/3 Fill it")
 	other := f.open(t)
 	if other.Position() != 2 {
@@ -130,9 +139,8 @@ func TestLearn(t *testing.T) {
 func TestLearnSolve(t *testing.T) {
 	ses, dir := newSession(t, learnt)
 	y := newTypist()
-	over := make(chan error, 1)
 	ctx, cancel := context.WithCancel(walktest.Context(t))
-	go func() { over <- Learn(ctx, ses, NewScreen(y, nil), y.in, nil) }()
+	over := y.learn(ctx, ses)
 	y.press(t, "s")
 	y.see(t, "$ cd made")
 	y.see(t, "✓ there is a folder")

@@ -72,7 +72,7 @@ func NewScreen(out io.Writer, environ []string) *Screen {
 // Record has everything that the screen shows written to w too, with colours.
 func (s *Screen) Record(w io.Writer) { s.w = io.MultiWriter(s.w, w) }
 
-// line writes one line. A show goes on when its terminal does not take a line, so that is no error.
+// line writes one line. It ignores errors, so that a walk goes on if the terminal fails.
 func (s *Screen) line(text string) {
 	s.clearWaiting()
 	_, _ = fmt.Fprintln(s.w, strings.TrimRight(text, " "))
@@ -136,7 +136,7 @@ func (s *Screen) output(text string) {
 	}
 }
 
-// note writes a line to the speaker.
+// note writes a line to the presenter.
 func (s *Screen) note(text string) {
 	for _, l := range wrap(text, screenWidth-len(indent)) {
 		s.line(indent + s.dim.Render(l))

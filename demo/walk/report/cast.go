@@ -63,7 +63,7 @@ func (c *Cast) line(v any) {
 		_, err = c.w.Write(append(data, '\n'))
 	}
 	if err != nil {
-		c.err = fmt.Errorf("write the recording: %w", err)
+		c.err = fmt.Errorf("writing the recording: %w", err)
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package report keeps what happened in runs of walks, for machines: lines of
-// JSON, JUnit for CI servers, and recordings for asciinema.
+// Package report writes reports of walks for other programs: lines of JSON,
+// JUnit for CI servers, and recordings for asciinema.
 package report
 
 import (
@@ -46,7 +46,7 @@ func New(lines io.Writer) *Report {
 	return r
 }
 
-// Begin says that a walk begins, and returns what to tell its events to.
+// Begin says that a walk begins, and returns what takes its events.
 func (r *Report) Begin(w *walk.Walk) walk.Events {
 	s := &suite{walk: w, start: time.Now(), cases: map[*walk.Step]*testCase{}}
 	r.suite = append(r.suite, s)
@@ -63,7 +63,7 @@ func (r *Report) End(err error) error {
 	rec.ended(s.took, err)
 	r.write(rec)
 	if r.err != nil {
-		return fmt.Errorf("write the report: %w", r.err)
+		return fmt.Errorf("writing the report: %w", r.err)
 	}
 	return nil
 }
@@ -75,7 +75,7 @@ func (r *Report) event(s *suite, ev walk.Event) {
 		rec.Event = "step-start"
 	case walk.CommandEnd:
 		if ev.Block.Role == walk.Check {
-			return // the check is told as a whole
+			return // the check is one line as a whole
 		}
 		rec.Event, rec.Command, rec.Line = "command", ev.Command.Text, ev.Command.Line
 		rec.ended(ev.Elapsed, ev.Err)
@@ -164,17 +164,17 @@ func (r *Report) WriteJUnit(w io.Writer) error {
 	}
 	out, err := xml.MarshalIndent(all, "", "  ")
 	if err != nil {
-		return fmt.Errorf("write the JUnit report: %w", err)
+		return fmt.Errorf("writing the JUnit report: %w", err)
 	}
 	if _, err := fmt.Fprintf(w, "%s%s\n", xml.Header, out); err != nil {
-		return fmt.Errorf("write the JUnit report: %w", err)
+		return fmt.Errorf("writing the JUnit report: %w", err)
 	}
 	return nil
 }
 
 func (s *suite) xml() xmlSuite {
 	x := xmlSuite{Name: s.walk.Name, Time: xmlTime(s.took), Timestamp: s.start.UTC().Format("2006-01-02T15:04:05")}
-	told := false // the walk's error belongs to a step
+	reported := false // the walk's error belongs to a step
 	add := func(step *walk.Step, name string) {
 		c := xmlCase{Class: s.walk.Name, Name: name, File: s.walk.File, Line: step.Line, Time: xmlTime(0)}
 		if ended := s.cases[step]; ended == nil {
@@ -183,7 +183,7 @@ func (s *suite) xml() xmlSuite {
 		} else {
 			c.Time = xmlTime(ended.took)
 			if ended.err != nil {
-				c.Failure, told = failure(ended.err), true
+				c.Failure, reported = failure(ended.err), true
 				x.Failures++
 			}
 		}
@@ -199,7 +199,7 @@ func (s *suite) xml() xmlSuite {
 	if s.walk.Cleanup != nil {
 		add(s.walk.Cleanup, s.walk.Cleanup.Title)
 	}
-	if s.err != nil && !told {
+	if s.err != nil && !reported {
 		x.Failures++
 		x.Cases = append(x.Cases, xmlCase{Class: s.walk.Name, Name: "Run", File: s.walk.File, Line: 1, Time: xmlTime(s.took), Failure: failure(s.err)})
 	}

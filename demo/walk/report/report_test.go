@@ -15,13 +15,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/walk/walktest"
 )
 
-const reported = walktest.Front + "## Setup\n```sh\ntrue\n```\n" +
-	"## One <&>\n```sh\necho '<said & done>'\n```\n```sh check label=\"it holds\"\ntrue\n```\n```sh undo\ntrue\n```\n" +
-	"## Two\n```sh look\necho \"no way\"; false\n```\n```sh check\ntrue\n```\n" +
-	"## Three\n```sh look\ntrue\n```\n```sh check\ntrue\n```\n## Cleanup\n```sh\ntrue\n```\n"
-
 func TestReport(t *testing.T) {
-	ses := newSession(t, reported)
+	ses := newSession(t, walktest.Fails)
 	var lines, junit bytes.Buffer
 	r := New(&lines)
 	err := plain.Auto(walktest.Context(t), ses, plain.NewScreen(io.Discard, nil), plain.AutoOptions{Events: r.Begin(ses.Walk())})

@@ -89,16 +89,16 @@ func (m *model) intro() []string {
 
 // ending is the page after the last step.
 func (m *model) ending() []string {
-	out := []string{m.styles.good.Render(signGood + " " + m.told() + "."), ""}
+	out := []string{m.styles.good.Render(signGood + " " + m.summary() + "."), ""}
 	if m.walk.Cleanup != nil {
-		out = append(out, "Enter takes away what the walk has made.")
+		out = append(out, "Enter removes what the walk has created.")
 	}
-	return append(out, "q leaves everything as it is, to look around.")
+	return append(out, "q keeps everything, so that you can look around.")
 }
 
-// told says in how much time the walk was told.
-func (m *model) told() string {
-	text := count(len(m.pages), "step") + " told"
+// summary says how many steps the walk had, and how long it took.
+func (m *model) summary() string {
+	text := count(len(m.pages), "step") + " done"
 	if !m.started.IsZero() {
 		text += " in " + clock(m.spentSoFar())
 	}
@@ -184,20 +184,22 @@ func (m *model) paragraph(p walk.Paragraph) []string {
 
 // job is what the session does without showing it.
 func (m *model) job() []string {
-	names := map[action]string{
-		begin: "Getting ready", back: "Taking the step back", again: "Taking the step back first",
-		next: "Taking back what the last try has left", skip: "Bringing the step about",
-		goTo: fmt.Sprintf("Going to step %d", m.busy.number+1), end: "Tidying up",
+	names := map[walk.Action]string{
+		walk.ActionBegin: "Preparing", walk.ActionEnd: "Cleaning up",
+		walk.ActionBack: "Undoing the step", walk.ActionAgain: "Undoing the step first",
+		walk.ActionNext: "Undoing the last try",
+		walk.ActionRun:  "Running the step without output", walk.ActionSkip: "Skipping the step",
+		walk.ActionGoTo: fmt.Sprintf("Going to step %d", m.busy.command.Step+1),
 	}
 	what := m.busy.what
 	if m.busy.waiting != "" {
 		what += ": " + m.busy.waiting
 	}
-	out := m.line(m.styles.accent.Render(m.spinner()), names[m.busy.action], clock(m.now().Sub(m.busy.since)))
+	out := m.line(m.styles.accent.Render(m.spinner()), names[m.busy.command.Action], clock(m.now().Sub(m.busy.since)))
 	return append(out, m.waiting(what)...)
 }
 
-// spentSoFar is how long the walk has been told.
+// spentSoFar is how long the walk has been running.
 func (m *model) spentSoFar() time.Duration {
 	if m.started.IsZero() {
 		return 0

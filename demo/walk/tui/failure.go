@@ -35,8 +35,8 @@ func (m *model) failure(limit int) []string {
 		out = append(out, m.output(written, limit)...)
 	}
 	out = append(out, m.diagnosis(wrap(reason(f), m.content()-nest, 0))...)
-	place := fmt.Sprintf("%s, line %d", f.step.File, f.step.Command.Line)
-	for _, l := range wrap(place, m.content()-nest, nest) {
+	position := fmt.Sprintf("%s, line %d", f.step.File, f.step.Command.Line)
+	for _, l := range wrap(position, m.content()-nest, nest) {
 		out = append(out, strings.Repeat(" ", nest)+m.styles.soft.Render(l))
 	}
 	if f.step.Objects == "" {

@@ -10,12 +10,12 @@ func (m *model) help() []string {
 		{"Enter Space → PgDn", "next: turn the page, or run its step"},
 		{"b ← PgUp", "back: turn the page back, or undo its step"},
 		{"r", "again: undo the last step and run it once more"},
-		{"s", "skip: bring the step about without showing it"},
+		{"s", "skip: run the step without showing it"},
 		{"g 3 Enter", "go to step 3, forwards or backwards"},
 		{"o", "all of the output, or only its end"},
-		{"↑ ↓ Home End", "look through a long page"},
-		{"Ctrl-C", "stop the step that runs; otherwise quit"},
-		{"q", "quit; the walk can go on later"},
+		{"↑ ↓ Home End", "scroll a long page"},
+		{"Ctrl-C", "stop the running step; otherwise quit"},
+		{"q", "quit; the walk can resume later"},
 	}
 	var out []string
 	for _, k := range keys {
@@ -25,7 +25,7 @@ func (m *model) help() []string {
 		}
 	}
 	out = gap(out)
-	for _, l := range wrap("The bar shows the steps that are done; the cross on it is the time.", m.prose(), 0) {
+	for _, l := range wrap("The bar shows the steps that are done; the cross shows the time.", m.prose(), 0) {
 		out = append(out, m.styles.soft.Render(l))
 	}
 	if m.options.Note != "" {

@@ -15,7 +15,7 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 	m.note = ""
 	switch m.mode {
 	case helping:
-		m.mode = telling
+		m.mode = showing
 		if key == "ctrl+c" {
 			return m.interrupt()
 		}
@@ -23,7 +23,7 @@ func (m *model) key(msg tea.KeyPressMsg) tea.Cmd {
 	case asking:
 		return m.askKey(key)
 	case leaving:
-		m.mode = telling
+		m.mode = showing
 		if key == "q" || key == "y" || key == "ctrl+c" {
 			return tea.Quit
 		}
@@ -72,7 +72,7 @@ func (m *model) busyKey(key string) tea.Cmd {
 			m.typed()
 		}
 	default:
-		m.note = "Not now: this is still running. Ctrl-C stops it."
+		m.note = "Still running. Ctrl-C stops it."
 	}
 	return nil
 }
@@ -89,16 +89,16 @@ func (m *model) stepKey(key string) tea.Cmd {
 		case m.failed != nil:
 			return m.retry()
 		case m.pos > 0:
-			m.tell()
+			m.startClock()
 			m.pages[m.pos-1] = page{}
 			m.show(m.pos - 1)
-			return m.start(again, 0)
+			return m.act(walk.ActionAgain)
 		}
 	case "s":
 		if m.pos < len(m.pages) {
-			m.tell()
+			m.startClock()
 			m.show(m.pos)
-			return m.start(skip, 0)
+			return m.act(walk.ActionRun)
 		}
 	case "n":
 		if m.failed != nil {
@@ -118,14 +118,14 @@ func (m *model) forward(key string) tea.Cmd {
 	case m.at == len(m.pages):
 		// Only Enter ends the show: a clicker is too easily pressed once too often.
 		if key == "enter" {
-			return m.start(end, 0)
+			return m.act(walk.ActionEnd)
 		}
 	case m.at < m.pos || m.at == intro:
-		m.tell()
+		m.startClock()
 		m.show(min(m.at+1, m.pos))
 	default:
 		m.follow = true
-		return m.start(next, 0)
+		return m.act(walk.ActionNext)
 	}
 	return nil
 }
@@ -133,12 +133,12 @@ func (m *model) forward(key string) tea.Cmd {
 // backward turns to the last page, or takes its step back when it is shown already. It undoes one key of forward.
 func (m *model) backward() tea.Cmd {
 	switch {
-	case m.failed != nil && m.failed.action == begin:
+	case m.failed != nil && m.failed.command.Action == walk.ActionBegin:
 	case m.failed != nil:
-		return m.start(back, 0)
+		return m.act(walk.ActionBack)
 	case m.at == intro:
 	case m.at < m.pos:
-		return m.start(back, 0)
+		return m.act(walk.ActionBack)
 	case m.at > 0 || m.pos == 0:
 		m.show(m.at - 1)
 	}
@@ -151,30 +151,27 @@ func (m *model) retry() tea.Cmd {
 	if m.ran() {
 		m.pages[m.at] = page{}
 	}
-	if f.action == again && f.step != nil && f.step.Step.Number-1 == m.pos {
-		return m.start(next, 0) // the way back has worked
+	if f.command.Action == walk.ActionAgain && f.step != nil && f.step.Step.Number-1 == m.pos {
+		return m.act(walk.ActionNext) // the way back has worked
 	}
-	return m.start(f.action, f.number)
+	return m.start(f.command)
 }
 
 // goOn leaves a failure behind.
 func (m *model) goOn() tea.Cmd {
-	was := m.failed.action
+	was := m.failed.command.Action
 	m.failed = nil
 	switch was {
-	case end:
+	case walk.ActionEnd:
 		return tea.Quit
-	case next, again, skip:
+	case walk.ActionBegin:
+		return nil
+	case walk.ActionNext, walk.ActionAgain, walk.ActionRun:
 		if m.pos < len(m.pages) {
-			if err := m.session.Do(m.ctx, walk.Command{Action: walk.ActionSkip}, nil); err != nil {
-				m.note = err.Error()
-			}
-			m.pos = m.session.Position()
+			return m.act(walk.ActionSkip)
 		}
 	}
-	if was != begin {
-		m.show(m.pos)
-	}
+	m.show(m.pos)
 	return nil
 }
 
@@ -190,21 +187,21 @@ func (m *model) askKey(key string) tea.Cmd {
 		m.number = m.number[:len(m.number)-1]
 		return nil
 	}
-	m.mode = telling
+	m.mode = showing
 	if key != "enter" || m.number == "" {
 		return nil
 	}
 	n, err := strconv.Atoi(m.number)
 	if err != nil || n < 1 || n > len(m.pages) {
-		m.note = fmt.Sprintf("There is no step %s: there are 1 to %d.", m.number, len(m.pages))
+		m.note = fmt.Sprintf("There is no step %s. Valid steps: 1 to %d.", m.number, len(m.pages))
 		return nil
 	}
-	m.tell()
-	return m.start(goTo, n-1)
+	m.startClock()
+	return m.start(walk.Command{Action: walk.ActionGoTo, Step: n - 1})
 }
 
-// tell starts the clock: the time of a talk runs from its first key.
-func (m *model) tell() {
+// startClock starts the clock at the first key of a talk.
+func (m *model) startClock() {
 	if m.started.IsZero() {
 		m.started = m.now()
 	}

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,15 +58,15 @@ func TestKeys(t *testing.T) {
 		{"nothing to do again", twoSteps, "r", []string{"Ready."}, ""},
 		{"skip", twoSteps, "s", []string{"step 2 of 2", "$ ▌"}, "one"},
 		{"look at what was skipped", twoSteps, "s b", []string{"Make one", "✓ Done.", "b undo"}, "one"},
-		{"skip to the end", twoSteps, "s s s", []string{"the end", "✓ 2 steps told"}, "one two"},
+		{"skip to the end", twoSteps, "s s s", []string{"the end", "✓ 2 steps done"}, "one two"},
 		{"go to", twoSteps, "g 2 enter", []string{"step 2 of 2", "$ ▌"}, "one"},
 		{"go back to", twoSteps, "s s g 1 enter", []string{"step 1 of 2", "$ ▌"}, ""},
-		{"go nowhere", twoSteps, "enter g 3 enter", []string{"step 1 of 2", "There is no step 3: there are 1 to 2."}, ""},
+		{"go nowhere", twoSteps, "enter g 3 enter", []string{"step 1 of 2", "There is no step 3. Valid steps: 1 to 2."}, ""},
 		{"correct the number", twoSteps, "g 1 backspace 2 enter", []string{"step 2 of 2"}, "one"},
 		{"stay", twoSteps, "g 2 esc", []string{"Ready."}, ""},
 		{"help", twoSteps, "?", []string{"undo the last step", "any key"}, ""},
 		{"any key leaves the help", twoSteps, "enter ? enter", []string{"Make one", "$ ▌"}, ""},
-		{"a clicker does not end it", twoSteps, "s s pgdown pgdown", []string{"the end", "Enter tidy up"}, "one two"},
+		{"a clicker does not end it", twoSteps, "s s pgdown pgdown", []string{"the end", "Enter clean up"}, "one two"},
 		{"back from the end", twoSteps, "s enter enter b b", []string{"step 2 of 2", "$ ▌"}, "one"},
 
 		{"failed", oneStep("mkdir it\necho bad news >&2\nls no-such-file", "true"), "enter enter",
@@ -129,7 +130,7 @@ func TestQuitAsksWhileAStepRuns(t *testing.T) {
 	s.send(key("x"))
 	s.sees("Ctrl-C stop")
 	s.send(key("b"))
-	s.sees("Not now: this is still running.")
+	s.sees("Still running.")
 	s.send(key("q"))
 	if !quits(s.send(key("q"))) {
 		t.Error("the second q does not quit")
@@ -214,11 +215,11 @@ func TestSetup(t *testing.T) {
 func TestTakenUp(t *testing.T) {
 	s := newStage(t, 72, 20, twoSteps, Options{})
 	s.press("enter", "enter")
-	later := &stage{T: t, m: newModel(s.m.ctx, s.ses, Options{}), ses: s.ses, dir: s.dir}
+	later := &stage{T: t, m: newModel(t.Context(), s.ses, Options{}), ses: s.ses, dir: s.dir}
 	t.Cleanup(later.m.stop)
 	later.m.Init()
 	later.settle()
-	later.sees("step 2 of 2", "Make two", "Taken up where it stopped")
+	later.sees("step 2 of 2", "Make two", "Resumed at the last position")
 	later.press("b")
 	later.sees("Make one", "✓ Done.")
 }
@@ -231,6 +232,38 @@ func TestOtherErrors(t *testing.T) {
 	s.m.session = s.ses
 	s.press("r")
 	s.sees("✓ one is there")
+}
+
+// TestSkipDoesNotBlock leaves a failure behind while another process holds the walk: the screen goes on.
+func TestSkipDoesNotBlock(t *testing.T) {
+	s := newStage(t, 72, 20, oneStep("mkdir it", "false"), Options{})
+	held := heldSkip{s.ses, make(chan struct{})}
+	s.m.session = held
+	s.press("enter", "enter")
+	s.send(key("n"))
+	s.sees("Skipping the step")
+	s.send(key("?"))
+	s.sees("undo the last step")
+	s.send(key("x"))
+	close(held.free)
+	s.settle()
+	s.sees("the end")
+}
+
+// heldSkip is a session that skips once it is free.
+type heldSkip struct {
+	*walk.Session
+	free chan struct{}
+}
+
+func (h heldSkip) Do(ctx context.Context, c walk.Command, ev walk.Events) error {
+	if c.Action == walk.ActionSkip {
+		select {
+		case <-h.free:
+		case <-ctx.Done():
+		}
+	}
+	return h.Session.Do(ctx, c, ev)
 }
 
 // noGit is a session whose Git host is gone.

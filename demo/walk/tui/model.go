@@ -11,24 +11,11 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
-// action is something that the session is asked to do.
-type action int
-
-const (
-	begin action = iota
-	next
-	back
-	again
-	skip
-	goTo
-	end
-)
-
 // mode is what the keys mean at the moment.
 type mode int
 
 const (
-	telling mode = iota
+	showing mode = iota
 	helping      // the help is over the page
 	asking       // a step's number is typed
 	leaving      // q was pressed while the session is at work
@@ -39,13 +26,15 @@ const intro = -1
 
 // model is everything that the screen knows. It is changed by Update only.
 type model struct {
-	ctx     context.Context
 	session Session
 	walk    *walk.Walk
 	options Options
 	stream  *stream
 	work    sync.WaitGroup // what the session does right now
 	now     func() time.Time
+	// do has the session carry out a command in a goroutine, typing what is shown of it or not, and returns what stops
+	// it. It has the context of Run.
+	do func(c walk.Command, typing bool) context.CancelFunc
 
 	width, height int
 	styles        styles
@@ -55,14 +44,14 @@ type model struct {
 	pos    int    // the session's position, as of its last word
 	mode   mode
 	number string // what was typed after g
-	note   string // a word to the speaker, until the next key
+	note   string // a message to the user, until the next key
 
 	busy   *job     // what the session is doing; nil when it waits for us
-	ended  bool     // the walk is over and tidied up
+	ended  bool     // the walk is over and cleaned up
 	failed *failure // what it could not do; nil when all is well
 	typing *typing  // the command that is being typed
 
-	started time.Time // when the telling began; zero before
+	started time.Time // when the walk began; zero before
 	frame   int       // counts the spinner's pictures
 
 	full   bool // all of the output is shown
@@ -70,24 +59,25 @@ type model struct {
 	top    int  // the first line of the page that is shown, unless follow
 }
 
-// job is an action under way.
+// job is a command under way.
 type job struct {
-	action  action
-	number  int // goTo: where to
+	command walk.Command
 	cancel  context.CancelFunc
 	since   time.Time
 	retry   bool   // the same has failed just before
-	stopped bool   // the speaker has stopped it
+	stopped bool   // the presenter has stopped it
 	running bool   // the step itself runs, and shows on its page
 	what    string // quiet actions: which step or check it is at
 	waiting string // quiet actions: what the check last said
 }
 
 // quiet reports whether only the job's end is worth showing.
-func (j *job) quiet() bool { return j.action != next && j.action != again }
+func (j *job) quiet() bool {
+	return j.command.Action != walk.ActionNext && j.command.Action != walk.ActionAgain
+}
 
 // tidies reports whether the job takes something back before a step runs.
-func (j *job) tidies() bool { return !j.running && (j.action == again || j.retry) }
+func (j *job) tidies() bool { return !j.running && (j.command.Action == walk.ActionAgain || j.retry) }
 
 // failure is a job that did not succeed.
 type failure struct {
@@ -111,11 +101,22 @@ func newModel(ctx context.Context, s Session, o Options) *model {
 	if o.Allotted <= 0 {
 		o.Allotted = w.Duration
 	}
-	return &model{
-		ctx: ctx, session: s, walk: w, options: o, stream: newStream(), now: time.Now,
+	m := &model{
+		session: s, walk: w, options: o, stream: newStream(), now: time.Now,
 		width: 72, height: 20, styles: plainStyles(),
 		pages: make([]page, len(w.Steps)), at: intro, pos: s.Position(),
 	}
+	m.do = func(c walk.Command, typing bool) context.CancelFunc {
+		ctx, cancel := context.WithCancel(ctx)
+		events := m.stream.events(ctx, typing)
+		m.work.Go(func() {
+			err := m.session.Do(ctx, c, events)
+			cancel()
+			m.stream.put(item{done: true, err: err})
+		})
+		return cancel
+	}
+	return m
 }
 
 // stop ends what the session is doing and waits for it; afterwards the session is the caller's again.
@@ -127,74 +128,61 @@ func (m *model) stop() {
 	m.work.Wait()
 }
 
-// start asks the session for an action. What it says comes over the stream; its end, too.
-func (m *model) start(a action, number int) tea.Cmd {
-	ctx, cancel := context.WithCancel(m.ctx)
-	m.busy = &job{action: a, number: number, cancel: cancel, since: m.now(), retry: m.failed != nil}
-	m.failed, m.note = nil, ""
-	events := m.stream.events(ctx, m.options.Type && !m.busy.quiet())
-	m.work.Go(func() {
-		err := m.session.Do(ctx, walk.Command{Action: a.of(), Step: number}, events)
-		cancel()
-		m.stream.put(item{done: true, err: err})
-	})
+// start gives the session a command. What it reports comes over the stream; its end, too.
+func (m *model) start(c walk.Command) tea.Cmd {
+	j := &job{command: c, since: m.now(), retry: m.failed != nil}
+	m.busy, m.failed, m.note = j, nil, ""
+	j.cancel = m.do(c, m.options.Type && !j.quiet())
 	return m.spin()
 }
 
-// of returns the session's action for one of the screen.
-func (a action) of() walk.Action {
-	switch a {
-	case begin:
-		return walk.ActionBegin
-	case next:
-		return walk.ActionNext
-	case back:
-		return walk.ActionBack
-	case again:
-		return walk.ActionAgain
-	case skip:
-		return walk.ActionRun
-	case goTo:
-		return walk.ActionGoTo
-	default:
-		return walk.ActionEnd
-	}
-}
+// act is start for an action that needs no step.
+func (m *model) act(a walk.Action) tea.Cmd { return m.start(walk.Command{Action: a}) }
 
 // done takes in the end of a job.
 func (m *model) done(err error) tea.Cmd {
 	j := m.busy
 	m.busy, m.typing = nil, nil
 	if m.mode == leaving {
-		m.mode = telling
+		m.mode = showing
 	}
-	before := m.pos
-	if j.action == end && err == nil {
+	before, action := m.pos, j.command.Action
+	if action == walk.ActionEnd && err == nil {
 		m.ended = true
 		return tea.Quit
 	}
 	m.pos = m.session.Position()
+	if action == walk.ActionSkip {
+		switch {
+		case j.stopped:
+			m.note = "Stopped."
+		case err != nil:
+			m.note = err.Error() // the step is still there, and can be run again
+		}
+		m.show(m.pos)
+		return nil
+	}
 	if err != nil {
 		m.failed = &failure{job: *j, err: err}
 		if errors.As(err, &m.failed.step) {
 			m.failed.took = m.spent(m.failed.step)
 		}
-		if m.at != intro || j.action != begin {
+		if m.at != intro || action != walk.ActionBegin {
 			m.show(m.pos)
 		}
 		m.follow = true
 		return nil
 	}
-	switch j.action {
-	case begin:
+	switch action {
+	case walk.ActionBegin:
 		if m.pos > 0 {
-			m.note = "Taken up where it stopped. To start from the beginning: g 1"
+			m.note = "Resumed at the last position. To start again, press g 1 Enter."
 			if m.session.Rejoined() {
-				m.note = "Somebody has moved the fleet since. It is back where this was."
+				m.note = "The fleet had moved since the last run. It is restored."
 			}
 			m.show(m.pos)
 		}
-	case back, goTo, skip:
+	case walk.ActionBack, walk.ActionGoTo, walk.ActionRun:
 		for i := range m.pages {
 			switch {
 			case i >= m.pos:

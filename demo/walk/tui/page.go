@@ -12,7 +12,7 @@ import (
 // page is what was typed and checked in one step. Its zero value is that of a step that has not run.
 type page struct {
 	entries []*entry
-	skipped bool // the step is done, and nobody saw it
+	skipped bool // the step is done, and was not shown
 }
 
 // status is how far an entry is.

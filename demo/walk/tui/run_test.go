@@ -95,7 +95,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Make one", "First.", "one is there", "Second.", "two is there", "2 steps told in 0:0"} {
+	for _, want := range []string{"Make one", "First.", "one is there", "Second.", "two is there", "2 steps done in 0:0"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%q", want, out)
 		}
@@ -113,7 +113,7 @@ func TestRunQuit(t *testing.T) {
 		{idle(intro, 0), "\r"}, {idle(0, 0), "\r"},
 		{func(m *model) bool { return m.ran() && len(m.pages[0].entries) == 3 }, "qq"},
 	})
-	if err != nil || !strings.Contains(out, "The next run goes on from here.") {
+	if err != nil || !strings.Contains(out, "The next run resumes here.") {
 		t.Errorf("%v, %q", err, out)
 	}
 }

@@ -14,7 +14,7 @@ const atOnce = 256
 // item is one thing that the session has to say: an event, or that it is done.
 type item struct {
 	event  walk.Event
-	resume chan struct{} // closed when the command of the event has been typed; nil when nobody waits for that
+	resume chan struct{} // closed when the command of the event has been typed; nil if nothing waits for that
 	done   bool
 	err    error // with done: why it failed
 }
@@ -25,7 +25,7 @@ type batch []item
 // stream carries what the session says from its goroutine to the model.
 type stream struct {
 	items chan item
-	quit  chan struct{} // closed when nobody listens any more
+	quit  chan struct{} // closed when the screen stops listening
 }
 
 func newStream() *stream {

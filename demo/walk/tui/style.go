@@ -6,7 +6,7 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// styles are the looks of what is on the screen. Each meaning has a sign or a place as well, so that nothing is lost
+// styles are the looks of what is on the screen. Each meaning also has a sign or a position, so that nothing is lost
 // without colours.
 type styles struct {
 	title  lipgloss.Style // the step's heading

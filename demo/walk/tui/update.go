@@ -24,7 +24,7 @@ type (
 
 // Init asks for the terminal's background, and has the session begin.
 func (m *model) Init() tea.Cmd {
-	return tea.Batch(tea.RequestBackgroundColor, m.stream.read, second(), m.start(begin, 0))
+	return tea.Batch(tea.RequestBackgroundColor, m.stream.read, second(), m.act(walk.ActionBegin))
 }
 
 // Update changes the model by a message.
@@ -60,9 +60,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
-// catchUp goes where somebody else has moved the session to, such as a presenter's browser.
+// catchUp goes to the session's position after another client, such as the presenter's browser, has changed it.
 func (m *model) catchUp() {
-	if pos := m.session.Position(); m.busy == nil && m.failed == nil && m.mode == telling && pos != m.pos {
+	if pos := m.session.Position(); m.busy == nil && m.failed == nil && m.mode == showing && pos != m.pos {
 		for i := range m.pages {
 			if i >= pos {
 				m.pages[i] = page{}

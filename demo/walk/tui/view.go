@@ -6,6 +6,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
 // View draws the screen.
@@ -127,7 +129,7 @@ func (m *model) header() []string {
 	return out
 }
 
-// time says how long the walk has been told, and whether that is longer than allotted.
+// time returns how long the walk has run, and whether that is longer than allotted.
 func (m *model) time() (text string, late bool) {
 	spent := m.spentSoFar()
 	all := m.options.Allotted
@@ -203,7 +205,7 @@ func (m *model) keys() []keyHint {
 		return []keyHint{{"Ctrl-C", "stop"}, {"o", m.outputHint()}, help, quit}
 	case m.failed != nil:
 		hints := []keyHint{{"r", "try again"}, {"b", "back"}, {"n", "go on"}, {"o", m.outputHint()}, help, quit}
-		if m.failed.action == begin {
+		if m.failed.command.Action == walk.ActionBegin {
 			return append(hints[:1:1], hints[2:]...)
 		}
 		return hints
@@ -211,7 +213,7 @@ func (m *model) keys() []keyHint {
 	var hints []keyHint
 	switch {
 	case m.at == len(m.pages):
-		hints = append(hints, keyHint{"Enter", "tidy up and leave"}, keyHint{"b", "back"})
+		hints = append(hints, keyHint{"Enter", "clean up and quit"}, keyHint{"b", "back"})
 	case m.at == intro:
 		hints = append(hints, keyHint{"Enter", "start"})
 	case m.at < m.pos:

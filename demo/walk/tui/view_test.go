@@ -10,6 +10,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk/walktest"
 )
 
 func stageWalk(t *testing.T) string {
@@ -49,7 +51,7 @@ func TestScreens(t *testing.T) {
 			s.time = s.time.Add(5 * time.Minute)
 			s.press("n")
 			shot("the end, too late")
-			golden(t, name+".golden", b.String())
+			walktest.Golden(t, name+".golden", b.String())
 		})
 	}
 }
