@@ -59,18 +59,18 @@ func Load(arg string) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Chain{Arg: arg, Walk: w}
-	return s, s.need(w, arg, []string{w.Name})
+	c := &Chain{Arg: arg, Walk: w}
+	return c, c.need(w, arg, []string{w.Name})
 }
 
 // need adds what w needs, the first to run first. A walk of the user's own may need others in its folder.
 // path are the walks on the way from the chain's first to w.
-func (s *Chain) need(w *walk.Walk, arg string, path []string) error {
+func (c *Chain) need(w *walk.Walk, arg string, path []string) error {
 	for i, name := range w.Needs {
 		if slices.Contains(path, name) {
-			return w.NeedError(i, fmt.Sprintf("the walks need each other: %s, %s", strings.Join(path, ", "), name))
+			return w.NeedError(i, fmt.Sprintf("the walks need each other in a cycle: %s, %s", strings.Join(path, ", "), name))
 		}
-		if slices.ContainsFunc(s.Needs, func(other *walk.Walk) bool { return other.Name == name }) {
+		if slices.ContainsFunc(c.Needs, func(other *walk.Walk) bool { return other.Name == name }) {
 			continue
 		}
 		from := name
@@ -85,10 +85,10 @@ func (s *Chain) need(w *walk.Walk, arg string, path []string) error {
 			}
 			return w.NeedError(i, err.Error())
 		}
-		if err := s.need(needed, from, append(path, name)); err != nil {
+		if err := c.need(needed, from, append(path, name)); err != nil {
 			return err
 		}
-		s.Needs = append(s.Needs, needed)
+		c.Needs = append(c.Needs, needed)
 	}
 	return nil
 }
@@ -102,11 +102,11 @@ func exists(file string) bool {
 func All() ([]*Chain, error) {
 	all := map[string]*Chain{}
 	for _, name := range Names() {
-		s, err := Load(name)
+		c, err := Load(name)
 		if err != nil {
 			return nil, err
 		}
-		all[name] = s
+		all[name] = c
 	}
 	var order []*Chain
 	add := func(name string) {

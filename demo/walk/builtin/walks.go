@@ -1,5 +1,4 @@
-// Package builtin holds the walks that come with the program, one Markdown file a story.
-// They are built into the binary, so that a walk needs nothing but the program itself.
+// Package builtin embeds the built-in walks, one Markdown file each.
 package builtin
 
 import "embed"
