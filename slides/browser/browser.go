@@ -1,5 +1,5 @@
-// Package browser runs headless Chromium: for the export of decks, and for tests of what people see. It uses the one
-// that is installed, with a profile of its own, and lets it talk to nobody by itself.
+// Package browser runs headless Chromium, for the export of decks and for tests. It uses the installed one with its own
+// profile, and blocks the browser's own connections.
 package browser
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 // ErrNone says that there is no browser on this machine.
-var ErrNone = errors.New("there is no Chromium on this machine; install chromium, or name one with $CHROMIUM")
+var ErrNone = errors.New("no Chromium found; install chromium, or set $CHROMIUM to its path")
 
 // Find returns the path of Chromium or of a browser that is made from it: what $CHROMIUM says, else what is on PATH.
 // It fails with ErrNone.
@@ -47,7 +47,7 @@ func Start(ctx context.Context) (tab context.Context, stop func(), err error) {
 	// Beside its profile a browser writes into several of its user's folders, which may not even be writable.
 	home, err := os.MkdirTemp("", "fluxdemo-browser-")
 	if err != nil {
-		return nil, nil, fmt.Errorf("make a folder for the browser: %w", err)
+		return nil, nil, fmt.Errorf("creating a folder for the browser: %w", err)
 	}
 	flags = append(flags, chromedp.NoInheritEnv, chromedp.Env(environ.Browser(os.Environ(), home)...))
 	all, endAll := chromedp.NewExecAllocator(ctx, flags...)
@@ -55,7 +55,7 @@ func Start(ctx context.Context) (tab context.Context, stop func(), err error) {
 	stop = func() { endTab(); endAll(); os.RemoveAll(home) }
 	if err := chromedp.Do(tab); err != nil {
 		stop()
-		return nil, nil, fmt.Errorf("start %s: %w", path, err)
+		return nil, nil, fmt.Errorf("starting %s: %w", path, err)
 	}
 	return tab, stop, nil
 }

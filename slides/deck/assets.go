@@ -20,22 +20,22 @@ type asset struct {
 }
 
 var (
-	errRemote  = errors.New("an image from the network is not shown: put the file beside the deck")
-	errOutside = errors.New("an image outside the deck's folder is not shown")
+	errRemote  = errors.New("images from the network do not show: put the file beside the deck")
+	errOutside = errors.New("images outside the deck's folder do not show")
 )
 
 // assetPath returns the path of an image below the deck's folder, with slashes. Names with a scheme, a host, a root
-// or a way out of the folder are refused, and so are hidden files.
+// or a path out of the folder are refused, and so are hidden files.
 func assetPath(dest string) (string, error) {
 	u, err := url.Parse(dest)
 	if err != nil {
-		return "", fmt.Errorf("%q is not the name of a file", dest)
+		return "", fmt.Errorf("%q is not a valid file name", dest)
 	}
 	switch {
 	case u.Scheme == "http" || u.Scheme == "https" || u.Host != "":
 		return "", errRemote
 	case u.Scheme != "":
-		return "", fmt.Errorf("an image with %s: is not shown: put the file beside the deck", u.Scheme)
+		return "", fmt.Errorf("images with %s: do not show: put the file beside the deck", u.Scheme)
 	case u.Path == "":
 		return "", errors.New("the image has no name")
 	}
@@ -44,7 +44,7 @@ func assetPath(dest string) (string, error) {
 			return "", errOutside
 		}
 		if strings.HasPrefix(part, ".") && part != "." {
-			return "", errors.New("a hidden file is not shown")
+			return "", errors.New("hidden files do not show")
 		}
 	}
 	clean := path.Clean(u.Path)
@@ -131,9 +131,9 @@ func (d *Deck) findAssets() {
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrNotExist):
-			d.Problems = append(d.Problems, Problem{d.File, a.line, a.col, Error, fmt.Sprintf("there is no image %s", a.path)})
+			d.Problems = append(d.Problems, Problem{d.File, a.line, a.col, Error, fmt.Sprintf("the image %s does not exist", a.path)})
 		default:
-			d.Problems = append(d.Problems, Problem{d.File, a.line, a.col, Error, fmt.Sprintf("the image %s cannot be read: %v", a.path, err)})
+			d.Problems = append(d.Problems, Problem{d.File, a.line, a.col, Error, fmt.Sprintf("cannot read the image %s: %v", a.path, err)})
 		}
 	}
 }

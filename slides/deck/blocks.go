@@ -16,7 +16,7 @@ func (c *converter) blocks(siblings []ast.Node) []Block {
 	if c.depth >= depthLimit {
 		if !c.deep && len(siblings) > 0 {
 			c.deep = true
-			c.errorf(c.base+c.at(siblings[0]), "this is nested deeper than %d levels and left out", depthLimit)
+			c.errorf(c.base+c.at(siblings[0]), "blocks nested deeper than %d levels do not show", depthLimit)
 		}
 		return nil
 	}
@@ -46,7 +46,7 @@ func (c *converter) blocks(siblings []ast.Node) []Block {
 		out = append(out, b)
 	}
 	if ahead != nil {
-		c.warnf(c.base+ahead.Start, "the attribute list belongs to nothing: put it right below a block")
+		c.warnf(c.base+ahead.Start, "the attribute list belongs to nothing: put it directly below a block")
 	}
 	return out
 }

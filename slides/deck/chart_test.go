@@ -16,11 +16,11 @@ func TestChart(t *testing.T) {
 	}{
 		{attrs: `chart="apps" slo="5s"`, want: Chart{"flux-system/apps", 5 * time.Second}},
 		{attrs: `walk="sharding" chart="team-a/app.v2"`, want: Chart{Kustomization: "team-a/app.v2"}},
-		{attrs: `chart="../apps"`, problem: "is not a Kustomization's name"},
-		{attrs: `chart="a/b/c"`, problem: "is not a Kustomization's name"},
-		{attrs: `chart="apps" slo="soon"`, problem: `"soon" is not how long`},
-		{attrs: `chart="apps" slo="2h"`, problem: `"2h" is not how long`},
-		{attrs: `slo="5s"`, problem: `slo needs chart="..."`},
+		{attrs: `chart="../apps"`, problem: "is not the name of a Kustomization"},
+		{attrs: `chart="a/b/c"`, problem: "is not the name of a Kustomization"},
+		{attrs: `chart="apps" slo="soon"`, problem: `"soon" is not a valid SLO`},
+		{attrs: `chart="apps" slo="2h"`, problem: `"2h" is not a valid SLO`},
+		{attrs: `slo="5s"`, problem: `slo requires chart="..."`},
 	} {
 		t.Run(test.attrs, func(t *testing.T) {
 			d := Parse("talk.md", []byte("# Talk\n\n# S\n{: "+test.attrs+"}\n\na\n"))
@@ -59,7 +59,7 @@ func TestChartOfASidecar(t *testing.T) {
 	if s := d.Slide("t"); s.Chart.Kustomization != "flux-system/apps" || s.Walk.Walk != "ga" {
 		t.Errorf("%+v", s)
 	}
-	for text, where := range map[string]string{"{chart: A B}": ":2:14: error: ", "{walk: ga, slo: 5s}": ":2:22: error: slo needs chart"} {
+	for text, where := range map[string]string{"{chart: A B}": ":2:14: error: ", "{walk: ga, slo: 5s}": ":2:22: error: slo requires chart"} {
 		if err := os.WriteFile(SidecarFile(file), []byte("slides:\n  s: "+text+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -31,7 +31,7 @@ type converter struct {
 	depth   int
 	deep    bool              // the limit was reported
 	walked  bool              // the slide names a walk
-	lead    map[string]string // the attribute list at the start of the paragraph at hand
+	lead    map[string]string // the attribute list at the start of the current paragraph
 }
 
 // section is the part of a slide that blocks go to.
@@ -70,7 +70,7 @@ func (c *converter) slide(doc ast.Node, cover bool) Slide {
 		first = doc.FirstChild()
 		s.ID = c.id("", "")
 		if first != nil {
-			c.warnf(c.base+c.at(first), "this stands before the first title: start a slide with a line # Title")
+			c.warnf(c.base+c.at(first), "this is before the first title: start a slide with a line # Title")
 		}
 	}
 	c.sections(first, titled)

@@ -1,5 +1,5 @@
-// Package deck reads decks, which are talks written in Rabbit's Markdown, into a model of slides, and renders the
-// slides as safe HTML. Reading never fails: what is wrong is a Problem with its place, and every slide is still there.
+// Package deck parses decks, which are talks in Rabbit's Markdown, and renders their slides as safe HTML. Parsing never
+// fails: each mistake is a Problem with its line and column, and every slide is kept.
 package deck
 
 import (
@@ -11,17 +11,17 @@ import (
 
 // Deck is one talk.
 type Deck struct {
-	File     string // as it was given to Parse; messages show it
-	Title    string // of the first slide; "" when it has none
+	File     string // as given to Parse, for messages
+	Title    string // of the first slide; "" if it has none
 	Meta     Meta
 	Slides   []Slide // in order; the first one is the title slide
 	Problems []Problem
 
 	assets   []asset
-	allotted place // where Meta.AllottedTime is written
+	allotted position // where Meta.AllottedTime is written
 }
 
-// Meta is what the title slide's definition list says about the talk. What is not said is zero.
+// Meta is the definition list of the title slide. Missing values are zero.
 type Meta struct {
 	Subtitle, Author, Institution, Theme, Date string
 
@@ -41,9 +41,9 @@ type Slide struct {
 	Notes      []Note // for the presenter, in order
 	Properties map[string]string
 	Diagrams   []Diagram
-	Walk       WalkRef // what can be run here; zero when there is nothing
-	Coming     WalkRef // what will run here once the walk is written; zero when there is nothing
-	Chart      Chart   // what is charted beside the text; zero when there is nothing
+	Walk       WalkRef // the walk or step of the slide; zero for none
+	Coming     WalkRef // a walk that is not written yet; zero for none
+	Chart      Chart   // the chart beside the text; zero for none
 
 	heading []Inline
 	meta    *Meta
@@ -54,15 +54,15 @@ type Slide struct {
 type WalkRef struct {
 	Walk string // the walk's name; "" for none
 	Step string // the step's ID; "" for the whole walk
-	Wait int    // how many pauses of the slide come before it is offered
+	Wait int    // how many fragments of the slide come before it
 
-	at place // where it is written
+	at position // where it is written
 }
 
 // Chart is a live chart: how long a Kustomization waits for its controller.
 type Chart struct {
 	Kustomization string        // namespace/name; "" for none
-	SLO           time.Duration // how long it shall wait at most; 0 for no promise
+	SLO           time.Duration // the longest wait that is promised; 0 for none
 }
 
 // chartName is the name of a Kustomization, with a namespace or in Flux's.
@@ -72,7 +72,7 @@ var chartName = regexp.MustCompile(`^(?:([a-z0-9-]+)/)?([a-z0-9][a-z0-9.-]*)$`)
 func newChart(name, slo string) (Chart, error) {
 	parts := chartName.FindStringSubmatch(name)
 	if parts == nil {
-		return Chart{}, fmt.Errorf("%q is not a Kustomization's name: write chart=\"name\" or chart=\"namespace/name\"", name)
+		return Chart{}, fmt.Errorf("%q is not the name of a Kustomization: write chart=\"name\" or chart=\"namespace/name\"", name)
 	}
 	c := Chart{Kustomization: cmp.Or(parts[1], "flux-system") + "/" + parts[2]}
 	if slo == "" {
@@ -80,19 +80,19 @@ func newChart(name, slo string) (Chart, error) {
 	}
 	limit, err := time.ParseDuration(slo)
 	if err != nil || limit < time.Second || limit > time.Hour {
-		return Chart{}, fmt.Errorf("%q is not how long a Kustomization may wait: write a time from slo=\"1s\" to slo=\"1h\"", slo)
+		return Chart{}, fmt.Errorf("%q is not a valid SLO: write a time from slo=\"1s\" to slo=\"1h\"", slo)
 	}
 	c.SLO = limit
 	return c, nil
 }
 
-// place is a position in the deck or its sidecar.
-type place struct {
+// position is a line and column in the deck or its sidecar.
+type position struct {
 	file      string
 	line, col int
 }
 
-// String returns the reference as it is written: walk or walk#step.
+// String returns the reference in the form walk or walk#step, for example "gitops#push".
 func (r WalkRef) String() string {
 	if r.Step == "" {
 		return r.Walk
@@ -100,9 +100,9 @@ func (r WalkRef) String() string {
 	return r.Walk + "#" + r.Step
 }
 
-// Note is what the presenter wants to be reminded of after a number of pauses.
+// Note is a note for the presenter that appears after a number of fragments.
 type Note struct {
-	Wait   int // 0: as soon as the slide shows
+	Wait   int // number of fragments; 0: at once
 	Blocks []Block
 
 	html *renderer
@@ -114,13 +114,13 @@ type Diagram struct {
 	Source string
 	Line   int // of the source's first line
 	Attrs  map[string]string
-	Bind   map[string]string // node ID -> what it stands for, or "none"; from bind-<node>="..." or the sidecar
+	Bind   map[string]string // target of each node by its ID, or "none"; from bind-<node>="..." or the sidecar
 }
 
 // The severities of a Problem.
 const (
-	Error   = "error"   // something does not show as it was meant
-	Warning = "warning" // something is likely not what was meant
+	Error   = "error"   // a part of the slide does not work as written
+	Warning = "warning" // a part of the slide is probably not as intended
 )
 
 // Problem is one mistake in a deck.

@@ -119,18 +119,18 @@ func (c *converter) takeWalk(attrs map[string]string, offset, wait int) {
 	delete(attrs, "coming")
 	if !isNamed {
 		if coming != "" {
-			c.warnf(c.base+offset, "coming needs walk=\"...\", which names what is coming")
+			c.warnf(c.base+offset, "coming requires walk=\"...\" with the name of the walk")
 		}
 		return
 	}
 	ref := WalkRef{Wait: wait}
 	ref.Walk, ref.Step, _ = strings.Cut(named, "#")
 	if !walkName.MatchString(ref.Walk) {
-		c.errorf(c.base+offset, "%q is not a walk's name: write walk=\"name\" or walk=\"name#step\"", ref.Walk)
+		c.errorf(c.base+offset, "%q is not the name of a walk: write walk=\"name\" or walk=\"name#step\"", ref.Walk)
 		return
 	}
 	if c.walked {
-		c.errorf(c.base+offset, "the slide names %s already, and can only have one walk", firstOf(c.out.Walk, c.out.Coming))
+		c.errorf(c.base+offset, "the slide already names %s, and can have only one walk", firstOf(c.out.Walk, c.out.Coming))
 		return
 	}
 	c.walked = true
@@ -149,7 +149,7 @@ func (c *converter) takeChart(attrs map[string]string, offset int) {
 	name, isNamed := attrs["chart"]
 	if !isNamed {
 		if attrs["slo"] != "" {
-			c.warnf(c.base+offset, "slo needs chart=\"...\", which names a Kustomization")
+			c.warnf(c.base+offset, "slo requires chart=\"...\" with the name of a Kustomization")
 		}
 		return
 	}
@@ -186,6 +186,6 @@ func (c *converter) spanAttrs(out []Inline, n *kramdown.AttrSpan) []Inline {
 		c.lead = c.attrs(n.List, n.Start)
 		return out
 	}
-	c.warnf(c.base+n.Start, "the attribute list belongs to nothing: put it right behind a link, an image, code or emphasis")
+	c.warnf(c.base+n.Start, "the attribute list belongs to nothing: put it directly after a link, an image, code, or emphasis")
 	return c.addText(out, valid(string(n.List)))
 }

@@ -176,7 +176,7 @@ func (w *writer) diagram(b *Block, attrs string) {
 }
 
 // figure writes an image that stands on its own, with its caption. As in Rabbit that is its title, or else the text
-// in its place.
+// instead.
 func (w *writer) figure(b *Block, attrs string) {
 	image := b.Inlines[0]
 	caption := image.Attrs["caption"]

@@ -25,7 +25,7 @@ func (d *Deck) Lint(o LintOptions) []Problem {
 	for i := range d.Slides {
 		s := &d.Slides[i]
 		if !s.Cover && len(s.Blocks) == 0 {
-			l.add(place{d.File, s.Line, 1}, Warning, "the slide has a title and nothing else")
+			l.add(position{d.File, s.Line, 1}, Warning, "the slide has a title and nothing else")
 		}
 		for j := range s.Diagrams {
 			l.diagram(&s.Diagrams[j])
@@ -45,7 +45,7 @@ type linter struct {
 	problems []Problem
 }
 
-func (l *linter) add(at place, severity, format string, args ...any) {
+func (l *linter) add(at position, severity, format string, args ...any) {
 	if len(l.problems) < problemLimit {
 		l.problems = append(l.problems, Problem{at.file, at.line, at.col, severity, fmt.Sprintf(format, args...)})
 	}
@@ -65,18 +65,18 @@ func (l *linter) pace() {
 	}
 	each := (l.deck.Meta.AllottedTime / time.Duration(slides)).Round(time.Second)
 	if each < fastest || each > slowest {
-		l.add(l.deck.allotted, Warning, "%d slides after the title in %s: that is %s for each", slides, short(l.deck.Meta.AllottedTime), short(each))
+		l.add(l.deck.allotted, Warning, "%d slides after the title in %s: %s for each", slides, short(l.deck.Meta.AllottedTime), short(each))
 	}
 }
 
 // diagram reads a flowchart as mermaid would. Of other diagrams only the kind is checked; a browser has to draw them.
 func (l *linter) diagram(d *Diagram) {
-	at := place{l.deck.File, d.Line, 1}
+	at := position{l.deck.File, d.Line, 1}
 	if !flowchart.Is(d.Source) {
 		if kind := diagramKind(d.Source); kind == "" {
 			l.add(at, Error, "the diagram is empty")
 		} else if !knownDiagram(kind) {
-			l.add(at, Error, "mermaid knows no diagram %q", kind)
+			l.add(at, Error, "mermaid has no diagram type %q", kind)
 		}
 		return
 	}
@@ -152,7 +152,7 @@ func (l *linter) walks(s *Slide, steps func(string) ([]string, error)) {
 	}
 	if ref := s.Coming; ref.Walk != "" {
 		if _, err := steps(ref.Walk); err == nil {
-			l.add(ref.at, Warning, "the walk %s is there: take coming out", ref.Walk)
+			l.add(ref.at, Warning, "the walk %s exists: remove coming", ref.Walk)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (p *parser) takeMeta(s *Slide) {
 		case between <= 0:
 			p.warnf(p.metaAt["end-time"], "the talk ends before it starts")
 		case m.AllottedTime > 0 && m.AllottedTime != between:
-			p.warnf(p.metaAt["allotted-time"], "allotted-time is %s, but from start-time to end-time it is %s", short(m.AllottedTime), short(between))
+			p.warnf(p.metaAt["allotted-time"], "allotted-time is %s, but start-time to end-time is %s", short(m.AllottedTime), short(between))
 		}
 	}
 	s.meta = m
@@ -66,11 +66,11 @@ func (p *parser) setMeta(term, text string, line int) {
 	case "allotted-time":
 		d, err := time.ParseDuration(strings.ReplaceAll(text, " ", ""))
 		if err != nil || d <= 0 {
-			p.errorf(p.metaAt[term], "allotted-time %q is not a time such as 5m or 1h30m", text)
+			p.errorf(p.metaAt[term], "allotted-time %q is not a duration such as 5m or 1h30m", text)
 			return
 		}
 		m.AllottedTime = d
-		p.deck.allotted = place{p.file, line, 1}
+		p.deck.allotted = position{p.file, line, 1}
 	case "start-time":
 		m.StartTime = p.time(term, text)
 	case "end-time":

@@ -41,10 +41,15 @@ func Load(file string) (*Deck, error) {
 // Parse reads a deck. file is shown in messages. It takes time in proportion to the length of the text, whatever is
 // in it.
 func Parse(file string, raw []byte) *Deck {
-	d := &Deck{File: file}
-	p := &parser{
+	p := newParser(file, raw)
+	p.parse(raw)
+	return p.deck
+}
+
+func newParser(file string, raw []byte) *parser {
+	return &parser{
 		source: newSource(file, clean(raw)),
-		deck:   d,
+		deck:   &Deck{File: file},
 		md:     newMarkdown(),
 		ids:    map[string]int{},
 		lists:  map[string][]kramdown.Attr{},
@@ -53,13 +58,15 @@ func Parse(file string, raw []byte) *Deck {
 
 		references: map[string]gm.Reference{},
 	}
+}
+
+func (p *parser) parse(raw []byte) {
 	p.checkText(raw)
 	slides, comments := split(p.source)
 	p.blankComments(comments, slides)
 	p.parseSlides(slides)
 	sortProblems(p.problems)
-	d.Problems = p.problems
-	return d
+	p.deck.Problems = p.problems
 }
 
 // clean returns a copy of the text in which every line has the same end, so that lines and columns are the same on
@@ -105,7 +112,7 @@ func newMarkdown() gm.Parser {
 // checkText reports what is wrong with the characters of the file.
 func (p *parser) checkText(raw []byte) {
 	if bytes.HasPrefix(raw, []byte{0xff, 0xfe}) || bytes.HasPrefix(raw, []byte{0xfe, 0xff}) {
-		p.errorf(0, "this is UTF-16: save the file as UTF-8")
+		p.errorf(0, "the file is UTF-16: save it as UTF-8")
 		return
 	}
 	for i := range p.lines {
@@ -128,7 +135,7 @@ func (p *parser) checkText(raw []byte) {
 		}
 		text := string(line)
 		for _, g := range mojibake.Find(text) {
-			p.warnf(start+g.Offset, "%q was decoded with the wrong charset; it is shown as %q", g.Text, g.Meant)
+			p.warnf(start+g.Offset, "%q was decoded with the wrong charset; it shows as %q", g.Text, g.Meant)
 		}
 		if at := strings.IndexRune(text, utf8.RuneError); at >= 0 {
 			p.warnf(start+at, "a character was lost when the text was decoded with the wrong charset")
@@ -165,7 +172,7 @@ func (p *parser) blankComments(comments, slides []span) {
 // any of them.
 func (p *parser) parseSlides(spans []span) {
 	for _, s := range spans {
-		text := p.text[s.start:s.end]
+		text := p.part(s)
 		if !bytes.Contains(text, []byte("]:")) || p.tooMuch(s) != "" {
 			continue
 		}
@@ -178,11 +185,11 @@ func (p *parser) parseSlides(spans []span) {
 		}
 	}
 	for i, s := range spans {
-		text := p.text[s.start:s.end]
+		text := p.part(s)
 		c := &converter{parser: p, src: text, base: s.start}
 		var doc ast.Node
 		if tooMuch := p.tooMuch(s); tooMuch != "" {
-			p.errorf(s.start, "%s: the slide is shown as it is written, and cut", tooMuch)
+			p.errorf(s.start, "%s: the slide shows as plain text, and is cut", tooMuch)
 		} else {
 			doc = p.tree(text, &context{gm.NewContext(), p.references})
 		}
@@ -212,12 +219,12 @@ func (c *context) Reference(label string) (gm.Reference, bool) {
 	return ref, ok
 }
 
-// tooMuch says why a piece is no slide that anybody could show; "" if it is one.
+// tooMuch returns why a slide is too long to show; "" if it is not.
 func (p *parser) tooMuch(s span) string {
 	if s.end-s.start > slideLimit {
-		return fmt.Sprintf("the slide has %d bytes, and %d is the most", s.end-s.start, slideLimit)
+		return fmt.Sprintf("the slide has %d bytes, and the limit is %d", s.end-s.start, slideLimit)
 	}
-	if at := crowded(p.text[s.start:s.end]); at >= 0 {
+	if at := crowded(p.part(s)); at >= 0 {
 		line, _ := p.position(s.start + at)
 		return fmt.Sprintf("the paragraph on line %d has more than %d lines and marks such as * or [", line, marksLimit)
 	}

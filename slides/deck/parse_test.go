@@ -168,11 +168,11 @@ func TestSidecar(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"slides:\n  none: {walk: a}\n":            `:2:3: error: there is no slide "none"`,
-		"slides:\n  s: {walk: ../a}\n":            `:2:6: error: "../a" is not a walk's name`,
-		"slides:\n  s: {walk: a, wait: 2}\n":      ":2:22: error: wait is a number of pauses; the slide has 1",
-		"slides: [a]\n":                           ":1:9: error: this is a list of key: value lines",
+		"slides:\n  s: {walk: ../a}\n":            `:2:6: error: "../a" is not the name of a walk`,
+		"slides:\n  s: {walk: a, wait: 2}\n":      ":2:22: error: wait must be a number of pauses; the slide has 1",
+		"slides: [a]\n":                           ":1:9: error: this must be a list of key: value lines",
 		"diagrams:\n  s-2: {bind: {A: user}}\n":   `:2:3: error: there is no diagram "s-2"`,
-		"diagrams:\n  s-1: {bind: {A: [user]}}\n": ":2:19: error: a target is a text",
+		"diagrams:\n  s-1: {bind: {A: [user]}}\n": ":2:19: error: a target must be a text",
 		"slides:\n  s: {\n":                       ":2:1: error: ",
 		"what: x\n":                               `:1:1: error: unknown key "what"`,
 	} {

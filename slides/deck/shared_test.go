@@ -65,11 +65,11 @@ func TestPitchDeck(t *testing.T) {
 		got = append(got, strings.TrimPrefix(p.String(), d.File))
 	}
 	want := []string{
-		":19:1: warning: allotted-time is 5m, but from start-time to end-time it is 1h30m",
-		`:49:51: warning: "âœ…" was decoded with the wrong charset; it is shown as "✅"`,
-		`:106:5: warning: "âœ…âœ…âœ…" was decoded with the wrong charset; it is shown as "✅✅✅"`,
-		`:119:11: warning: "ðŸ«µðŸ™‹" was decoded with the wrong charset; it is shown as "🫵🙋"`,
-		":130:1: error: there is no image images/fluxqr.jpeg",
+		":19:1: warning: allotted-time is 5m, but start-time to end-time is 1h30m",
+		`:49:51: warning: "âœ…" was decoded with the wrong charset; it shows as "✅"`,
+		`:106:5: warning: "âœ…âœ…âœ…" was decoded with the wrong charset; it shows as "✅✅✅"`,
+		`:119:11: warning: "ðŸ«µðŸ™‹" was decoded with the wrong charset; it shows as "🫵🙋"`,
+		":130:1: error: the image images/fluxqr.jpeg does not exist",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("problems\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -12,7 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// SidecarFile returns the name of the file that says more about a deck without a change to it: talk.walks.yaml for
+// SidecarFile returns the name of the file that adds walks and targets to a deck without changing it: talk.walks.yaml for
 // talk.md.
 func SidecarFile(deck string) string {
 	return strings.TrimSuffix(deck, filepath.Ext(deck)) + ".walks.yaml"
@@ -67,7 +67,7 @@ func (s *sidecar) read(raw []byte) {
 		case "diagrams":
 			s.each(value, s.diagram)
 		default:
-			s.errorf(key, "unknown key %q: there are slides and diagrams", key.Value)
+			s.errorf(key, "unknown key %q; valid keys: slides, diagrams", key.Value)
 		}
 	})
 }
@@ -75,7 +75,7 @@ func (s *sidecar) read(raw []byte) {
 // each calls f for every key of a mapping, and reports anything that is no mapping.
 func (s *sidecar) each(n *yaml.Node, f func(key, value *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
-		s.errorf(n, "this is a list of key: value lines")
+		s.errorf(n, "this must be a list of key: value lines")
 		return
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -90,18 +90,18 @@ func (s *sidecar) slide(key, value *yaml.Node) {
 		return
 	}
 	var ref WalkRef
-	ref.at = place{s.file, value.Line, value.Column}
+	ref.at = position{s.file, value.Line, value.Column}
 	coming := false
 	var chart, slo *yaml.Node
 	s.each(value, func(key, value *yaml.Node) {
 		switch key.Value {
 		case "walk":
 			ref.Walk, ref.Step, _ = strings.Cut(value.Value, "#")
-			ref.at = place{s.file, value.Line, value.Column}
+			ref.at = position{s.file, value.Line, value.Column}
 		case "wait":
 			n, err := strconv.Atoi(value.Value)
 			if err != nil || n < 0 || n > slide.Waits {
-				s.errorf(value, "wait is a number of pauses; the slide has %d", slide.Waits)
+				s.errorf(value, "wait must be a number of pauses; the slide has %d", slide.Waits)
 				return
 			}
 			ref.Wait = n
@@ -112,11 +112,11 @@ func (s *sidecar) slide(key, value *yaml.Node) {
 		case "slo":
 			slo = value
 		default:
-			s.errorf(key, "unknown key %q: there are walk, wait, coming, chart and slo", key.Value)
+			s.errorf(key, "unknown key %q; valid keys: walk, wait, coming, chart, slo", key.Value)
 		}
 	})
 	if chart == nil && slo != nil {
-		s.errorf(slo, "slo needs chart: name, which names a Kustomization")
+		s.errorf(slo, "slo requires chart: name with the name of a Kustomization")
 	}
 	if chart != nil {
 		limit, err := "", error(nil)
@@ -132,7 +132,7 @@ func (s *sidecar) slide(key, value *yaml.Node) {
 	}
 	switch {
 	case !walkName.MatchString(ref.Walk):
-		s.errorf(value, "%q is not a walk's name: write walk: name or walk: name#step", ref.Walk)
+		s.errorf(value, "%q is not the name of a walk: write walk: name or walk: name#step", ref.Walk)
 	case coming:
 		slide.Coming, slide.Walk = ref, WalkRef{}
 	default:
@@ -143,17 +143,17 @@ func (s *sidecar) slide(key, value *yaml.Node) {
 func (s *sidecar) diagram(key, value *yaml.Node) {
 	d := s.deck.Diagram(key.Value)
 	if d == nil {
-		s.errorf(key, "there is no diagram %q; it is called after its slide, such as gitops-1", key.Value)
+		s.errorf(key, "there is no diagram %q; use the slide's ID and a number, such as gitops-1", key.Value)
 		return
 	}
 	s.each(value, func(key, value *yaml.Node) {
 		if key.Value != "bind" {
-			s.errorf(key, "unknown key %q: there is bind", key.Value)
+			s.errorf(key, "unknown key %q; valid key: bind", key.Value)
 			return
 		}
 		s.each(value, func(node, target *yaml.Node) {
 			if target.Kind != yaml.ScalarNode || target.Value == "" {
-				s.errorf(target, "a target is a text such as user or Kustomization/flux-system/apps")
+				s.errorf(target, "a target must be a text such as user or Kustomization/flux-system/apps")
 				return
 			}
 			merge(&d.Bind, map[string]string{node.Value: target.Value})

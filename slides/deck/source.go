@@ -12,6 +12,7 @@ type source struct {
 	text     []byte
 	lines    []int // offset of each line's first byte
 	problems []Problem
+	read     int // how many bytes were looked at, some of them again and again; tests hold it against the length
 }
 
 func newSource(file string, text []byte) *source {
@@ -37,7 +38,14 @@ func (s *source) position(offset int) (line, col int) {
 
 // line returns the text of the i-th line, counted from 0, without its end.
 func (s *source) line(i int) []byte {
+	s.read += s.lineEnd(i) - s.lines[i]
 	return bytes.TrimSuffix(s.text[s.lines[i]:s.lineEnd(i)], []byte("\n"))
+}
+
+// part returns the text of a span.
+func (s *source) part(of span) []byte {
+	s.read += of.end - of.start
+	return s.text[of.start:of.end]
 }
 
 // lineEnd returns the offset after the i-th line, counted from 0.
@@ -56,7 +64,7 @@ func (s *source) warnf(offset int, format string, args ...any) {
 	s.add(Warning, offset, format, args...)
 }
 
-// problemLimit is how many problems of a file are told. Who has more starts with these.
+// problemLimit is how many problems of a file are reported.
 const problemLimit = 1000
 
 func (s *source) add(severity string, offset int, format string, args ...any) {

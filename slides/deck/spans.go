@@ -90,7 +90,7 @@ func (c *converter) tag(n *kramdown.Tag, nodes []ast.Node) (*Inline, []ast.Node)
 		in.Wait = in.Inlines[0].Wait
 		return in, nodes
 	}
-	c.warnf(c.base+n.Start, "there is no tag %s: there are wait, note, comment and tag", n.Name)
+	c.warnf(c.base+n.Start, "unknown tag %s; valid tags: wait, note, comment, tag", n.Name)
 	return &Inline{Kind: Text, Text: valid(string(n.Raw)), Wait: c.show()}, nodes
 }
 

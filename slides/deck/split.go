@@ -138,7 +138,7 @@ func (p *splitter) skip(i int) int {
 		p.comments = append(p.comments, span{start, stop})
 	}
 	if found < 0 {
-		p.errorf(start, "this is not closed: %s is missing, so the rest of the slide is not shown", ends[0])
+		p.errorf(start, "this is not closed: %s is missing, so the rest of the slide does not show", ends[0])
 		return i + 1
 	}
 	for i < len(p.lines) && p.lines[i] <= found {
@@ -155,9 +155,11 @@ func (p *splitter) find(text string, from int) int {
 	}
 	at := bytes.Index(p.lower[from:], []byte(text))
 	if at < 0 {
+		p.read += len(p.lower) - from
 		p.none[text] = from
 		return -1
 	}
+	p.read += at
 	return from + at
 }
 

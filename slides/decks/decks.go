@@ -1,5 +1,4 @@
-// Package decks holds the decks that come with the program, one Markdown file a talk.
-// They are built into the binary, so that a talk needs nothing but the program itself.
+// Package decks embeds the built-in decks, one Markdown file each.
 package decks
 
 import "embed"

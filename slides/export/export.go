@@ -37,7 +37,7 @@ const (
 // Options says how the deck looks.
 type Options struct {
 	Theme string                  // light, dark or contrast; "" for what the deck says
-	Done  func(slide, slides int) // told after each picture; may be nil
+	Done  func(slide, slides int) // called after each picture; may be nil
 }
 
 // PDF writes the deck to file, a slide a page, waits flattened. The file is replaced at once, or not at all. It fails
@@ -51,7 +51,7 @@ func PDF(ctx context.Context, d *deck.Deck, o Options, file string) error {
 			})
 		})
 		if err != nil {
-			return fmt.Errorf("print the deck: %w", err)
+			return fmt.Errorf("printing the deck: %w", err)
 		}
 		return write(file, out.Data)
 	})
@@ -61,7 +61,7 @@ func PDF(ctx context.Context, d *deck.Deck, o Options, file string) error {
 // on, waits flattened. It returns their paths in the order of the slides, and fails as PDF does.
 func PNG(ctx context.Context, d *deck.Deck, o Options, dir string) (files []string, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make the folder for the pictures: %w", err)
+		return nil, fmt.Errorf("creating the folder for the pictures: %w", err)
 	}
 	digits := max(2, len(fmt.Sprint(len(d.Slides))))
 	err = printed(ctx, d, o, func(ctx context.Context) error {
@@ -72,7 +72,7 @@ func PNG(ctx context.Context, d *deck.Deck, o Options, dir string) (files []stri
 				return cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{Clip: &clip, CaptureBeyondViewport: &yes})
 			})
 			if err != nil {
-				return fmt.Errorf("take a picture of slide %d: %w", i+1, err)
+				return fmt.Errorf("capturing slide %d: %w", i+1, err)
 			}
 			file := filepath.Join(dir, fmt.Sprintf("%0*d.png", digits, i+1))
 			if err := write(file, out.Data); err != nil {
@@ -95,7 +95,7 @@ func printed(ctx context.Context, d *deck.Deck, o Options, use func(ctx context.
 	defer cancel()
 	dir, err := os.MkdirTemp("", "fluxdemo-export-")
 	if err != nil {
-		return fmt.Errorf("make a folder for the deck's pages: %w", err)
+		return fmt.Errorf("creating a folder for the deck's pages: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	if err := stage.Static(d, dir); err != nil {
@@ -112,11 +112,11 @@ func printed(ctx context.Context, d *deck.Deck, o Options, use func(ctx context.
 	}
 	address := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(dir, "index.html")), RawQuery: query.Encode()}
 	if err := chromedp.Do(tab, chromedp.EmulateViewport(width, height), chromedp.Navigate(address.String())); err != nil {
-		return fmt.Errorf("open the deck's pages: %w", cause(ctx, err))
+		return fmt.Errorf("opening the deck's pages: %w", cause(ctx, err))
 	}
 	// The page says itself when every diagram has been drawn, or has shown why it cannot be.
 	if _, err := chromedp.Run(tab, chromedp.Poll[bool](`document.documentElement.dataset.ready === "true"`)); err != nil {
-		return fmt.Errorf("wait until the deck is drawn: %w", cause(ctx, err))
+		return fmt.Errorf("waiting for the deck's diagrams: %w", cause(ctx, err))
 	}
 	if err := use(tab); err != nil {
 		return cause(ctx, err)
@@ -135,10 +135,10 @@ func cause(ctx context.Context, err error) error {
 // write replaces a file at once.
 func write(file string, content []byte) error {
 	if len(bytes.TrimSpace(content)) == 0 {
-		return fmt.Errorf("write %s: the browser has made nothing", file)
+		return fmt.Errorf("writing %s: the browser returned no data", file)
 	}
 	if err := statefile.Write(file, content, 0o644); err != nil {
-		return fmt.Errorf("write the export: %w", err)
+		return fmt.Errorf("writing the export: %w", err)
 	}
 	return nil
 }

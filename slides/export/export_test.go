@@ -46,10 +46,10 @@ func TestPDF(t *testing.T) {
 
 func TestPNG(t *testing.T) {
 	d := basics(t)
-	told := 0
+	done := 0
 	pictures := map[string][]byte{}
 	for _, theme := range []string{"light", "dark"} {
-		files, err := PNG(t.Context(), d, Options{Theme: theme, Done: func(int, int) { told++ }}, filepath.Join(t.TempDir(), theme))
+		files, err := PNG(t.Context(), d, Options{Theme: theme, Done: func(int, int) { done++ }}, filepath.Join(t.TempDir(), theme))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,8 +76,8 @@ func TestPNG(t *testing.T) {
 			pictures[theme+" "+filepath.Base(file)] = raw
 		}
 	}
-	if told != 2*len(d.Slides) {
-		t.Errorf("told of %d pictures", told)
+	if done != 2*len(d.Slides) {
+		t.Errorf("Done was called %d times", done)
 	}
 }
 

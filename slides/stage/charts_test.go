@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fluxdemo/fluxdemo/demo/load/chart"
+	"github.com/fluxdemo/fluxdemo/slides/browser/browsertest"
 )
 
 const chartTalk = "# Talk\n\n# Before\n\na\n\n# Charted\n{: chart=\"apps\" slo=\"5s\"}\n\nb\n\n# After\n\nc\n"
@@ -27,36 +28,37 @@ func TestCharts(t *testing.T) {
 		c := chart.Chart{Title: fmt.Sprintf("Drawn %d times", n), Series: []chart.Series{{Name: "apps", Points: points}}}
 		return []string{c.SVG(480, 230), c.SVG(480, 230)}, nil
 	}
-	h := show(t, write(t, chartTalk), func(o *Options) { o.Charts = draw })
-	p := newTab(t, newBrowser(t))
-	if err := h.GoTo("before", -1); err != nil {
+	srv := show(t, write(t, chartTalk), func(o *Options) { o.Charts = draw })
+	p := newTab(t)
+	p.hurry() // a chart is drawn once a second
+	if err := srv.GoTo("before", -1); err != nil {
 		t.Fatal(err)
 	}
-	p.open(h.url)
-	p.await(`document.querySelector(".present .page")?.dataset.slide === "before"`)
+	p.Open(srv.url)
+	p.Await(`document.querySelector(".present .page")?.dataset.slide === "before"`)
 	if n := asked.Load(); n != 0 {
 		t.Errorf("charts were asked for %d times where there is none", n)
 	}
-	if err := h.GoTo("charted", -1); err != nil {
+	if err := srv.GoTo("charted", -1); err != nil {
 		t.Fatal(err)
 	}
-	p.await(`document.querySelectorAll(".present figure.chart svg polyline").length === 2`)
-	p.await(`document.querySelector(".present figure.chart svg").textContent.includes("Drawn 3 times")`) // the time goes on
+	p.Await(`document.querySelectorAll(".present figure.chart svg polyline").length === 2`)
+	p.Await(`document.querySelector(".present figure.chart svg").textContent.includes("Drawn 3 times")`) // the time goes on
 	for _, inside := range []string{"right", "bottom"} {
-		if got := get[float64](p, `document.querySelector(".present figure.chart svg:last-child").getBoundingClientRect().`+inside); got > get[float64](p, `document.querySelector(".present .page").getBoundingClientRect().`+inside)+1 {
+		if got := browsertest.Get[float64](p.Tab, `document.querySelector(".present figure.chart svg:last-child").getBoundingClientRect().`+inside); got > browsertest.Get[float64](p.Tab, `document.querySelector(".present .page").getBoundingClientRect().`+inside)+1 {
 			t.Errorf("the chart leaves its slide at the %s: %v", inside, got)
 		}
 	}
-	if err := h.GoTo("after", -1); err != nil {
+	if err := srv.GoTo("after", -1); err != nil {
 		t.Fatal(err)
 	}
-	p.await(`document.querySelector(".present .page")?.dataset.slide === "after"`)
+	p.Await(`document.querySelector(".present .page")?.dataset.slide === "after"`)
 }
 
 // TestNoOtherCharts: only what a slide names is asked for.
 func TestNoOtherCharts(t *testing.T) {
 	fails := errors.New("the cluster is away")
-	h := show(t, write(t, chartTalk), func(o *Options) {
+	srv := show(t, write(t, chartTalk), func(o *Options) {
 		o.Charts = func(string, time.Duration) ([]string, error) { return nil, fails }
 	})
 	none := show(t, write(t, chartTalk))
@@ -64,10 +66,10 @@ func TestNoOtherCharts(t *testing.T) {
 		url, says string
 		code      int
 	}{
-		{h.url + "api/charts?of=flux-system/apps", fails.Error(), http.StatusBadGateway},
-		{h.url + "api/charts?of=flux-system/other", `no slide has a chart of "flux-system/other"`, http.StatusNotFound},
-		{h.url + "api/charts", `no slide has a chart of ""`, http.StatusNotFound},
-		{none.url + "api/charts?of=flux-system/apps", "there is no cluster", http.StatusNotFound},
+		{srv.url + "api/charts?of=flux-system/apps", fails.Error(), http.StatusBadGateway},
+		{srv.url + "api/charts?of=flux-system/other", `no slide has a chart of "flux-system/other"`, http.StatusNotFound},
+		{srv.url + "api/charts", `no slide has a chart of ""`, http.StatusNotFound},
+		{none.url + "api/charts?of=flux-system/apps", "no cluster is running", http.StatusNotFound},
 	} {
 		response, err := http.Get(test.url)
 		if err != nil {

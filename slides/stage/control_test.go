@@ -19,83 +19,84 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
+	"github.com/fluxdemo/fluxdemo/slides/browser/browsertest"
 )
 
 const talkText = "# Talk\n\nallotted-time\n:   2m\n\n# One\n\n* a\n* {::wait/}b\n\n## Note\n\nSay it slowly.\n\n# Two\n\n```mermaid\nflowchart LR\n  A[User] --> B[Git] --> C[GitRepository]\n```\n\n# Three\n"
 
-// TestInSync moves the talk from several places: all browsers follow, and only who has the token moves it.
+// TestInSync sends commands from several browsers and a shell: all browsers follow, and only a client with the token
+// moves the talk.
 func TestInSync(t *testing.T) {
-	h := show(t, write(t, talkText))
-	b := newBrowser(t)
-	watcher, presenter := newTab(t, b), newTab(t, b)
-	watcher.open(h.url)
-	presenter.open(h.url + "presenter#token=" + h.Token())
-	if hash := get[string](presenter, "location.hash"); strings.Contains(hash, "token") {
+	srv := show(t, write(t, talkText))
+	watcher, presenter := newTab(t), newTab(t)
+	watcher.Open(srv.url)
+	presenter.Open(srv.url + "presenter#token=" + srv.Token())
+	if hash := browsertest.Get[string](presenter.Tab, "location.hash"); strings.Contains(hash, "token") {
 		t.Errorf("the token stands in the address: %s", hash)
 	}
-	keys := func(p *tab, keys ...string) {
+	keys := func(p tab, keys ...string) {
 		t.Helper()
 		for _, k := range keys {
-			p.do(chromedp.KeyEvent(k))
+			p.Do(chromedp.KeyEvent(k))
 		}
 	}
 	keys(presenter, kb.PageDown)
 	watcher.awaitTitle("One")
 	keys(presenter, kb.ArrowRight)
-	watcher.await(`document.querySelectorAll(".present .fragment.visible").length === 1 && location.hash === "#/one/1"`)
-	presenter.await(`document.querySelector(".notes").innerText.includes("Say it slowly")`)
+	watcher.Await(`document.querySelectorAll(".present .fragment.visible").length === 1 && location.hash === "#/one/1"`)
+	presenter.Await(`document.querySelector(".notes").innerText.includes("Say it slowly")`)
 	keys(presenter, kb.PageUp, kb.PageUp)
 	watcher.awaitTitle("Talk")
 	keys(presenter, "3", kb.Enter)
 	watcher.awaitTitle("Two")
 	keys(watcher, kb.PageDown, kb.ArrowRight, " ") // nothing happens: it has no token
-	record := &Record{URL: strings.TrimSuffix(h.url, "/"), Token: h.Token()}
-	answer, err := record.Move(t.Context(), "next")
-	if err != nil || answer.Place.ID != "three" {
+	record := &Record{URL: strings.TrimSuffix(srv.url, "/"), Token: srv.Token()}
+	answer, err := record.Next(t.Context())
+	if err != nil || answer.Position.ID != "three" {
 		t.Fatalf("next from a shell: %+v, %v", answer, err)
 	}
 	watcher.awaitTitle("Three")
 	presenter.awaitTitle("Three")
-	if answer, err = record.GoTo(t.Context(), "One", 0); err != nil || answer.Place.Fragment != 0 {
+	if answer, err = record.GoTo(t.Context(), "One", 0); err != nil || answer.Position.Fragment != 0 {
 		t.Errorf("goto: %+v, %v", answer, err)
 	}
-	watcher.await(`location.hash === "#/one/1"`)
+	watcher.Await(`location.hash === "#/one/1"`)
 	var wrong *RequestError
 	if _, err = record.GoTo(t.Context(), "nowhere", -1); !errors.As(err, &wrong) {
 		t.Errorf("goto nowhere: %v", err)
 	}
 
-	// A link shows another slide, until the speaker moves on.
+	// A link shows another slide, until the presenter moves on.
 	watcher.turn("#/two")
 	watcher.awaitTitle("Two")
-	watcher.await(`!document.querySelector(".astray").hidden`)
+	watcher.Await(`!document.querySelector(".astray").hidden`)
 	keys(presenter, kb.End)
 	watcher.awaitTitle("Three")
-	watcher.await(`document.querySelector(".astray").hidden`)
+	watcher.Await(`document.querySelector(".astray").hidden`)
 
-	// An edit shows at once, and everybody stays where they are.
+	// An edit shows at once, and all browsers keep their position.
 	edited := strings.Replace(talkText, "# Three\n", "# Another one\n\n# Three\n\nNow with *words*.\n", 1)
-	if err := os.WriteFile(h.o.Deck+".new", []byte(strings.Replace(edited, "# One", "# Zero\n\n# One", 1)), 0o644); err != nil {
+	if err := os.WriteFile(srv.o.Deck+".new", []byte(strings.Replace(edited, "# One", "# Zero\n\n# One", 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(h.o.Deck+".new", h.o.Deck); err != nil {
+	if err := os.Rename(srv.o.Deck+".new", srv.o.Deck); err != nil {
 		t.Fatal(err)
 	}
-	watcher.await(`document.querySelector(".present .page")?.innerText.includes("Now with words")`)
+	watcher.Await(`document.querySelector(".present .page")?.innerText.includes("Now with words")`)
 	presenter.awaitTitle("Three")
-	if p := h.Place(); p.ID != "three" || p.Slide != 5 {
-		t.Errorf("the place is %+v", p)
+	if p := srv.Position(); p.ID != "three" || p.Slide != 5 {
+		t.Errorf("the position is %+v", p)
 	}
 }
 
 // TestTouch swipes.
 func TestTouch(t *testing.T) {
-	h := show(t, write(t, talkText))
-	p := newTab(t, newBrowser(t))
-	p.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateTouch))
-	p.open(h.url + "presenter#token=" + h.Token())
+	srv := show(t, write(t, talkText))
+	p := newTab(t)
+	p.Do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateTouch))
+	p.Open(srv.url + "presenter#token=" + srv.Token())
 	swipe := func(from, to int) {
-		get[bool](p, fmt.Sprintf(`(() => {
+		browsertest.Get[bool](p.Tab, fmt.Sprintf(`(() => {
 			const at = (x) => new Touch({ identifier: 1, target: document.querySelector(".room"), clientX: x, clientY: 200 });
 			const fire = (type, x, all) => document.querySelector(".room").dispatchEvent(
 				new TouchEvent(type, { bubbles: true, touches: all ? [at(x)] : [], changedTouches: [at(x)] }));
@@ -105,7 +106,7 @@ func TestTouch(t *testing.T) {
 	p.awaitTitle("One")
 	swipe(100, 300)
 	p.awaitTitle("Talk")
-	get[bool](p, `(() => {
+	browsertest.Get[bool](p.Tab, `(() => {
 		const b = document.querySelector(".steer button:last-child"), r = b.getBoundingClientRect();
 		if (document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2) !== b) throw new Error("the button is covered");
 		b.click();
@@ -128,24 +129,23 @@ func TestRestart(t *testing.T) {
 			return nil
 		}
 	}
-	h := show(t, file, keep)
-	b := newBrowser(t)
-	p := newTab(t, b, "ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
-	p.open(h.url)
-	if err := h.GoTo("one", 0); err != nil {
+	srv := show(t, file, keep)
+	p := newTab(t, "ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+	p.Open(srv.url)
+	if err := srv.GoTo("one", 0); err != nil {
 		t.Fatal(err)
 	}
-	p.await(`location.hash === "#/one/1"`)
-	h.closed()
-	p.await(`document.body.classList.contains("away")`)
-	ln, err := net.Listen("tcp", strings.TrimSuffix(strings.TrimPrefix(h.url, "http://"), "/"))
+	p.Await(`location.hash === "#/one/1"`)
+	srv.closed()
+	p.Await(`document.body.classList.contains("away")`)
+	ln, err := net.Listen("tcp", strings.TrimSuffix(strings.TrimPrefix(srv.url, "http://"), "/"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := showAt(t, ln, file, keep, func(o *Options) { o.From = &kept })
-	p.await(`!document.body.classList.contains("away") && document.querySelectorAll(".present .fragment.visible").length === 1`)
-	if again.Place().ID != "one" || again.placed().Started == 0 {
-		t.Errorf("the new stage is at %+v", again.placed())
+	p.Await(`!document.body.classList.contains("away") && document.querySelectorAll(".present .fragment.visible").length === 1`)
+	if m, _ := again.hello(); m.Position.ID != "one" || m.Position.Started == 0 {
+		t.Errorf("the new stage is at %+v", m.Position)
 	}
 	if _, err := again.Next(); err != nil {
 		t.Fatal(err)
@@ -172,18 +172,20 @@ const repository binding.Target = "GitRepository/flux-system/flux-system"
 // TestManyBrowsers has 20 browsers on a stage on which a thousand things happen. All are up to date at the end, and
 // neither the server nor a page has grown.
 func TestManyBrowsers(t *testing.T) {
-	b := newBrowser(t)
 	n := &news{events: make(chan live.Event)}
-	h := show(t, write(t, talkText), func(o *Options) { o.Live = n; o.Defaults = binding.DemoDefaults() })
-	if err := h.GoTo("two", -1); err != nil {
+	srv := show(t, write(t, talkText), func(o *Options) { o.Live = n; o.Defaults = binding.DemoDefaults() })
+	if err := srv.GoTo("two", -1); err != nil {
 		t.Fatal(err)
 	}
 	const browsers, events = 20, 1000
-	var tabs []*tab
+	var tabs []tab
 	for range browsers {
-		p := newTab(t, b)
-		p.open(h.url)
+		p := newTab(t)
+		p.Do(chromedp.Navigate(srv.url))
 		tabs = append(tabs, p)
+	}
+	for _, p := range tabs { // they draw at the same time
+		p.Await(browsertest.Ready)
 	}
 	burst := func(from int) {
 		for i := from; i < from+events; i++ {
@@ -200,8 +202,8 @@ func TestManyBrowsers(t *testing.T) {
 		}
 		last := fmt.Sprint("main@sha1:", from+events-1)
 		for _, p := range tabs {
-			p.await(`[...document.querySelectorAll(".present g.live")].some(g => g.dataset.revision === ` + quote(last) + ` && g.dataset.status === "ready")`)
-			p.await(`document.querySelectorAll(".parcel").length === 0`)
+			p.Await(`[...document.querySelectorAll(".present g.live")].some(g => g.dataset.revision === ` + quote(last) + ` && g.dataset.status === "ready")`)
+			p.Await(`document.querySelectorAll(".parcel").length === 0`)
 		}
 	}
 	size := func() (server uint64, page float64) {
@@ -209,10 +211,10 @@ func TestManyBrowsers(t *testing.T) {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		p := tabs[0]
-		if _, err := chromedp.Call(p.ctx, heapprofiler.CollectGarbage, cdp.Empty{}); err != nil {
+		if _, err := chromedp.Call(p.Context(), heapprofiler.CollectGarbage, cdp.Empty{}); err != nil {
 			t.Fatal(err)
 		}
-		return m.HeapAlloc, get[float64](p, "performance.memory.usedJSHeapSize")
+		return m.HeapAlloc, browsertest.Get[float64](p.Tab, "performance.memory.usedJSHeapSize")
 	}
 	burst(0) // what is kept for those who come late is kept now
 	server, page := size()
@@ -232,29 +234,29 @@ func mb(bytes uint64) float64 { return float64(bytes) / 1e6 }
 // TestPanel opens a node by mouse and by keyboard.
 func TestPanel(t *testing.T) {
 	n := &news{states: []live.State{{Target: repository, Status: live.Failed, Message: "no such branch", Revision: "main@sha1:0123456789abcdef", Since: time.Now().Add(-time.Minute)}}, events: make(chan live.Event)}
-	h := show(t, write(t, talkText), func(o *Options) { o.Live = n; o.Defaults = binding.DemoDefaults() })
-	p := newTab(t, newBrowser(t))
-	if err := h.GoTo("two", -1); err != nil {
+	srv := show(t, write(t, talkText), func(o *Options) { o.Live = n; o.Defaults = binding.DemoDefaults() })
+	p := newTab(t)
+	if err := srv.GoTo("two", -1); err != nil {
 		t.Fatal(err)
 	}
-	p.open(h.url)
+	p.Open(srv.url)
 	const node = `g.live[data-target="GitRepository/flux-system/flux-system"]`
-	p.await(`document.querySelector('.present ` + node + `')?.dataset.status === "failed"`)
-	get[bool](p, `(document.querySelector('.present `+node+`').dispatchEvent(new PointerEvent("pointerover", { bubbles: true })), true)`)
-	tip := get[string](p, `document.querySelector(".tip").innerText`)
+	p.Await(`document.querySelector('.present ` + node + `')?.dataset.status === "failed"`)
+	browsertest.Get[bool](p.Tab, `(document.querySelector('.present `+node+`').dispatchEvent(new PointerEvent("pointerover", { bubbles: true })), true)`)
+	tip := browsertest.Get[string](p.Tab, `document.querySelector(".tip").innerText`)
 	for _, want := range []string{"Failed for 6", "main@sha1:0123456", "no such branch"} {
 		if !strings.Contains(tip, want) {
 			t.Errorf("no %q on hover: %q", want, tip)
 		}
 	}
-	get[bool](p, `(document.querySelector('.present `+node+`').dispatchEvent(new MouseEvent("click", { bubbles: true })), true)`)
-	p.await(`document.querySelector(".panel .yaml")?.textContent === "kind: GitRepository\n"`)
-	for tab, want := range map[string]string{"Conditions": "Ready", "Events": "Nothing was said", "Log": "a line"} {
-		get[bool](p, `([...document.querySelectorAll(".panel-tabs button")].find(b => b.textContent === `+quote(tab)+`).click(), true)`)
-		p.await(`document.querySelector(".panel-body").innerText.includes(` + quote(want) + `)`)
+	browsertest.Get[bool](p.Tab, `(document.querySelector('.present `+node+`').dispatchEvent(new MouseEvent("click", { bubbles: true })), true)`)
+	p.Await(`document.querySelector(".panel .yaml")?.textContent === "kind: GitRepository\n"`)
+	for tab, want := range map[string]string{"Conditions": "Ready", "Events": "No recent events", "Log": "a line"} {
+		browsertest.Get[bool](p.Tab, `([...document.querySelectorAll(".panel-tabs button")].find(b => b.textContent === `+quote(tab)+`).click(), true)`)
+		p.Await(`document.querySelector(".panel-body").innerText.includes(` + quote(want) + `)`)
 	}
-	p.do(chromedp.KeyEvent(kb.Escape))
-	p.await(`document.querySelector(".panel").hidden`)
+	p.Do(chromedp.KeyEvent(kb.Escape))
+	p.Await(`document.querySelector(".panel").hidden`)
 }
 
 // TestBigDeck opens a deck of 300 slides.
@@ -265,10 +267,10 @@ func TestBigDeck(t *testing.T) {
 		fmt.Fprintf(&text, "\n# Slide %d\n\n* a\n* {::wait/}b\n\n```mermaid\nflowchart LR\n  A[User] --> B[Git] --> C[Flux]\n```\n", i)
 	}
 	file := write(t, text.String())
-	h := show(t, file)
-	p := newTab(t, newBrowser(t))
-	p.open(h.url) // and is ready when one diagram is drawn at the most, not 299; hack/bench says how fast
-	if n, drawn := get[int](p, `document.querySelectorAll(".room .slides > section").length`), get[int](p, `document.querySelectorAll("figure.drawn").length`); n != 300 || drawn > 10 {
+	srv := show(t, file)
+	p := newTab(t)
+	p.Open(srv.url) // and is ready when one diagram is drawn at the most, not 299; hack/bench says how fast
+	if n, drawn := browsertest.Get[int](p.Tab, `document.querySelectorAll(".room .slides > section").length`), browsertest.Get[int](p.Tab, `document.querySelectorAll("figure.drawn").length`); n != 300 || drawn > 10 {
 		t.Errorf("there are %d slides, and %d diagrams drawn when the first slide is", n, drawn)
 	}
 	p.turn("#/slide-298")

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fluxdemo/fluxdemo/slides/browser/browsertest"
 )
 
 // TestNoOtherScripts shows a deck that wants to do harm.
@@ -21,18 +23,18 @@ func TestNoOtherScripts(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	h := show(t, file)
-	p := newTab(t, newBrowser(t), "404", "Content Security Policy")
-	p.open(h.url + "?static#/scripts")
-	if harm := get[any](p, "window.harm ?? null"); harm != nil {
+	srv := show(t, file)
+	p := newTab(t, "404", "Content Security Policy")
+	p.Open(srv.url + "?static#/scripts")
+	if harm := browsertest.Get[any](p.Tab, "window.harm ?? null"); harm != nil {
 		t.Errorf("the deck's script %v has run", harm)
 	}
-	if n := get[int](p, `[...document.querySelectorAll("a")].filter(a => (a.getAttribute("href") ?? a.getAttribute("xlink:href") ?? "").startsWith("javascript")).length`); n != 0 {
+	if n := browsertest.Get[int](p.Tab, `[...document.querySelectorAll("a")].filter(a => (a.getAttribute("href") ?? a.getAttribute("xlink:href") ?? "").startsWith("javascript")).length`); n != 0 {
 		t.Errorf("%d links to scripts", n)
 	}
 	// A script that got into the page all the same would be stopped by the policy.
-	get[bool](p, `(() => { const s = document.createElement("script"); s.textContent = "window.harm = 7; new Function('window.harm = 8')()"; document.body.append(s); return true; })()`)
-	if harm := get[any](p, "window.harm ?? null"); harm != nil {
+	browsertest.Get[bool](p.Tab, `(() => { const s = document.createElement("script"); s.textContent = "window.harm = 7; new Function('window.harm = 8')()"; document.body.append(s); return true; })()`)
+	if harm := browsertest.Get[any](p.Tab, "window.harm ?? null"); harm != nil {
 		t.Errorf("an inline script %v has run", harm)
 	}
 	p.turn("#/after")
@@ -41,10 +43,10 @@ func TestNoOtherScripts(t *testing.T) {
 
 // TestGuard refuses what does not come from here.
 func TestGuard(t *testing.T) {
-	h := show(t, write(t, talkText))
-	token := "Bearer " + h.Token()
-	host := strings.TrimSuffix(strings.TrimPrefix(h.url, "http://"), "/")
-	next := []byte(`{"move":"next"}`)
+	srv := show(t, write(t, talkText))
+	token := "Bearer " + srv.Token()
+	host := strings.TrimSuffix(strings.TrimPrefix(srv.url, "http://"), "/")
+	next := []byte(`{"command":"next"}`)
 	for _, c := range []struct {
 		name, method, path, host, origin, site, auth string
 		want                                         int
@@ -55,7 +57,7 @@ func TestGuard(t *testing.T) {
 		{name: "without a port", method: "GET", path: "api/deck", host: "127.0.0.1", want: 421},
 		{name: "no token", method: "POST", path: "api/position", want: 401},
 		{name: "another token", method: "POST", path: "api/position", auth: "Bearer x", want: 401},
-		{name: "the token in another scheme", method: "POST", path: "api/position", auth: h.Token(), want: 401},
+		{name: "the token in another scheme", method: "POST", path: "api/position", auth: srv.Token(), want: 401},
 		{name: "another site", method: "POST", path: "api/position", auth: token, origin: "http://evil.example", want: 403},
 		{name: "another port", method: "POST", path: "api/position", auth: token, origin: "http://127.0.0.1:1", want: 403},
 		{name: "a sandbox", method: "POST", path: "api/position", auth: token, origin: "null", want: 403},
@@ -71,7 +73,7 @@ func TestGuard(t *testing.T) {
 		{name: "out of the app", method: "GET", path: "app/..%2findex.html", want: 400},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			req, err := http.NewRequestWithContext(t.Context(), c.method, h.url+c.path, bytes.NewReader(next))
+			req, err := http.NewRequestWithContext(t.Context(), c.method, srv.url+c.path, bytes.NewReader(next))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,25 +1,20 @@
 package stage
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/fluxdemo/fluxdemo/slides/browser/browsertest"
 	"github.com/fluxdemo/fluxdemo/slides/deck"
 )
 
-// shotsVar names a folder for pictures of what the tests see; none are made without it.
-const shotsVar = "FLUXDEMO_SHOTS"
-
 // TestLooks turns to each slide of each deck: on projectors and on a phone, light and dark. Every diagram is drawn,
-// nothing is cut off, and all text can be told from its ground.
+// nothing is cut off, and all text stands out from its ground.
 func TestLooks(t *testing.T) {
-	b := newBrowser(t)
 	files, err := filepath.Glob("../decks/*.md")
 	if err != nil {
 		t.Fatal(err)
@@ -34,48 +29,43 @@ func TestLooks(t *testing.T) {
 	files = append(files, "testdata/everything.md")
 	for _, file := range files {
 		name := strings.Trim(strings.NewReplacer("/", "-", "..", "", ".md", "").Replace(file), "-")
-		t.Run(name, func(t *testing.T) { looks(t, b, file, name) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			looks(t, file, name)
+		})
 	}
 }
 
-func looks(t *testing.T, b context.Context, file, name string) {
-	h := show(t, file)
+// looks opens a deck once in each size, and audits each slide in all themes, which the key changes: a diagram is not
+// drawn again for that.
+func looks(t *testing.T, file, name string) {
+	srv := show(t, file)
 	d, err := deck.Load(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, size := range [][2]int64{{1920, 1080}, {1280, 720}, {390, 844}} {
-		for _, theme := range []string{"light", "dark", "contrast"} {
-			p := newTab(t, b, "404") // an image may be missing
-			p.do(chromedp.EmulateViewport(size[0], size[1]))
-			p.open(fmt.Sprintf("%s?static&theme=%s", h.url, theme))
-			for i := range d.Slides {
-				s := &d.Slides[i]
-				p.turn(fmt.Sprintf("#/%s/%d", s.ID, s.Waits))
+		p := newTab(t, "404") // an image may be missing
+		p.Do(chromedp.EmulateViewport(size[0], size[1]))
+		p.Open(srv.url + "?static&theme=light")
+		for i := range d.Slides {
+			s := &d.Slides[i]
+			p.turn(fmt.Sprintf("#/%s/%d", s.ID, s.Waits))
+			if n := browsertest.Get[int](p.Tab, `document.querySelectorAll(".present figure.diagram.drawn svg").length`); n != len(s.Diagrams) {
+				t.Errorf("%s %dx%d: %d of %d diagrams are drawn", s.ID, size[0], size[1], n, len(s.Diagrams))
+			}
+			for _, theme := range []string{"light", "dark", "contrast"} {
 				at := fmt.Sprintf("%s %dx%d %s", s.ID, size[0], size[1], theme)
-				for _, wrong := range get[[]string](p, audit) {
+				if is := browsertest.Get[string](p.Tab, "document.documentElement.dataset.theme"); is != theme {
+					t.Fatalf("%s: the theme is %s", at, is)
+				}
+				for _, wrong := range browsertest.Get[[]string](p.Tab, audit) {
 					t.Errorf("%s: %s", at, wrong)
 				}
-				if n := get[int](p, `document.querySelectorAll(".present figure.diagram.drawn svg").length`); n != len(s.Diagrams) {
-					t.Errorf("%s: %d of %d diagrams are drawn", at, n, len(s.Diagrams))
-				}
-				if dir := os.Getenv(shotsVar); dir != "" {
-					shot(p, filepath.Join(dir, fmt.Sprintf("%s-%dx%d-%s-%02d.png", name, size[0], size[1], theme, i+1)))
-				}
+				p.Shot(fmt.Sprintf("%s-%dx%d-%s-%02d", name, size[0], size[1], theme, i+1))
+				p.Do(chromedp.KeyEvent("t")) // the next theme
 			}
 		}
-	}
-}
-
-// shot takes a picture.
-func shot(p *tab, file string) {
-	p.t.Helper()
-	raw, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
-	if err == nil {
-		err = os.WriteFile(file, raw, 0o644)
-	}
-	if err != nil {
-		p.t.Error(err)
 	}
 }
 
@@ -122,12 +112,12 @@ const audit = `(() => {
 
 // TestReady makes sure that a missing diagram does not keep a page from being ready.
 func TestReady(t *testing.T) {
-	h := show(t, write(t, "# Talk\n\n# Broken\n\n```mermaid\nflowchart LR\n  A --> \n```\n\n# Fine\n\n```mermaid\nflowchart LR\n  A[Git] --> B[Flux]\n```\n"))
-	p := newTab(t, newBrowser(t))
-	p.open(h.url + "?static#/broken")
-	if text := get[string](p, `document.querySelector(".present figure.broken").innerText`); !strings.Contains(text, "cannot be drawn") || !strings.Contains(text, "A -->") {
+	srv := show(t, write(t, "# Talk\n\n# Broken\n\n```mermaid\nflowchart LR\n  A --> \n```\n\n# Fine\n\n```mermaid\nflowchart LR\n  A[Git] --> B[Flux]\n```\n"))
+	p := newTab(t)
+	p.Open(srv.url + "?static#/broken")
+	if text := browsertest.Get[string](p.Tab, `document.querySelector(".present figure.broken").innerText`); !strings.Contains(text, "cannot draw this diagram") || !strings.Contains(text, "A -->") {
 		t.Errorf("no error, or no source: %q", text)
 	}
 	p.turn("#/fine")
-	p.await(`document.querySelectorAll(".present g.node.live").length === 2`)
+	p.Await(`document.querySelectorAll(".present g.node.live").length === 2`)
 }

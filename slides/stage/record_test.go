@@ -43,3 +43,21 @@ func TestRecordTorn(t *testing.T) {
 		t.Errorf("written anew: %+v, %v", r, err)
 	}
 }
+
+// TestRecordEarlier reads what a stage of an earlier version has left.
+func TestRecordEarlier(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "stage.json")
+	const left = `{"url":"http://127.0.0.1:1","token":"secret","deck":"/deck.md","ended":false,
+		"place":{"slide":3,"slides":12,"id":"gitops","title":"GitOps","beat":2,"fragment":1},"started":"2026-11-20T10:00:00Z"}`
+	if err := os.WriteFile(file, []byte(left), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := ReadRecord(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Position{Slide: 3, Slides: 12, ID: "gitops", Title: "GitOps", Press: 2, Fragment: 1}
+	if r.Position != want || r.Started.IsZero() {
+		t.Errorf("%+v, want the position %+v", r, want)
+	}
+}

@@ -2,7 +2,6 @@ package stage
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,19 +10,13 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 	"github.com/fluxdemo/fluxdemo/slides/deck"
+	"github.com/fluxdemo/fluxdemo/slides/diagrams"
 )
 
-const (
-	// requestBytes is far above what the stage's own pages send.
-	requestBytes = 64 << 10
-	// bodyTime is how long a request's body may take.
-	bodyTime = 5 * time.Second
-	// detailTime is how long a close look at an object may take.
-	detailTime = 10 * time.Second
-)
+// requestBytes is far above what the stage's own pages send.
+const requestBytes = 64 << 10
 
 func (s *Stage) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -38,7 +31,7 @@ func (s *Stage) routes() http.Handler {
 	mux.HandleFunc("GET /assets/{name...}", s.asset)
 	mux.HandleFunc("GET /api/deck", s.getDeck)
 	mux.HandleFunc("GET /api/events", s.getEvents)
-	mux.HandleFunc("GET /api/detail", s.getDetail)
+	mux.HandleFunc("GET /api/detail", diagrams.Detail(s.o.Live))
 	mux.HandleFunc("GET /api/charts", s.getCharts)
 	mux.HandleFunc("GET /api/position", func(w http.ResponseWriter, _ *http.Request) { serve.JSON(w, s.answer(nil)) })
 	mux.HandleFunc("POST /api/position", s.postPosition)
@@ -88,23 +81,23 @@ func (s *Stage) getDeck(w http.ResponseWriter, _ *http.Request) {
 	}{version, model})
 }
 
-// helloModel is the whole picture, which a browser gets first, and when it was too far behind.
+// helloModel is the whole state, which a browser gets first, and again when it is too far behind.
 type helloModel struct {
-	Instance string        `json:"instance"`
-	Version  int64         `json:"version"` // the deck's
-	Place    placeModel    `json:"place"`
-	Step     *Step         `json:"step"`
-	States   []stateModel  `json:"states"`
-	Terminal terminalModel `json:"terminal"`
-	Live     bool          `json:"live"` // there is a cluster
+	Instance string           `json:"instance"`
+	Version  int64            `json:"version"` // the deck's
+	Position positionModel    `json:"position"`
+	Step     *Step            `json:"step"`
+	States   []diagrams.State `json:"states"`
+	Terminal terminalModel    `json:"terminal"`
+	Live     bool             `json:"live"` // there is a cluster
 }
 
-// hello returns the whole picture, and the ID of the last message that is in it.
+// hello returns the whole state, and the ID of the last message that it includes.
 func (s *Stage) hello() (helloModel, int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := helloModel{
-		Instance: s.instance, Version: s.version, Place: s.placed(), Step: s.working, States: []stateModel{},
+		Instance: s.instance, Version: s.version, Position: newPosition(s.position, s.started), Step: s.working, States: []diagrams.State{},
 		Terminal: s.terminal.all(), Live: s.o.Live != nil,
 	}
 	for _, st := range s.states {
@@ -144,25 +137,10 @@ func (s *Stage) getEvents(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Stage) getDetail(w http.ResponseWriter, r *http.Request) {
-	if s.o.Live == nil {
-		http.Error(w, "there is no cluster: `fluxdemo up` brings one up", http.StatusNotFound)
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), detailTime)
-	defer cancel()
-	d, err := s.o.Live.Detail(ctx, binding.Target(r.URL.Query().Get("target")))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusNotFound)
-		return
-	}
-	serve.JSON(w, d)
-}
-
 // getCharts draws the charts that a slide names. No others: each costs the cluster a watch.
 func (s *Stage) getCharts(w http.ResponseWriter, r *http.Request) {
 	if s.o.Charts == nil {
-		http.Error(w, "there is no cluster: `fluxdemo up` brings one up", http.StatusNotFound)
+		http.Error(w, "no cluster is running; `fluxdemo up` starts one", http.StatusNotFound)
 		return
 	}
 	s.mu.Lock()
@@ -186,63 +164,63 @@ func (s *Stage) getCharts(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "no slide has a chart of "+strconv.Quote(of), http.StatusNotFound)
 }
 
-// answerModel is what whoever has moved the talk gets.
+// answerModel is the answer to a command.
 type answerModel struct {
-	Place Place  `json:"place"`
-	Step  *Step  `json:"step,omitempty"` // set when a step runs, or was waited for
-	Error string `json:"error,omitempty"`
+	Position Position `json:"position"`
+	Step     *Step    `json:"step,omitempty"` // set if the command has started a step
+	Error    string   `json:"error,omitempty"`
 }
 
 func (s *Stage) answer(j *Job) answerModel {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := answerModel{Place: s.place}
+	m := answerModel{Position: s.position}
 	if j != nil {
 		m.Step = s.working
 	}
 	return m
 }
 
-// moveModel asks for another place: by a move, or by the name of a slide.
-type moveModel struct {
-	Move     string `json:"move"`               // next or back
+// positionRequest changes the position: by a command, or by the name of a slide.
+type positionRequest struct {
+	Command  string `json:"command"`            // next or back
 	Slide    string `json:"slide"`              // ID, title or number from 1
-	Fragment *int   `json:"fragment,omitempty"` // with Slide: the last wait that is over, counted from 0; none: -1
+	Fragment *int   `json:"fragment,omitempty"` // with Slide: the last fragment that shows, counted from 0; -1 for none
 	Wait     bool   `json:"wait"`               // answer when a step that this starts has ended
 }
 
 func (s *Stage) postPosition(w http.ResponseWriter, r *http.Request) {
-	var m moveModel
-	if !read(w, r, &m) {
+	var m positionRequest
+	if !serve.ReadJSON(w, r, requestBytes, &m) {
 		return
 	}
 	s.respond(w, r, m.Wait, func() (*Job, error) {
 		switch {
-		case m.Slide != "" && m.Move == "":
+		case m.Slide != "" && m.Command == "":
 			fragment := -1
 			if m.Fragment != nil {
 				fragment = *m.Fragment
 			}
 			return nil, s.GoTo(m.Slide, fragment)
-		case m.Move == "next":
+		case m.Command == "next":
 			return s.Next()
-		case m.Move == "back":
+		case m.Command == "back":
 			return s.Back()
 		}
-		return nil, fmt.Errorf("%w: say a move, next or back, or a slide", errInput)
+		return nil, fmt.Errorf("%w: command must be next or back, or slide must name a slide", errInput)
 	})
 }
 
 func (s *Stage) postStep(w http.ResponseWriter, r *http.Request) {
 	var m struct {
-		Do   string `json:"do"` // again, skip or stop
-		Wait bool   `json:"wait"`
+		Command string `json:"command"` // again, skip or stop
+		Wait    bool   `json:"wait"`
 	}
-	if !read(w, r, &m) {
+	if !serve.ReadJSON(w, r, requestBytes, &m) {
 		return
 	}
 	s.respond(w, r, m.Wait, func() (*Job, error) {
-		switch m.Do {
+		switch m.Command {
 		case "again":
 			return s.Again()
 		case "skip":
@@ -251,11 +229,11 @@ func (s *Stage) postStep(w http.ResponseWriter, r *http.Request) {
 			s.Stop()
 			return nil, nil
 		}
-		return nil, fmt.Errorf("%w: say what to do: again, skip or stop", errInput)
+		return nil, fmt.Errorf("%w: command must be again, skip, or stop", errInput)
 	})
 }
 
-// respond does something and says where the talk is then.
+// respond carries out a command and answers with the position.
 func (s *Stage) respond(w http.ResponseWriter, r *http.Request, waits bool, do func() (*Job, error)) {
 	j, err := do()
 	switch {
@@ -278,17 +256,4 @@ func (s *Stage) respond(w http.ResponseWriter, r *http.Request, waits bool, do f
 	answer := s.answer(j)
 	answer.Error = failed
 	serve.JSON(w, answer)
-}
-
-// read takes in a request's JSON, or answers what is wrong with it.
-func read(w http.ResponseWriter, r *http.Request, v any) bool {
-	done := serve.ReadWithin(w, bodyTime)
-	defer done()
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, requestBytes))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		http.Error(w, "not what this address takes: "+err.Error(), http.StatusBadRequest)
-		return false
-	}
-	return true
 }

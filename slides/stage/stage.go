@@ -1,12 +1,10 @@
-// Package stage shows a deck in browsers: it serves the web app, keeps all browsers at the speaker's place, and hands
-// on what happens in the cluster and in the steps of walks. Who holds the token moves the talk on; anybody on this
-// machine may watch.
+// Package stage presents a deck in browsers: it serves the web app, keeps all browsers at the presenter's position, and
+// sends them the state of the cluster and the progress of steps. A client with the token can control the talk;
+// every client on this machine can watch.
 package stage
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,88 +15,86 @@ import (
 	"time"
 
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
-	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/slides/deck"
+	"github.com/fluxdemo/fluxdemo/slides/diagrams"
+	"github.com/fluxdemo/fluxdemo/slides/guard"
 	"github.com/fluxdemo/fluxdemo/slides/web"
 )
 
-// ErrBusy says that a step is still running, so that the talk cannot move on.
+// ErrBusy says that a step is still running, so that the position cannot change.
 var ErrBusy = errors.New("the step is still running")
 
-// remembered is how many messages a browser may be behind before it gets the whole picture anew.
+// remembered is how many messages a browser may be behind before it gets the whole state again.
 const remembered = 512
 
-// Live tells how the cluster is: a *live.Watcher.
-type Live interface {
-	// Subscribe returns how everything is, and what happens from then on until ctx ends.
-	Subscribe(ctx context.Context) ([]live.State, <-chan live.Event)
-	// Detail looks closely at one thing.
-	Detail(ctx context.Context, t binding.Target) (live.Detail, error)
-}
-
-// Walks finds walks, and tells them.
+// Walks finds walks and opens their sessions.
 type Walks interface {
 	// Find returns the walk called name.
 	Find(name string) (*walk.Walk, error)
-	// Open takes up the walk where it was left.
+	// Open opens the walk at its saved position.
 	Open(ctx context.Context, name string) (Session, error)
 }
 
-// Options says what is on stage.
+// Options says what to present.
 type Options struct {
 	// Deck is the deck's file.
 	Deck string
-	// Live tells how the cluster is; nil without one: diagrams are only drawn then.
-	Live Live
-	// Defaults names the objects that a diagram means when it names a kind only.
+	// Live reports the state of the cluster; nil without a cluster: then diagrams are not live.
+	Live diagrams.Live
+	// Defaults names the objects for diagrams that name only a kind.
 	Defaults binding.Defaults
-	// Planned returns what the nodes of a diagram, given by its text, would be in the cluster if somebody ran it, by their
-	// IDs; nil for those that cannot be run. It is asked for diagrams that name nothing in the cluster. It may be nil.
+	// Planned returns the targets that the nodes of a diagram, given by its text, get when it runs, by their IDs; nil
+	// for a diagram that cannot run. The stage calls it for diagrams without targets. It may be nil.
 	Planned func(source string) map[string]string
-	// Walks finds the walks that the slides name; nil when none can be run.
+	// Walks finds the walks that the slides name; nil if no walk can run.
 	Walks Walks
-	// Charts draws, as SVG elements, how long a Kustomization, as namespace/name, waits for its controller, against what
-	// was promised. It is asked for those that the deck names. nil without a cluster.
+	// Charts draws, as SVG elements, how long a Kustomization (namespace/name) waits for its controller, and the SLO. The
+	// stage calls it for those that the deck names. nil without a cluster.
 	Charts func(kustomization string, slo time.Duration) ([]string, error)
-	// Told is a session that somebody else tells and reports; the stage asks it for steps of its walk. nil for none.
-	Told Session
-	// Token is what whoever moves the talk has to know; "" makes one.
+	// Session is a session that is driven and reported elsewhere, such as in the terminal. The stage uses it for steps
+	// of its walk. nil for none.
+	Session Session
+	// Token is the secret that clients need to control the talk; "" generates one.
 	Token string
-	// Keep is told each new place, also that of the start; nil for nobody.
+	// Keep saves each new position, including the start. It is called without the stage's lock, by one goroutine at a
+	// time, and in order. It may be nil.
 	Keep func(Kept) error
-	// From is where an earlier stage of the same deck has stopped; nil starts at the first slide.
+	// From is the last position of an earlier stage of the same deck; nil starts at the first slide.
 	From *Kept
 }
 
-// Kept is what a stage takes up that follows another one.
+// Kept is the state that a stage takes over from an earlier one.
 type Kept struct {
-	Place   Place     `json:"place"`
-	Started time.Time `json:"started"` // when the talk began; zero before
+	Position Position  `json:"position"`
+	Started  time.Time `json:"started"` // when the talk began; zero before
 }
 
-// Stage is a deck that is being shown. Its methods may be called at any time, from anywhere.
+// Stage presents a deck. Its methods may be called at any time by any goroutine.
 type Stage struct {
 	o        Options
-	instance string // tells this stage from one that was here before
+	instance string // distinguishes this stage from an earlier one at the same address
 	app      fs.FS
 	feed     *serve.Feed[message]
 	reload   sync.Mutex // held while the deck is read
+	keeping  sync.Mutex // held while Options.Keep runs
 
-	mu       sync.Mutex
-	ctx      context.Context // ends what the stage does; nil before Serve
+	mu       sync.Mutex // no file is written while it is held
 	version  int64
 	talk     *talk
-	place    Place
+	position Position
 	started  time.Time
-	states   map[binding.Target]stateModel
+	unkept   bool // a command has set position or started since Options.Keep saved them
+	states   map[binding.Target]diagrams.State
 	working  *Step // the step that runs, or the last that ran; nil before
 	terminal transcript
 	sessions map[string]Session
-	current  string // the walk that was told last
+	current  string // the walk that ran last
 	job      *Job   // what runs; nil when nothing does
-	jobs     sync.WaitGroup
+	// run calls a function in a goroutine, with a context that ends with Serve's or with what run returns. Serve waits for
+	// it. nil while the stage does not serve.
+	run func(func(ctx context.Context)) context.CancelFunc
 }
 
 // message is one event for browsers.
@@ -107,57 +103,50 @@ type message struct {
 	data  json.RawMessage
 }
 
-// New reads the deck. It fails when the deck's file cannot be read, or when the web app was not built.
+// New reads the deck. It fails if it cannot read the deck's file, or if the web app is not built.
 func New(o Options) (*Stage, error) {
 	app, err := web.Files()
 	if err != nil {
 		return nil, err
 	}
 	if o.Token == "" {
-		o.Token = Secret()
+		o.Token = guard.NewToken()
 	}
 	s := &Stage{
-		o: o, instance: Secret(), app: app, feed: serve.NewFeed[message](remembered),
-		states: map[binding.Target]stateModel{}, sessions: map[string]Session{},
+		o: o, instance: guard.NewToken(), app: app, feed: serve.NewFeed[message](remembered),
+		states: map[binding.Target]diagrams.State{}, sessions: map[string]Session{}, unkept: true,
 	}
 	if err := s.Reload(); err != nil {
 		return nil, err
 	}
 	if o.From != nil {
-		s.place, s.started = s.talk.keep(o.From.Place), o.From.Started
+		s.position, s.started = s.talk.keep(o.From.Position), o.From.Started
 	}
 	return s, nil
 }
 
-// Secret makes a token that nobody can guess.
-func Secret() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-// Token is what whoever moves the talk has to know.
+// Token returns the secret that clients need to control the talk.
 func (s *Stage) Token() string { return s.o.Token }
 
-// Place is where the talk is.
-func (s *Stage) Place() Place {
+// Position returns the position of the talk.
+func (s *Stage) Position() Position {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.place
+	return s.position
 }
 
-// Serve shows the deck on a listener, which must be on loopback, until ctx ends. Then it stops a step that runs, and
-// returns nil.
+// Serve presents the deck on a listener until ctx ends. Then it stops a running step, and returns nil. It fails if the
+// listener is not on loopback.
 func (s *Stage) Serve(ctx context.Context, ln net.Listener) error {
-	addr, ok := ln.Addr().(*net.TCPAddr)
-	if !ok || !addr.IP.IsLoopback() {
-		return fmt.Errorf("the stage only listens on loopback, not on %s", ln.Addr())
+	port, err := guard.Port(ln, "the stage")
+	if err != nil {
+		return err
+	}
+	if err := s.keep(); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.mu.Lock()
-	s.ctx = ctx
-	s.mu.Unlock()
 	watching, err := s.watch(ctx)
 	if err != nil {
 		return err
@@ -167,25 +156,36 @@ func (s *Stage) Serve(ctx context.Context, ln net.Listener) error {
 	if s.o.Live != nil {
 		all.Go(func() { s.listen(ctx) })
 	}
-	if err := s.keep(); err != nil {
-		return err
-	}
-	err = serve.Serve(ctx, ln, s.handler(addr.Port), nil)
+	s.setRun(func(f func(ctx context.Context)) context.CancelFunc {
+		ctx, cancel := context.WithCancel(ctx)
+		all.Go(func() {
+			defer cancel()
+			f(ctx)
+		})
+		return cancel
+	})
+	err = serve.Serve(ctx, ln, s.handler(port), nil)
+	s.setRun(nil) // all may not grow any more
 	cancel()
 	all.Wait()
-	s.jobs.Wait()
 	return err
 }
 
-// Reload reads the deck again. Everybody stays at their place; when nothing has changed nothing happens.
+func (s *Stage) setRun(run func(func(ctx context.Context)) context.CancelFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.run = run
+}
+
+// Reload reads the deck again, and keeps the position. It does nothing if the deck has not changed.
 func (s *Stage) Reload() error {
 	s.reload.Lock()
 	defer s.reload.Unlock()
 	d, err := deck.Load(s.o.Deck)
 	if err != nil {
-		return fmt.Errorf("read the deck: %w", err)
+		return fmt.Errorf("reading the deck: %w", err)
 	}
-	to := ties{defaults: s.o.Defaults, planned: s.o.Planned}
+	to := binder{Binder: diagrams.Binder{Defaults: s.o.Defaults, Planned: s.o.Planned}}
 	if s.o.Walks != nil {
 		to.find = s.o.Walks.Find
 	}
@@ -200,13 +200,13 @@ func (s *Stage) Reload() error {
 	}
 	s.version++
 	s.talk = t
-	s.place = t.keep(s.place)
+	s.position = t.keep(s.position)
 	s.send("deck", map[string]int64{"version": s.version})
-	s.send("place", s.placed())
+	s.sendPosition()
 	return nil
 }
 
-// send hands a message to every browser. The stage is locked.
+// send sends a message to all browsers. The stage is locked.
 func (s *Stage) send(event string, v any) {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -215,43 +215,70 @@ func (s *Stage) send(event string, v any) {
 	s.feed.Add(message{event, data})
 }
 
-// placeModel is the place as browsers get it.
-type placeModel struct {
-	Place
+// positionModel is the position as browsers receive it.
+type positionModel struct {
+	Position
 	Started int64 `json:"started"` // when the talk began, in milliseconds since 1970; 0 before
 }
 
-func (s *Stage) placed() placeModel {
-	m := placeModel{Place: s.place}
-	if !s.started.IsZero() {
-		m.Started = s.started.UnixMilli()
+func newPosition(p Position, started time.Time) positionModel {
+	m := positionModel{Position: p}
+	if !started.IsZero() {
+		m.Started = started.UnixMilli()
 	}
 	return m
 }
 
-// goTo makes p the place of the talk. The stage is locked.
-func (s *Stage) goTo(p Place) {
-	if p == s.place {
+// sendPosition sends the position to all browsers. The stage is locked.
+func (s *Stage) sendPosition() { s.send("position", newPosition(s.position, s.started)) }
+
+// goTo makes p the position of the talk. The stage is locked; release keeps the position.
+func (s *Stage) goTo(p Position) {
+	if p == s.position {
 		return
 	}
-	s.place = p
+	s.position, s.unkept = p, true
 	if s.started.IsZero() && p.Slide > 0 {
 		s.started = time.Now() // the title may stand there long before the talk begins
 	}
-	s.send("place", s.placed())
-	// What cannot be kept now is kept with the next place; the show goes on.
-	_ = s.keep()
+	s.sendPosition()
 }
 
-// keep remembers the place for a stage that may follow this one.
+// release unlocks the stage, and then keeps its position if that is new.
+func (s *Stage) release() {
+	unkept := s.unkept
+	s.mu.Unlock()
+	if !unkept {
+		return
+	}
+	_ = s.keep() // what cannot be kept now is kept with the next position; the talk goes on
+}
+
+// keep saves the position, if it is new, for a later stage. The stage is not locked: who only reads it does not wait
+// for a disk.
+// The last of several calls saves the position of that moment.
 func (s *Stage) keep() error {
-	if s.o.Keep == nil {
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	s.mu.Lock()
+	unkept, now := s.unkept, Kept{Position: s.position, Started: s.started}
+	s.unkept = false
+	s.mu.Unlock()
+	if !unkept || s.o.Keep == nil {
 		return nil
 	}
-	return s.o.Keep(Kept{Place: s.place, Started: s.started})
+	err := s.o.Keep(now)
+	if err != nil {
+		s.mu.Lock()
+		s.unkept = true
+		s.mu.Unlock()
+	}
+	return err
 }
 
-// Handler is the stage's web server as one at this port of loopback.
+// handler returns the handler of a server at this port of 127.0.0.1.
 func (s *Stage) handler(port int) http.Handler {
-	return guard(port, s.o.Token, s.routes())
+	return guard.New(guard.Options{
+		Port: port, Token: s.o.Token, What: "the presentation", Where: "the presenter's address that `fluxdemo present` printed",
+	}, s.routes())
 }

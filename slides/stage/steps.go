@@ -7,9 +7,9 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
-// Session is a walk on the way: a *walk.Session. Only one of its methods that take a context runs at a time.
+// Session is a walk in progress: a *walk.Session. Only one of its methods that take a context runs at a time.
 type Session interface {
-	// Walk returns the walk that is told.
+	// Walk returns the walk.
 	Walk() *walk.Walk
 	// Position returns the index of the step that comes next; the number of steps when all are done.
 	Position() int
@@ -19,16 +19,16 @@ type Session interface {
 	Do(ctx context.Context, c walk.Command, ev walk.Events) error
 }
 
-// Phase is how far a step is.
+// Phase is the progress of a step.
 type Phase string
 
-// The phases of a step. One that is on a slide and has none yet is offered.
+// The phases of a step. A step without one has not run yet.
 const (
 	Preparing Phase = "preparing" // the steps before it run, without output
 	Running   Phase = "running"   // its commands run
 	Checking  Phase = "checking"  // it waits for the state that it leads to
 	Done      Phase = "done"
-	Undoing   Phase = "undoing" // it is taken back
+	Undoing   Phase = "undoing" // its undo runs
 	Undone    Phase = "undone"
 	Failed    Phase = "failed"
 )
@@ -49,11 +49,11 @@ func (w *Step) is(st *step) bool { return w != nil && w.Walk == st.walk.Name && 
 // failed reports whether the step that ran last has failed. The stage is locked.
 func (s *Stage) failed() bool { return s.working != nil && s.working.Phase == Failed }
 
-// Report returns a session that does what ses does, and shows it on stage. What does not come from the stage moves
-// the talk to the slide that names the step.
+// Report returns a session that carries out commands with ses, and shows them on stage. A command that does not come
+// from the stage turns the talk to the slide of its step.
 func (s *Stage) Report(ses Session) Session { return &reported{Session: ses, stage: s} }
 
-// reported is a session whose doings are on stage.
+// reported is a session whose commands are shown on stage.
 type reported struct {
 	Session
 	stage *Stage
@@ -66,7 +66,7 @@ func (r *reported) Do(ctx context.Context, c walk.Command, ev walk.Events) error
 	case walk.ActionBegin:
 		return r.Session.Do(ctx, c, quietly("prepare: "))
 	case walk.ActionEnd:
-		return r.Session.Do(ctx, c, quietly("tidy up: "))
+		return r.Session.Do(ctx, c, quietly("clean up: "))
 	case walk.ActionNext, walk.ActionAgain:
 		return r.run(ev, func(ev walk.Events) error { return r.Session.Do(ctx, c, ev) })
 	case walk.ActionGoTo:
@@ -74,15 +74,15 @@ func (r *reported) Do(ctx context.Context, c walk.Command, ev walk.Events) error
 	case walk.ActionBack:
 		r.stage.phase(r.step(r.Position()-1), Undoing)
 		err := r.Session.Do(ctx, c, quietly("back: "))
-		r.moved(Undone, err)
+		r.finished(Undone, err)
 		return err
-	case walk.ActionRun: // silent for the terminal; the stage shows its progress
+	case walk.ActionRun: // without output in the terminal; the stage shows its progress
 		err := r.Session.Do(ctx, walk.Command{Action: walk.ActionNext}, r.stage.quietly("prepared: "))
-		r.moved(Done, err)
+		r.finished(Done, err)
 		return err
 	case walk.ActionSkip:
 		err := r.Session.Do(ctx, c, ev)
-		r.moved(Done, err)
+		r.finished(Done, err)
 		return err
 	}
 	return r.Session.Do(ctx, c, ev)
@@ -98,7 +98,7 @@ func (r *reported) goTo(ctx context.Context, c walk.Command, quietly func(what s
 		r.stage.phase(r.step(c.Step), Undoing)
 	}
 	err := r.Session.Do(ctx, c, quietly(what))
-	r.moved(phase, err)
+	r.finished(phase, err)
 	return err
 }
 
@@ -110,7 +110,7 @@ func (r *reported) step(i int) *step {
 	return &step{r.Walk(), i}
 }
 
-// run runs the step at Position, or the one before, in front of everybody.
+// run runs the step at Position, or the one before, and shows its output.
 func (r *reported) run(ev walk.Events, do func(walk.Events) error) error {
 	show := r.stage.openly()
 	err := do(walk.Both(func(e walk.Event) {
@@ -119,16 +119,16 @@ func (r *reported) run(ev walk.Events, do func(walk.Events) error) error {
 		}
 		show(e)
 	}, ev))
-	r.moved(Done, err)
+	r.finished(Done, err)
 	return err
 }
 
-// moved takes in where the session stands after something was done.
-func (r *reported) moved(phase Phase, err error) {
+// finished updates the stage to the session's position after a command.
+func (r *reported) finished(phase Phase, err error) {
 	s := r.stage
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.job == nil { // nobody else takes in the error
+	defer s.release()
+	if s.job == nil { // start handles the error of a job
 		s.settle(err)
 	}
 	if err != nil {
@@ -142,17 +142,17 @@ func (r *reported) moved(phase Phase, err error) {
 	if st == nil {
 		return
 	}
-	p, shown := s.talk.of(s.place, st.walk.Name, st.index)
+	p, shown := s.talk.before(s.position, st.walk.Name, st.index)
 	if shown && phase == Done {
-		p = s.talk.at(p.Slide, p.Beat+1)
+		p = s.talk.at(p.Slide, p.Press+1)
 	}
-	if shown && (p.Slide != s.place.Slide || (phase == Done) == (s.place.Beat < p.Beat)) {
+	if shown && (p.Slide != s.position.Slide || (phase == Done) == (s.position.Press < p.Press)) {
 		s.goTo(p)
 	}
 	s.setWorking(&Step{of: *st, stepModel: st.model(), Phase: phase})
 }
 
-// settle takes in how a step has ended. The stage is locked.
+// settle updates the stage to the result of a step. The stage is locked.
 func (s *Stage) settle(err error) {
 	if s.working == nil {
 		return
@@ -164,7 +164,7 @@ func (s *Stage) settle(err error) {
 	case err == nil:
 		return
 	case errors.Is(err, context.Canceled):
-		w.Phase, w.Error = Failed, "It was stopped."
+		w.Phase, w.Error = Failed, "Stopped."
 	default:
 		w.Phase, w.Error = Failed, err.Error()
 		var failed *walk.StepError
@@ -175,13 +175,13 @@ func (s *Stage) settle(err error) {
 	s.setWorking(&w)
 }
 
-// setWorking tells everybody how far a step is. The stage is locked.
+// setWorking sends the progress of a step to all browsers. The stage is locked.
 func (s *Stage) setWorking(w *Step) {
 	s.working = w
 	s.send("step", w)
 }
 
-// phase says how far a step is; nil means that there is none.
+// phase sets the phase of a step; it does nothing if st is nil.
 func (s *Stage) phase(st *step, phase Phase) {
 	if st == nil {
 		return
@@ -194,8 +194,8 @@ func (s *Stage) phase(st *step, phase Phase) {
 // turnTo shows the slide of a step that begins.
 func (s *Stage) turnTo(st *step) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p, ok := s.talk.of(s.place, st.walk.Name, st.index); ok && p != s.place {
+	defer s.release()
+	if p, ok := s.talk.before(s.position, st.walk.Name, st.index); ok && p != s.position {
 		s.goTo(p)
 	}
 	s.setWorking(&Step{of: *st, stepModel: st.model(), Phase: Running})

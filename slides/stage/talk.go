@@ -7,34 +7,34 @@ import (
 	"fmt"
 
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
-	"github.com/fluxdemo/fluxdemo/demo/diagram/flowchart"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/slides/deck"
+	"github.com/fluxdemo/fluxdemo/slides/diagrams"
 )
 
-// errInput marks mistakes of whoever asks.
+// errInput marks errors in a request.
 var errInput = errors.New("bad request")
 
-// talk is a deck as it is told: its slides, and what each press of the key does there. It does not change; an edit of
-// the deck makes a new one.
+// talk is a deck that is presented: its slides, and what each advance does there. It does not change; an edit of the
+// deck makes a new one.
 type talk struct {
 	deck     *deck.Deck
 	slides   []slide
 	bindings map[string]binding.Binding // of each diagram, by its ID
-	model    []byte                     // what browsers get to know, as JSON
+	model    []byte                     // the deck as browsers receive it, as JSON
 }
 
 type slide struct {
 	id, title string
-	beats     []beat
+	presses   []press
 	steps     []step
 }
 
-// beat is what one press of the key brings about on a slide: the end of a wait, or the step of that index.
-type beat int
+// press is what one Next does on a slide: it runs the step of that index, or shows a fragment.
+type press int
 
-// wait is the beat that ends a wait.
-const wait beat = -1
+// nextFragment is the press that shows the slide's next fragment.
+const nextFragment press = -1
 
 // step is a step of a walk that a slide names.
 type step struct {
@@ -42,28 +42,26 @@ type step struct {
 	index int // in the walk's steps
 }
 
-// edges returns the edges that a pulse travels: their indexes, by the ID of their diagram.
+// edges returns the edges that a pulse crosses: their indexes, by the ID of their diagram.
 func (t *talk) edges(p binding.Pulse) map[string][]int {
 	all := map[string][]int{}
 	for id, b := range t.bindings {
-		for _, e := range b.Edges {
-			if e.Travels(p) {
-				all[id] = append(all[id], e.Index)
-			}
+		if crossed := diagrams.Edges(b, p); crossed != nil {
+			all[id] = crossed
 		}
 	}
 	return all
 }
 
-// step returns the step that a beat runs; nil when it ends a wait.
-func (s *slide) step(b beat) *step {
-	if b == wait {
+// step returns the step that a press runs; nil if it shows a fragment.
+func (s *slide) step(p press) *step {
+	if p == nextFragment {
 		return nil
 	}
-	return &s.steps[b]
+	return &s.steps[p]
 }
 
-// deckModel is the deck as browsers get it.
+// deckModel is the deck as browsers receive it.
 type deckModel struct {
 	Title    string         `json:"title"`
 	Meta     metaModel      `json:"meta"`
@@ -77,37 +75,28 @@ type metaModel struct {
 	Institution string `json:"institution,omitempty"`
 	Theme       string `json:"theme,omitempty"`
 	Date        string `json:"date,omitempty"`
-	// Seconds is the time allotted for the talk; 0 when the deck does not say.
+	// Seconds is the time allotted for the talk; 0 if the deck does not set it.
 	Seconds float64 `json:"seconds"`
-	// Start and End are when the talk takes place, in milliseconds since 1970; 0 when the deck does not say.
+	// Start and End are the times of the talk, in milliseconds since 1970; 0 if the deck does not set them.
 	Start int64 `json:"start"`
 	End   int64 `json:"end"`
 }
 
 type slideModel struct {
-	ID       string         `json:"id"`
-	Title    string         `json:"title"`
-	HTML     string         `json:"html"`
-	Waits    int            `json:"waits"`
-	Beats    []int          `json:"beats"` // -1 for a wait, else the index of a step
-	Notes    []noteModel    `json:"notes"`
-	Diagrams []diagramModel `json:"diagrams"`
-	Steps    []stepModel    `json:"steps"`
-	Coming   string         `json:"coming,omitempty"` // a walk that the slide names and that is not there yet
+	ID        string             `json:"id"`
+	Title     string             `json:"title"`
+	HTML      string             `json:"html"`
+	Fragments int                `json:"fragments"` // how many there are
+	Presses   []int              `json:"presses"`   // -1 for a fragment, else the index of a step
+	Notes     []noteModel        `json:"notes"`
+	Diagrams  []diagrams.Diagram `json:"diagrams"`
+	Steps     []stepModel        `json:"steps"`
+	Coming    string             `json:"coming,omitempty"` // a walk that the slide names and that is not written yet
 }
 
 type noteModel struct {
-	After int    `json:"after"` // how many waits are over when the note begins to matter
+	After int    `json:"after"` // how many fragments show when the note appears
 	HTML  string `json:"html"`
-}
-
-type diagramModel struct {
-	ID     string           `json:"id"`
-	Source string           `json:"source"`
-	Bind   *binding.Binding `json:"bind,omitempty"`
-	// Planned says that what Bind names is there only once somebody runs the diagram.
-	Planned bool   `json:"planned,omitempty"`
-	Error   string `json:"error,omitempty"` // why it cannot come alive; it may still be drawn
 }
 
 // stepModel is a step as the slide offers it.
@@ -118,7 +107,7 @@ type stepModel struct {
 	Number   int      `json:"number"` // counted from 1
 	Of       int      `json:"of"`     // how many steps the walk has
 	Commands []string `json:"commands"`
-	Checks   []string `json:"checks"` // what it waits for, in words
+	Checks   []string `json:"checks"` // the labels of its checks
 }
 
 type problemModel struct {
@@ -128,15 +117,14 @@ type problemModel struct {
 	Message  string `json:"message"`
 }
 
-// ties is what ties a deck to the cluster.
-type ties struct {
-	find     func(name string) (*walk.Walk, error) // walks; nil where there are none
-	planned  func(source string) map[string]string // what a diagram without bindings would become; may be nil
-	defaults binding.Defaults
+// binder finds the walks and the targets that a deck names.
+type binder struct {
+	find func(name string) (*walk.Walk, error) // walks; nil if there are none
+	diagrams.Binder
 }
 
 // newTalk makes a talk of a deck. Walks that are not found are marked as coming.
-func newTalk(d *deck.Deck, to ties) (*talk, error) {
+func newTalk(d *deck.Deck, to binder) (*talk, error) {
 	t := &talk{deck: d, bindings: map[string]binding.Binding{}}
 	m := deckModel{
 		Title: d.Title,
@@ -163,26 +151,26 @@ func newTalk(d *deck.Deck, to ties) (*talk, error) {
 	}
 	var err error
 	if t.model, err = json.Marshal(m); err != nil {
-		return nil, fmt.Errorf("encode the deck %s: %w", d.File, err)
+		return nil, fmt.Errorf("encoding the deck %s: %w", d.File, err)
 	}
 	return t, nil
 }
 
-// same reports whether browsers would see no difference.
+// same reports whether browsers would see no difference to other.
 func (t *talk) same(other *talk) bool { return bytes.Equal(t.model, other.model) }
 
-func newSlide(d *deck.Slide, to ties) (slide, slideModel) {
+func newSlide(d *deck.Slide, to binder) (slide, slideModel) {
 	s := slide{id: d.ID, title: d.Title}
 	m := slideModel{
-		ID: d.ID, Title: d.Title, HTML: d.HTML(deck.HTMLOptions{}), Waits: d.Waits,
-		Beats: []int{}, Notes: []noteModel{}, Diagrams: []diagramModel{}, Steps: []stepModel{},
+		ID: d.ID, Title: d.Title, HTML: d.HTML(deck.HTMLOptions{}), Fragments: d.Waits,
+		Presses: []int{}, Notes: []noteModel{}, Diagrams: []diagrams.Diagram{}, Steps: []stepModel{},
 	}
 	for i := range d.Notes {
 		n := &d.Notes[i]
 		m.Notes = append(m.Notes, noteModel{n.Wait, n.HTML(deck.HTMLOptions{})})
 	}
-	for i := range d.Diagrams {
-		m.Diagrams = append(m.Diagrams, newDiagram(&d.Diagrams[i], to))
+	for _, each := range d.Diagrams {
+		m.Diagrams = append(m.Diagrams, diagrams.New(each.ID, each.Source, each.Bind, to.Binder))
 	}
 	m.Coming = d.Coming.Walk
 	if d.Walk.Walk != "" {
@@ -194,15 +182,15 @@ func newSlide(d *deck.Slide, to ties) (slide, slideModel) {
 	for i := range d.Waits + 1 {
 		if i == after {
 			for j := range s.steps {
-				s.beats = append(s.beats, beat(j))
+				s.presses = append(s.presses, press(j))
 			}
 		}
 		if i < d.Waits {
-			s.beats = append(s.beats, wait)
+			s.presses = append(s.presses, nextFragment)
 		}
 	}
-	for _, b := range s.beats {
-		m.Beats = append(m.Beats, int(b))
+	for _, p := range s.presses {
+		m.Presses = append(m.Presses, int(p))
 	}
 	for _, st := range s.steps {
 		m.Steps = append(m.Steps, st.model())
@@ -210,14 +198,14 @@ func newSlide(d *deck.Slide, to ties) (slide, slideModel) {
 	return s, m
 }
 
-// steps returns the steps that a slide names: one, or all of the walk. It returns nil when there is no such thing.
+// steps returns the steps that a slide names: one, or all of the walk. It returns nil if there are none.
 func steps(ref deck.WalkRef, find func(name string) (*walk.Walk, error)) []step {
 	if find == nil {
 		return nil
 	}
 	w, err := find(ref.Walk)
 	if err != nil {
-		return nil // walks that are not written yet are no mistake on a slide; lint tells of them
+		return nil // a slide may name a walk that is not written yet; lint reports it
 	}
 	var all []step
 	for i := range w.Steps {
@@ -243,33 +231,5 @@ func (st step) model() stepModel {
 			m.Commands = append(m.Commands, c.Text)
 		}
 	}
-	return m
-}
-
-// newDiagram ties a diagram's nodes to the cluster, if it is a flowchart. One that cannot be read stays as it is: the
-// browser shows its source with mermaid's own error.
-func newDiagram(d *deck.Diagram, to ties) diagramModel {
-	m := diagramModel{ID: d.ID, Source: d.Source}
-	if !flowchart.Is(d.Source) {
-		return m
-	}
-	chart, err := flowchart.Parse(d.Source)
-	if err != nil {
-		m.Error = err.Error()
-		return m
-	}
-	b, err := binding.Bind(chart, d.Bind, to.defaults)
-	if err != nil {
-		m.Error = err.Error()
-		return m
-	}
-	if len(b.Nodes) == 0 && len(b.Subgraphs) == 0 && to.planned != nil {
-		if nodes := to.planned(d.Source); nodes != nil {
-			if planned, err := binding.Bind(chart, nodes, to.defaults); err == nil {
-				b, m.Planned = planned, true
-			}
-		}
-	}
-	m.Bind = &b
 	return m
 }

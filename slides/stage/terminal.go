@@ -7,10 +7,10 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/walk/plain"
 )
 
-// terminalBytes is how much of what the terminal has shown a browser gets that comes late.
+// terminalBytes is how much of the terminal's output a browser gets that connects late.
 const terminalBytes = 64 << 10
 
-// transcript is the end of what the terminal has shown. Offsets count from its first byte ever.
+// transcript is the end of the terminal's output. Offsets count from its first byte.
 type transcript struct {
 	text  []byte
 	start int64 // offset of text
@@ -53,7 +53,7 @@ func (w terminalWriter) Write(p []byte) (int, error) {
 // colours is the environment of the terminal that browsers show.
 func colours() []string { return []string{"TERM=xterm-256color", "CLICOLOR_FORCE=1"} }
 
-// openly is the Events that shows a step as a person types it.
+// openly is the Events that shows the commands of a step and their output.
 func (s *Stage) openly() walk.Events {
 	screen := plain.NewScreen(terminalWriter{s}, colours())
 	show := screen.Commands()
@@ -72,7 +72,7 @@ func (s *Stage) openly() walk.Events {
 	}
 }
 
-// quietly is the Events of something of which only the end is worth a line; what says what is done.
+// quietly is the Events of a command that gets only one line, at its end; what begins the line.
 func (s *Stage) quietly(what string) walk.Events {
 	return func(e walk.Event) {
 		switch {
@@ -86,7 +86,7 @@ func (s *Stage) quietly(what string) walk.Events {
 	}
 }
 
-// checking says whether the step waits for a state, and what the check said last.
+// checking sets whether the step runs a check, and the last line of the check's output.
 func (s *Stage) checking(is bool, said string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package kramdown adds to goldmark what kramdown adds to Markdown: attribute lists {: ...} after blocks and spans, and
-// tags {::name}...{:/name}. Its nodes say where they stand; package deck gives them a meaning.
+// Package kramdown adds kramdown's syntax to goldmark: attribute lists {: ...} after blocks and spans, and tags
+// {::name}...{:/name}. Its nodes have their offsets; package deck interprets them.
 package kramdown
 
 import (
@@ -20,7 +20,7 @@ type AttrBlock struct {
 	more       int // lines of it still to come
 }
 
-// Kind is nothing that anybody asks for: the model is made by type.
+// Kind implements ast.Node. Package deck does not use it.
 func (*AttrBlock) Kind() ast.NodeKind { return ast.KindHTMLBlock }
 
 // Dump prints the node for debugging.
@@ -86,7 +86,7 @@ type NoteBlock struct {
 	Closed bool
 }
 
-// Kind is nothing that anybody asks for: the model is made by type.
+// Kind implements ast.Node. Package deck does not use it.
 func (*NoteBlock) Kind() ast.NodeKind { return ast.KindBlockquote }
 
 // Dump prints the node for debugging.
@@ -128,7 +128,7 @@ type AttrSpan struct {
 	List  []byte // braces included
 }
 
-// Kind is nothing that anybody asks for: the model is made by type.
+// Kind implements ast.Node. Package deck does not use it.
 func (*AttrSpan) Kind() ast.NodeKind { return ast.KindRawHTML }
 
 // Dump prints the node for debugging.
@@ -145,7 +145,7 @@ type Tag struct {
 	Single bool // {::name/}
 }
 
-// Kind is nothing that anybody asks for: the model is made by type.
+// Kind implements ast.Node. Package deck does not use it.
 func (*Tag) Kind() ast.NodeKind { return ast.KindRawHTML }
 
 // Dump prints the node for debugging.

@@ -1,5 +1,5 @@
-// Package mojibake finds text that was UTF-8, was read as Windows-1252 and stored again: it has two to four letters such
-// as "â€™" in place of each character. The way back is to turn the letters into the bytes that they were read from.
+// Package mojibake finds UTF-8 text that was decoded as Windows-1252 and saved again, so that it has two to four letters
+// such as "â€™" for each character. To repair it, the letters are encoded as Windows-1252 again.
 package mojibake
 
 import (
@@ -13,7 +13,7 @@ import (
 // Run is a run of text that was certainly decoded with the wrong charset.
 type Run struct {
 	Offset int    // in bytes
-	Text   string // as it stands there
+	Text   string // as in the file
 	Meant  string // what it was before
 }
 

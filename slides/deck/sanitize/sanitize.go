@@ -1,5 +1,5 @@
-// Package sanitize makes a deck's HTML safe: text, tables, links and images stay, nothing in it can run, and it stays
-// inside its slide.
+// Package sanitize makes a deck's HTML safe: it keeps text, tables, links, and images, and removes scripts and styles
+// that could affect the page outside the slide.
 package sanitize
 
 import (

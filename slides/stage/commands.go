@@ -9,14 +9,14 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
-// Job is a step under way.
+// Job is a running step.
 type Job struct {
 	cancel context.CancelFunc
 	done   chan struct{}
-	err    error // of what was done; read it after done
+	err    error // the result; read it after done
 }
 
-// Wait returns when the step has ended, with its error, or when ctx ends. A nil job has ended well.
+// Wait returns when the step has ended, with its error, or when ctx ends. A nil job has succeeded.
 func (j *Job) Wait(ctx context.Context) error {
 	if j == nil {
 		return nil
@@ -29,30 +29,30 @@ func (j *Job) Wait(ctx context.Context) error {
 	}
 }
 
-// Next brings about the next beat: it ends a wait, runs a step, or turns to the next slide. A step runs on after Next
-// has returned; the job is nil when there is none. It fails with ErrBusy while a step runs.
+// Next advances the talk: it shows the next fragment, runs a step, or turns to the next slide. A step still runs after
+// Next has returned; the job is nil if there is none. Next fails with ErrBusy while a step runs.
 func (s *Stage) Next() (*Job, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.release()
 	if s.job != nil {
 		return nil, ErrBusy
 	}
-	b, more := s.talk.next(s.place)
+	pressed, more := s.talk.next(s.position)
 	if !more {
-		if s.place.Slide+1 < len(s.talk.slides) {
-			s.goTo(s.talk.at(s.place.Slide+1, 0))
+		if s.position.Slide+1 < len(s.talk.slides) {
+			s.goTo(s.talk.at(s.position.Slide+1, 0))
 		}
 		return nil, nil
 	}
-	st := s.talk.slides[s.place.Slide].step(b)
+	st := s.talk.slides[s.position.Slide].step(pressed)
 	if st == nil {
-		s.goTo(s.talk.at(s.place.Slide, s.place.Beat+1))
+		s.goTo(s.talk.at(s.position.Slide, s.position.Press+1))
 		return nil, nil
 	}
-	from := s.place
+	from := s.position
 	return s.start(*st, func(ctx context.Context, ses Session) error {
 		if ses.Position() > st.index && !ses.Begun() {
-			s.moveFrom(from) // it was done before, by another slide or another hand
+			s.advance(from) // it is done already, on another slide or in the terminal
 			return nil
 		}
 		if err := ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: st.index}, nil); err != nil {
@@ -62,41 +62,41 @@ func (s *Stage) Next() (*Job, error) {
 	})
 }
 
-// moveFrom goes on by a beat, unless somebody else has.
-func (s *Stage) moveFrom(p Place) {
+// advance advances the talk by a press from p, unless the position is another one by now.
+func (s *Stage) advance(p Position) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.place == p {
-		s.goTo(s.talk.at(p.Slide, p.Beat+1))
+	defer s.release()
+	if s.position == p {
+		s.goTo(s.talk.at(p.Slide, p.Press+1))
 	}
 }
 
-// Back takes the last beat back. A step that was run is undone; that goes on after Back has returned. On a slide
-// without beats it turns to the end of the slide before. It fails with ErrBusy while a step runs.
+// Back undoes the last press. If that was a step, the undo still runs after Back has returned. At the start of a slide
+// it turns to the end of the slide before. It fails with ErrBusy while a step runs.
 func (s *Stage) Back() (*Job, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.release()
 	if s.job != nil {
 		return nil, ErrBusy
 	}
-	if b, ok := s.talk.next(s.place); ok && s.failed() {
-		// What a failed step has left is taken back first.
-		if st := s.talk.slides[s.place.Slide].step(b); st != nil && s.working.is(st) {
+	if pressed, ok := s.talk.next(s.position); ok && s.failed() {
+		// A failed step is undone first.
+		if st := s.talk.slides[s.position.Slide].step(pressed); st != nil && s.working.is(st) {
 			return s.start(*st, func(ctx context.Context, ses Session) error {
 				return ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: st.index}, nil)
 			})
 		}
 	}
-	if s.place.Beat == 0 {
-		if s.place.Slide > 0 {
-			before := s.place.Slide - 1
-			s.goTo(s.talk.at(before, len(s.talk.slides[before].beats)))
+	if s.position.Press == 0 {
+		if s.position.Slide > 0 {
+			before := s.position.Slide - 1
+			s.goTo(s.talk.at(before, len(s.talk.slides[before].presses)))
 		}
 		return nil, nil
 	}
-	before := s.talk.at(s.place.Slide, s.place.Beat-1)
-	b, _ := s.talk.next(before)
-	st := s.talk.slides[s.place.Slide].step(b)
+	before := s.talk.at(s.position.Slide, s.position.Press-1)
+	pressed, _ := s.talk.next(before)
+	st := s.talk.slides[s.position.Slide].step(pressed)
 	if st == nil {
 		s.goTo(before)
 		return nil, nil
@@ -106,17 +106,17 @@ func (s *Stage) Back() (*Job, error) {
 			return err
 		}
 		s.mu.Lock()
-		defer s.mu.Unlock()
+		defer s.release()
 		s.goTo(before)
 		return nil
 	})
 }
 
-// GoTo turns to a slide that is named by its ID, its number or its title. No step is run or taken back. It fails with
-// ErrBusy while a step runs.
+// GoTo turns to a slide, given by its ID, its number, or its title. fragment is the last fragment that shows, counted
+// from 0; -1 for none. GoTo neither runs nor undoes steps. It fails with ErrBusy while a step runs.
 func (s *Stage) GoTo(name string, fragment int) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.release()
 	if s.job != nil {
 		return ErrBusy
 	}
@@ -128,7 +128,7 @@ func (s *Stage) GoTo(name string, fragment int) error {
 	return nil
 }
 
-// Again takes the last step back and runs it once more. It fails with ErrBusy while a step runs.
+// Again undoes the last step and runs it once more. It fails with ErrBusy while a step runs.
 func (s *Stage) Again() (*Job, error) {
 	return s.startWorking(func(ctx context.Context, ses Session, index int) error {
 		if err := ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: index}, nil); err != nil {
@@ -138,7 +138,7 @@ func (s *Stage) Again() (*Job, error) {
 	})
 }
 
-// Skip leaves the step that has failed behind, as if it were done. It fails with ErrBusy while a step runs.
+// Skip marks the failed step as done. It fails with ErrBusy while a step runs.
 func (s *Stage) Skip() (*Job, error) {
 	return s.startWorking(func(ctx context.Context, ses Session, index int) error {
 		if ses.Position() == index {
@@ -148,7 +148,7 @@ func (s *Stage) Skip() (*Job, error) {
 	})
 }
 
-// Stop ends the step that runs, as Ctrl-C would.
+// Stop interrupts the running step, as Ctrl-C does.
 func (s *Stage) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,7 +157,7 @@ func (s *Stage) Stop() {
 	}
 }
 
-// startWorking does something with the step that ran last.
+// startWorking calls do with the step that ran last.
 func (s *Stage) startWorking(do func(ctx context.Context, ses Session, index int) error) (*Job, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,27 +171,23 @@ func (s *Stage) startWorking(do func(ctx context.Context, ses Session, index int
 	return s.start(st, func(ctx context.Context, ses Session) error { return do(ctx, ses, st.index) })
 }
 
-// ResetClock starts the talk's time anew.
+// ResetClock restarts the talk's clock.
 func (s *Stage) ResetClock() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.started = time.Now()
-	s.send("place", s.placed())
-	_ = s.keep() // tried again with the next place
+	defer s.release()
+	s.started, s.unkept = time.Now(), true
+	s.sendPosition()
 }
 
-// start does something with the session of a step's walk, in the background. The stage is locked.
+// start calls do with the session of a step's walk, in the background. The stage is locked.
 func (s *Stage) start(st step, do func(ctx context.Context, ses Session) error) (*Job, error) {
-	if s.ctx == nil {
-		return nil, errors.New("the stage is not open yet")
+	if s.run == nil {
+		return nil, errors.New("the stage is not open")
 	}
-	ctx, cancel := context.WithCancel(s.ctx)
-	j := &Job{cancel: cancel, done: make(chan struct{})}
+	j := &Job{done: make(chan struct{})}
 	s.job = j
-	s.working = &Step{of: st, stepModel: st.model(), Phase: Preparing}
-	s.send("step", s.working)
-	s.jobs.Go(func() {
-		defer cancel()
+	s.setWorking(&Step{of: st, stepModel: st.model(), Phase: Preparing})
+	j.cancel = s.run(func(ctx context.Context) {
 		err := s.with(ctx, st.walk, do)
 		s.mu.Lock()
 		s.job, j.err = nil, err
@@ -202,7 +198,7 @@ func (s *Stage) start(st step, do func(ctx context.Context, ses Session) error) 
 	return j, nil
 }
 
-// with calls do with the session of a walk, which it opens and begins if nobody has.
+// with calls do with the session of a walk, which it opens and begins if need be.
 func (s *Stage) with(ctx context.Context, w *walk.Walk, do func(ctx context.Context, ses Session) error) error {
 	ses, err := s.session(ctx, w)
 	if err != nil {
@@ -214,11 +210,11 @@ func (s *Stage) with(ctx context.Context, w *walk.Walk, do func(ctx context.Cont
 	return do(ctx, ses)
 }
 
-// session returns the session of a walk. One walk at a time is told: the one before is tidied up, since its undo would
-// meet what this one has made.
+// session returns the session of a walk. Only one walk runs at a time: the one before is cleaned up first, because its
+// undo would conflict with the changes of this one.
 func (s *Stage) session(ctx context.Context, w *walk.Walk) (Session, error) {
-	if s.o.Told != nil && s.o.Told.Walk().Name == w.Name {
-		return s.o.Told, nil
+	if s.o.Session != nil && s.o.Session.Walk().Name == w.Name {
+		return s.o.Session, nil
 	}
 	s.mu.Lock()
 	ses, before := s.sessions[w.Name], s.sessions[s.current]
@@ -228,7 +224,7 @@ func (s *Stage) session(ctx context.Context, w *walk.Walk) (Session, error) {
 	s.mu.Unlock()
 	if before != nil {
 		if err := before.Do(ctx, walk.Command{Action: walk.ActionEnd}, nil); err != nil {
-			return nil, fmt.Errorf("tidy up after the walk %s: %w", before.Walk().Name, err)
+			return nil, fmt.Errorf("cleaning up after the walk %s: %w", before.Walk().Name, err)
 		}
 	}
 	if ses == nil {

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// house is a stage that is open.
-type house struct {
+// server is a stage that serves.
+type server struct {
 	*Stage
 	url    string // ends with a slash
 	closed func() // closes it, and returns when it is closed
 }
 
 // show opens a stage for a deck's file. Options may be changed before.
-func show(t *testing.T, file string, change ...func(*Options)) *house {
+func show(t *testing.T, file string, change ...func(*Options)) *server {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -26,7 +26,7 @@ func show(t *testing.T, file string, change ...func(*Options)) *house {
 	return showAt(t, ln, file, change...)
 }
 
-func showAt(t *testing.T, ln net.Listener, file string, change ...func(*Options)) *house {
+func showAt(t *testing.T, ln net.Listener, file string, change ...func(*Options)) *server {
 	t.Helper()
 	o := Options{Deck: file}
 	for _, c := range change {
@@ -39,21 +39,21 @@ func showAt(t *testing.T, ln net.Listener, file string, change ...func(*Options)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, ln) }()
-	h := &house{Stage: s, url: "http://" + ln.Addr().String() + "/"}
-	h.closed = func() {
+	srv := &server{Stage: s, url: "http://" + ln.Addr().String() + "/"}
+	srv.closed = func() {
 		cancel()
 		select {
 		case err := <-ended:
 			if err != nil {
 				t.Error(err)
 			}
-			ended <- nil // for whoever closes once more
+			ended <- nil // for a second call
 		case <-time.After(10 * time.Second):
 			t.Error("the stage does not close")
 		}
 	}
-	t.Cleanup(h.closed)
-	return h
+	t.Cleanup(srv.closed)
+	return srv
 }
 
 // write makes a deck's file.
