@@ -1,5 +1,5 @@
-// Package web holds the app that browsers show a deck with: TypeScript, built by Vite into dist/app, which is
-// embedded here. It only hands out the built files; slides/stage serves them.
+// Package web embeds the web app: TypeScript, built by Vite into dist/app. slides/stage serves the page that presents
+// decks, and slides/learn the page for learners.
 package web
 
 import (
@@ -14,9 +14,9 @@ import (
 var dist embed.FS
 
 // ErrNotBuilt says that this program was built without the web app.
-var ErrNotBuilt = errors.New("the web app is not built into this program: run `make web`, then build again")
+var ErrNotBuilt = errors.New("this program does not contain the web app: run `make web`, then build again")
 
-// Files returns the built app: index.html, and everything else under app/. It fails with ErrNotBuilt.
+// Files returns the built app: index.html, learn.html, and everything else under app/. It fails with ErrNotBuilt.
 func Files() (fs.FS, error) {
 	files, err := fs.Sub(dist, "dist/app")
 	if err != nil {

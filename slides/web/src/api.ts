@@ -1,8 +1,8 @@
-import type { Charts, Deck, Detail, MoveRequest, StepRequest, VersionedDeck } from "./wire";
+import type { Charts, Deck, Detail, PositionRequest, StepRequest, VersionedDeck } from "./wire";
 
 declare global {
   interface Window {
-    /** The deck of a page that has no server. */
+    /** The deck of a page without a server. */
     fluxdemoDeck?: Deck;
   }
 }
@@ -13,8 +13,8 @@ export async function fetchDeck(): Promise<VersionedDeck> {
   return (await answer.json()) as VersionedDeck;
 }
 
-export async function fetchDetail(target: string): Promise<Detail> {
-  const answer = await fetch("api/detail?target=" + encodeURIComponent(target));
+export async function fetchDetail(target: string, headers: Record<string, string> = {}): Promise<Detail> {
+  const answer = await fetch("api/detail?target=" + encodeURIComponent(target), { headers });
   if (!answer.ok) throw new Error((await answer.text()).trim());
   return (await answer.json()) as Detail;
 }
@@ -26,24 +26,24 @@ export async function fetchCharts(of: string): Promise<string[]> {
   return ((await answer.json()) as Charts).charts;
 }
 
-/** Control moves the talk. It needs the stage's token; without one nothing can be moved from this page. */
+/** Control gives the stage commands. It needs the stage's token; a page without one only watches. */
 export class Control {
   constructor(private readonly token: string) {}
 
   next(): Promise<void> {
-    return this.move({ move: "next" });
+    return this.turn({ command: "next" });
   }
 
   back(): Promise<void> {
-    return this.move({ move: "back" });
+    return this.turn({ command: "back" });
   }
 
   goTo(slide: string, fragment = -1): Promise<void> {
-    return this.move({ slide, fragment });
+    return this.turn({ slide, fragment });
   }
 
-  step(what: "again" | "skip" | "stop"): Promise<void> {
-    const request: StepRequest = { do: what };
+  step(command: "again" | "skip" | "stop"): Promise<void> {
+    const request: StepRequest = { command };
     return this.post("api/step", request);
   }
 
@@ -51,7 +51,7 @@ export class Control {
     return this.post("api/clock", {});
   }
 
-  private move(request: MoveRequest): Promise<void> {
+  private turn(request: PositionRequest): Promise<void> {
     return this.post("api/position", request);
   }
 

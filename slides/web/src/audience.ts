@@ -1,19 +1,19 @@
 import type { Control } from "./api";
-import type { Deck, Place } from "./wire";
+import type { Deck, Position } from "./wire";
 import { hashOf, parseHash, turn } from "./address";
 import { el } from "./dom";
 import { hover } from "./hover";
-import { listen, type Wish } from "./keys";
+import { listen, type Command } from "./keys";
 import { Panel } from "./panel";
 import { Race } from "./race";
-import { Room } from "./room";
+import { inRoom, Room } from "./room";
 import { Store } from "./store";
 import { applyTheme, nextTheme } from "./theme";
 import { settle, unsettle } from "./ready";
 import { Help } from "./help";
 import { Notice } from "./notice";
 
-/** What the audience sees: the slide, the terminal beside it, and the race. It follows the speaker. */
+/** The audience's view: the slide, the terminal beside it, and the race. It follows the presenter. */
 export function audience(params: URLSearchParams, control: Control | undefined, still: Deck | undefined): void {
   const settled = (): void => {
     settle();
@@ -23,19 +23,19 @@ export function audience(params: URLSearchParams, control: Control | undefined, 
   const panel = new Panel();
   const help = new Help(control !== undefined);
   const notice = new Notice();
-  const back = el("button", "astray", "Back to the speaker");
+  const back = el("button", "astray", "Back to the presenter");
   back.type = "button";
   back.hidden = true;
   const blank = el("div", "blank");
   blank.hidden = true;
   document.body.className = "audience";
   document.body.append(room.root, race.root, panel.root, back, notice.root, help.root, blank);
-  hover(document.body, room.lively, (t) => void panel.open(t));
+  hover(document.body, room.live, (t) => void panel.open(t));
 
-  let place: Place | undefined; // the speaker's
-  let astray = location.hash !== ""; // somebody has followed a link to another place
+  let position: Position | undefined; // the presenter's
+  let astray = location.hash !== ""; // a link has led to another position
 
-  const arrive = (p: Place): void => {
+  const arrive = (p: Position): void => {
     unsettle();
     race.goTo(p);
     room.goTo(p);
@@ -45,19 +45,20 @@ export function audience(params: URLSearchParams, control: Control | undefined, 
     const there = deck && parseHash(location.hash, deck);
     if (!deck || !there) {
       astray = false;
-      if (place) arrive(place);
+      if (position) arrive(position);
       return;
     }
     const slide = deck.slides[there.slide];
-    const target: Place = {
-      started: 0, ...place, ...there, slides: deck.slides.length, id: slide?.id ?? "", title: slide?.title ?? "", beat: 0,
+    const target: Position = {
+      started: 0, ...position, ...there, slides: deck.slides.length, id: slide?.id ?? "", title: slide?.title ?? "", press: 0,
     };
-    astray = !still && (place === undefined || hashOf(place) !== hashOf(target));
+    astray = !still && (position === undefined || hashOf(position) !== hashOf(target));
     back.hidden = !astray;
     arrive(target);
   };
 
   const store = new Store({
+    ...inRoom(room, panel),
     deck(deck) {
       applyTheme(params, deck.meta.theme);
       document.title = deck.title;
@@ -65,42 +66,35 @@ export function audience(params: URLSearchParams, control: Control | undefined, 
       race.show(deck);
       if (still || astray) visit();
     },
-    place(p) {
-      const moved = place !== undefined && hashOf(place) !== hashOf(p);
-      place = p;
-      if (astray && !moved && !atSpeaker()) return;
+    position(p) {
+      const moved = position !== undefined && hashOf(position) !== hashOf(p);
+      position = p;
+      if (astray && !moved && !atPresenter()) return;
       astray = false;
       back.hidden = true;
       history.replaceState(null, "", location.pathname + location.search + hashOf(p));
       arrive(p);
     },
     step: (s) => room.setStep(s),
-    state(s) {
-      room.state(s);
-      panel.changed(s.target);
-    },
-    settle: (known) => room.settle(known),
-    pulse: (p) => room.pulse(p),
-    terminal: (t) => room.write(t),
     connected(is) {
       document.body.classList.toggle("away", !is);
     },
   });
-  const atSpeaker = (): boolean => place !== undefined && location.hash === hashOf(place);
+  const atPresenter = (): boolean => position !== undefined && location.hash === hashOf(position);
 
   back.onclick = () => {
-    if (!place) return;
-    history.replaceState(null, "", location.pathname + location.search + hashOf(place));
+    if (!position) return;
+    history.replaceState(null, "", location.pathname + location.search + hashOf(position));
     visit();
   };
   window.addEventListener("hashchange", visit);
 
-  listen((wish) => {
-    if (local(wish, panel, help, blank)) return;
+  listen((command) => {
+    if (local(command, panel, help, blank)) return;
     if (still) {
-      browse(wish, still);
+      browse(command, still);
     } else if (control) {
-      move(wish, control, store.deck).catch((e: unknown) => notice.show(e));
+      carryOut(command, control, store.deck).catch((e: unknown) => notice.show(e));
     }
   });
 
@@ -117,9 +111,9 @@ export function audience(params: URLSearchParams, control: Control | undefined, 
     visit();
   }
 
-  /** Moves through a deck that has no stage behind it. */
-  function browse(wish: Wish, deck: Deck): void {
-    const to = turn(wish, parseHash(location.hash, deck) ?? { slide: 0, fragment: -1 }, deck);
+  /** Carries out a command in a deck without a stage. */
+  function browse(command: Command, deck: Deck): void {
+    const to = turn(command, parseHash(location.hash, deck) ?? { slide: 0, fragment: -1 }, deck);
     if (!to) return;
     const id = deck.slides[to.slide]?.id ?? "";
     history.replaceState(null, "", location.pathname + location.search + hashOf({ id, fragment: to.fragment }));
@@ -127,9 +121,9 @@ export function audience(params: URLSearchParams, control: Control | undefined, 
   }
 }
 
-/** Carries out a wish that is about this window only. */
-export function local(wish: Wish, panel: Panel, help: Help, blank: HTMLElement): boolean {
-  switch (wish.do) {
+/** Carries out a command that is for this window only, and reports whether it was one. */
+export function local(command: Command, panel: Panel, help: Help, blank: HTMLElement): boolean {
+  switch (command.action) {
     case "theme":
       nextTheme();
       return true;
@@ -153,9 +147,9 @@ export function local(wish: Wish, panel: Panel, help: Help, blank: HTMLElement):
   }
 }
 
-/** Carries out a wish that moves the talk. */
-export async function move(wish: Wish, control: Control, deck: Deck | undefined): Promise<void> {
-  switch (wish.do) {
+/** Gives the stage a command. */
+export async function carryOut(command: Command, control: Control, deck: Deck | undefined): Promise<void> {
+  switch (command.action) {
     case "next":
       return control.next();
     case "back":
@@ -165,11 +159,11 @@ export async function move(wish: Wish, control: Control, deck: Deck | undefined)
     case "last":
       return control.goTo(String(deck?.slides.length ?? 1));
     case "slide":
-      return control.goTo(String(wish.number));
+      return control.goTo(String(command.number));
     case "again":
     case "skip":
     case "stop":
-      return control.step(wish.do);
+      return control.step(command.action);
     case "clock":
       return control.resetClock();
     default:

@@ -1,10 +1,10 @@
 import { fetchCharts } from "./api";
 import { el } from "./dom";
 
-/** How often a chart that is shown is drawn anew, in milliseconds: its time moves on. */
-const beat = 1000;
+/** How often a visible chart is drawn again, in milliseconds. */
+const interval = 1000;
 
-/** Keeps the chart of the slide that is shown up to date; a slide without one costs nothing. */
+/** Keeps the chart of the current slide up to date. */
 export class Charts {
   private figure: HTMLElement | null = null;
   private timer: number | undefined;
@@ -19,7 +19,7 @@ export class Charts {
   }
 
   private async draw(figure: HTMLElement): Promise<void> {
-    let next = beat;
+    let next = interval;
     try {
       const charts = await fetchCharts(figure.dataset["chart"] ?? "");
       if (figure !== this.figure) return;
@@ -28,7 +28,7 @@ export class Charts {
       figure.classList.remove("stale");
     } catch (e) {
       if (figure !== this.figure) return;
-      next = 10 * beat; // the cluster is away, and nobody says when it is back
+      next = 10 * interval; // the cluster does not answer
       figure.classList.add("stale");
       if (!figure.querySelector("svg")) {
         figure.replaceChildren(el("p", "quiet", e instanceof Error ? e.message : String(e)));

@@ -1,10 +1,10 @@
-import type { Hello, Place, Pulse, State, Step, TerminalText, Version } from "./wire";
+import type { Hello, Position, Pulse, State, Step, TerminalText, Version } from "./wire";
 
-/** What the stage says, while it says it. */
+/** Receives the stage's messages as they arrive. */
 export interface Listener {
   hello(hello: Hello): void;
   deck(version: number): void;
-  place(place: Place): void;
+  position(position: Position): void;
   step(step: Step): void;
   state(state: State): void;
   pulse(pulse: Pulse): void;
@@ -12,12 +12,12 @@ export interface Listener {
   connected(is: boolean): void;
 }
 
-/** A browser that was refused gives up; this is how long we wait before we try again for it. */
+/** The delay before a new connection, in milliseconds. A browser does not retry after a refused one. */
 const retry = 400;
 
 /**
- * Connects to the stage, and again whenever the connection is lost. A page that nobody sees is not connected, since
- * browsers allow six connections to one server; it is up to date as soon as it is seen again.
+ * Connects to the stage, and again whenever the connection is lost. A hidden page disconnects, because browsers allow
+ * only six connections to one server. It is up to date as soon as it is visible again.
  */
 export function connect(listener: Listener): void {
   let source: EventSource | undefined;
@@ -36,7 +36,7 @@ export function connect(listener: Listener): void {
       listener.hello(v);
     });
     on<Version>("deck", (v) => listener.deck(v.version));
-    on<Place>("place", (v) => listener.place(v));
+    on<Position>("position", (v) => listener.position(v));
     on<Step>("step", (v) => listener.step(v));
     on<State>("state", (v) => listener.state(v));
     on<Pulse>("pulse", (v) => listener.pulse(v));

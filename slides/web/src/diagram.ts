@@ -3,7 +3,7 @@ import { el, svg } from "./dom";
 import { loadMermaid } from "./mermaid";
 import { nodeID } from "./node-id";
 
-/** A diagram on the page, with the parts of it that stand for something in the cluster. */
+/** A diagram on the page, with its nodes and edges that are bound to the cluster. */
 export interface Drawing {
   id: string;
   nodes: LiveNode[];
@@ -14,7 +14,7 @@ export interface LiveNode {
   target: string;
   group: SVGGElement;
   badge: SVGGElement;
-  /** It looks like any other node until there is something to show. */
+  /** The node looks like any other until its target exists. */
   planned: boolean;
 }
 
@@ -31,7 +31,7 @@ interface FlowDB {
 let drawn = 0;
 let queue: Promise<unknown> = Promise.resolve();
 
-/** Draws a diagram into its figure, one at a time. If mermaid cannot, the source stays, with what is wrong. */
+/** Draws a diagram into its figure, one at a time. If mermaid cannot draw it, shows the source and the error. */
 export function draw(figure: HTMLElement, diagram: Diagram): Promise<Drawing | undefined> {
   const next = queue.then(() => drawNow(figure, diagram));
   queue = next;
@@ -44,9 +44,9 @@ async function drawNow(figure: HTMLElement, diagram: Diagram): Promise<Drawing |
     const mermaid = await loadMermaid();
     const { svg: text } = await mermaid.render(id, diagram.source);
     const edges = diagram.bind ? await edgeIDs(diagram.source) : [];
-    return place(figure, id, text, diagram, edges);
+    return insert(figure, id, text, diagram, edges);
   } catch (e) {
-    document.getElementById("d" + id)?.remove(); // what mermaid leaves of a diagram that it could not draw
+    document.getElementById("d" + id)?.remove(); // mermaid leaves this element after an error
     showError(figure, diagram, e instanceof Error ? e.message : String(e));
     return undefined;
   }
@@ -58,13 +58,13 @@ async function edgeIDs(source: string): Promise<string[]> {
   return ((parsed.db as unknown as FlowDB).getEdges?.() ?? []).map((e) => e.id ?? "");
 }
 
-function place(figure: HTMLElement, id: string, text: string, diagram: Diagram, edges: string[]): Drawing {
+function insert(figure: HTMLElement, id: string, text: string, diagram: Diagram, edges: string[]): Drawing {
   // Sizes are only known of what is laid out, and the figure's slide may be hidden.
   const bench = el("div", "bench");
   bench.innerHTML = text; // mermaid has made it safe
   document.body.append(bench);
   const root = bench.querySelector("svg");
-  if (!root) throw new Error("mermaid has drawn nothing");
+  if (!root) throw new Error("mermaid has returned no drawing");
   root.setAttribute("role", "img");
   raiseTitles(root);
   const box = root.viewBox.baseVal;
@@ -135,7 +135,7 @@ function bind(root: SVGSVGElement, id: string, diagram: Diagram, edgeIDs: string
   return drawing;
 }
 
-/** Makes a node or a box something that has a state and can be opened. */
+/** Makes a node or a box live: it gets a badge for its state and can be opened. */
 function liven(group: SVGGElement, target: string, at: string, planned = false): LiveNode {
   const badge = svg("g", { class: "badge", transform: `translate(${at})` });
   group.append(badge);
@@ -144,7 +144,7 @@ function liven(group: SVGGElement, target: string, at: string, planned = false):
   return node;
 }
 
-/** Makes a node one that can be opened. */
+/** Makes a node one that the user can open. */
 export function wake({ group, target }: LiveNode): void {
   group.classList.add("live");
   group.dataset["target"] = target;
@@ -174,5 +174,5 @@ function showError(figure: HTMLElement, diagram: Diagram, message: string): void
   figure.querySelector("svg")?.remove();
   figure.querySelector(".diagram-error")?.remove();
   if (!figure.querySelector(".mermaid-source")) figure.append(el("pre", "mermaid-source", diagram.source));
-  figure.prepend(el("p", "diagram-error", "This diagram cannot be drawn. " + (message.split("\n")[0] ?? "")));
+  figure.prepend(el("p", "diagram-error", "Mermaid cannot draw this diagram. " + (message.split("\n")[0] ?? "")));
 }

@@ -1,7 +1,7 @@
-/** The smallest letters on a slide, as a part of their normal size. Below that a slide has too much on it. */
+/** The smallest letters on a slide, relative to their normal size. */
 const smallest = 0.4;
 
-/** Makes a page's letters as much smaller as its content needs to fit. */
+/** Shrinks a page's letters until its content fits. */
 export function fit(page: HTMLElement): void {
   if (page.clientHeight === 0) return; // it is not laid out
   let low = smallest;

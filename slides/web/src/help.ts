@@ -1,20 +1,20 @@
 import { el } from "./dom";
 
 const moving: [string, string][] = [
-  ["→  PageDown  Space  Enter", "next: a wait, a step, a slide"],
-  ["←  PageUp  Backspace", "back; a step is undone"],
-  ["Home  End  7 Enter", "first, last, seventh slide"],
+  ["→  PageDown  Space  Enter", "next: show a fragment, run a step, or turn to a slide"],
+  ["←  PageUp  Backspace", "back, undoing a step"],
+  ["Home  End  7 Enter", "first, last, or seventh slide"],
   ["r", "run the last step again"],
-  ["s", "leave a failed step behind"],
-  ["x", "stop the step that runs"],
-  ["c", "start the clock anew"],
+  ["s", "skip a failed step"],
+  ["x", "stop the running step"],
+  ["c", "restart the clock"],
 ];
 const seeing: [string, string][] = [
-  ["t", "theme: light, dark, high contrast"],
+  ["t", "change the theme: light, dark, high contrast"],
   ["f", "full screen"],
   ["b  .", "blank this window"],
-  ["Esc", "close what is open"],
-  ["?", "this help"],
+  ["Esc", "close the panel or the help"],
+  ["?", "show this help"],
 ];
 
 /** Help lists the keys. */

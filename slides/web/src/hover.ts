@@ -1,8 +1,8 @@
 import { el } from "./dom";
-import type { Lively } from "./lively";
+import type { LiveDiagrams } from "./live-diagrams";
 
-/** Shows what there is to say about a node of a diagram while the pointer or the focus is on it, and opens it. */
-export function hover(root: HTMLElement, lively: Lively, open: (target: string) => void): void {
+/** Describes a node of a diagram while the pointer or the focus is on it, and opens it on a click. */
+export function hover(root: HTMLElement, live: LiveDiagrams, open: (target: string) => void): void {
   const tip = el("div", "tip");
   tip.setAttribute("role", "tooltip");
   tip.hidden = true;
@@ -17,7 +17,7 @@ export function hover(root: HTMLElement, lively: Lively, open: (target: string) 
       tip.hidden = true;
       return;
     }
-    const [name, ...lines] = lively.describe(target);
+    const [name, ...lines] = live.describe(target);
     tip.replaceChildren(el("strong", "", name ?? ""), ...lines.map((l) => el("span", "", l)));
     tip.dataset["status"] = n.dataset["status"] ?? "";
     tip.hidden = false;

@@ -1,10 +1,10 @@
-/** What a key, a clicker or a finger asks for. */
-export type Wish = { do: Simple } | { do: "slide"; number: number };
+/** What a key, a clicker, or a swipe asks of a talk or of this window. */
+export type Command = { action: Action } | { action: "slide"; number: number };
 
-type Simple =
+type Action =
   | "next" | "back" | "first" | "last" | "again" | "skip" | "stop" | "clock" | "theme" | "full" | "help" | "close" | "blank";
 
-const keys = new Map<string, Simple>(Object.entries({
+const keys = new Map<string, Action>(Object.entries({
   ArrowRight: "next",
   ArrowDown: "next",
   PageDown: "next",
@@ -30,15 +30,15 @@ const keys = new Map<string, Simple>(Object.entries({
   Escape: "close",
 }));
 
-/** How far a finger has to move for a swipe, in pixels. */
+/** The shortest swipe, in pixels. */
 const swipe = 50;
 
-/** Keyboard makes wishes of keys, one after another. */
+/** Keyboard turns keys into commands. It remembers the digits of a slide's number. */
 export class Keyboard {
   private number = "";
 
-  /** Takes a key by its name in the DOM; undefined when it asks for nothing, or is a digit of a slide's number. */
-  press(key: string): Wish | undefined {
+  /** Returns the command of a key, given by its name in the DOM; undefined if it has none, or is a digit. */
+  press(key: string): Command | undefined {
     if (/^[0-9]$/.test(key)) {
       this.number = (this.number + key).slice(-4);
       return undefined;
@@ -47,19 +47,19 @@ export class Keyboard {
     this.number = "";
     const what = keys.get(key);
     if (!what) return undefined;
-    return key === "Enter" && typed !== "" ? { do: "slide", number: Number(typed) } : { do: what };
+    return key === "Enter" && typed !== "" ? { action: "slide", number: Number(typed) } : { action: what };
   }
 }
 
-/** Calls wish for each key and swipe. Digits and then Enter name a slide, as in Rabbit. */
-export function listen(wish: (w: Wish) => void): void {
+/** Calls give for each key and swipe. Digits, then Enter, go to a slide, as in Rabbit. */
+export function listen(give: (c: Command) => void): void {
   const typed = new Keyboard();
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.altKey || e.metaKey || busy(e.target, e.key)) return;
     const what = typed.press(e.key);
     if (!what) return;
     e.preventDefault();
-    wish(what);
+    give(what);
   });
   let startX = 0;
   let startY = 0;
@@ -76,11 +76,11 @@ export function listen(wish: (w: Wish) => void): void {
     const t = e.changedTouches[0];
     if (!t) return;
     const [dx, dy] = [t.clientX - startX, t.clientY - startY];
-    if (Math.abs(dx) > swipe && Math.abs(dx) > 2 * Math.abs(dy)) wish({ do: dx < 0 ? "next" : "back" });
+    if (Math.abs(dx) > swipe && Math.abs(dx) > 2 * Math.abs(dy)) give({ action: dx < 0 ? "next" : "back" });
   });
 }
 
-/** Whether the key belongs to what has the focus: a button, a node of a diagram, a panel that scrolls. */
+/** Whether the element with the focus handles the key itself: a button, a node of a diagram, a panel that scrolls. */
 function busy(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof Element)) return false;
   if (key === "Enter" || key === " ") return target.closest("button, a, [role=button], summary") !== null;

@@ -5,6 +5,7 @@ import "@xterm/xterm/css/xterm.css";
 import "./styles/theme.css";
 import "./styles/slide.css";
 import "./styles/diagram.css";
+import "./styles/parts.css";
 import "./styles/stage.css";
 import "./styles/presenter.css";
 import "./styles/print.css";
@@ -17,7 +18,7 @@ import { applyTheme } from "./theme";
 
 const tokenKey = "fluxdemo-token";
 
-/** Takes the token out of the address, where it would stand on every screenshot, and keeps it for this window. */
+/** Removes the token from the address, so that no screenshot shows it, and keeps it for this window. */
 function takeControl(): Control | undefined {
   const given = location.hash.match(/^#token=([\w-]+)$/)?.[1];
   if (given) {

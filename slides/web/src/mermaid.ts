@@ -20,7 +20,7 @@ async function start(): Promise<Mermaid> {
     const s = document.createElement("script");
     s.src = script;
     s.onload = () => done();
-    s.onerror = () => failed(new Error("mermaid could not be loaded from this page's own server"));
+    s.onerror = () => failed(new Error("cannot load mermaid from this page's server"));
     document.head.append(s);
   });
   // Labels are measured when a diagram is drawn, in the font that they will have.
@@ -72,5 +72,5 @@ text.actor > tspan, .messageText, .labelText, .loopText, .noteText, text {
 .badge > path.sign {
   fill: none !important; stroke: var(--paper) !important; stroke-width: 3px; stroke-linecap: round; stroke-linejoin: round;
 }
-.flowchart-link.travelled { stroke: var(--parcel) !important; stroke-width: 6px; }
+.flowchart-link.crossed { stroke: var(--parcel) !important; stroke-width: 6px; }
 `;

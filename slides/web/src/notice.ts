@@ -1,20 +1,21 @@
 import { el } from "./dom";
 
-/** How long a notice can be read, in milliseconds. */
+/** How long a notice shows, in milliseconds. */
 const shown = 4000;
 
-/** Notice is a word to whoever has pressed a key. */
+/** Notice shows a message to the user for a few seconds. */
 export class Notice {
   readonly root = el("div", "notice");
   private timer = 0;
 
-  constructor() {
+  /** @param silence what to say if the server does not answer */
+  constructor(private readonly silence = "The presentation does not answer.") {
     this.root.setAttribute("role", "status");
     this.root.hidden = true;
   }
 
   show(what: unknown): void {
-    this.root.textContent = what instanceof TypeError ? "The stage does not answer." : what instanceof Error ? what.message : String(what);
+    this.root.textContent = what instanceof TypeError ? this.silence : what instanceof Error ? what.message : String(what);
     this.root.hidden = false;
     window.clearTimeout(this.timer);
     this.timer = window.setTimeout(() => (this.root.hidden = true), shown);

@@ -6,7 +6,7 @@ import { ago } from "./words";
 type Tab = "YAML" | "Conditions" | "Events" | "Log";
 const tabs: Tab[] = ["YAML", "Conditions", "Events", "Log"];
 
-/** Panel looks closely at one thing in the cluster: its YAML, conditions, events, and its controller's log. */
+/** Panel shows the details of a target: its YAML, conditions, events, and its controller's log. */
 export class Panel {
   readonly root = el("aside", "panel");
   private readonly title = el("h3");
@@ -17,7 +17,8 @@ export class Panel {
   private detail: Detail | undefined;
   private from: Element | null = null; // what had the focus
 
-  constructor() {
+  /** @param fetch returns the details of a target */
+  constructor(private readonly fetch: (target: string) => Promise<Detail> = fetchDetail) {
     const bar = el("nav", "panel-tabs");
     bar.setAttribute("role", "tablist");
     for (const t of tabs) {
@@ -46,18 +47,18 @@ export class Panel {
     this.target = target;
     this.detail = undefined;
     this.title.textContent = target;
-    this.body.replaceChildren(el("p", "quiet", "Looking…"));
+    this.body.replaceChildren(el("p", "quiet", "Loading…"));
     this.root.hidden = false;
     this.body.focus({ preventScroll: true });
     await this.refresh();
   }
 
-  /** Looks again, when what it shows has changed. */
+  /** Loads the details again. */
   async refresh(): Promise<void> {
     const target = this.target;
     if (!this.isOpen) return;
     try {
-      const d = await fetchDetail(target);
+      const d = await this.fetch(target);
       if (target !== this.target) return;
       this.detail = d;
       this.render();
@@ -96,7 +97,7 @@ export class Panel {
         return table(
           ["Type", "Status", "Reason", "Message"],
           (d.conditions ?? []).map((c) => [c.type, c.status, c.reason ?? "", c.message ?? ""]),
-          "It has no conditions.",
+          "This object has no conditions.",
         );
       case "Events":
         return table(
@@ -107,18 +108,18 @@ export class Panel {
             e.reason,
             e.count > 1 ? `${e.message} (${e.count} times)` : e.message,
           ]),
-          "Nothing was said about it lately.",
+          "No recent events.",
         );
       case "Log": {
         const lines = d.log ?? [];
-        if (lines.length === 0) return nothing(d.problem ?? "There is no log.");
+        if (lines.length === 0) return nothing(d.problem ?? "No log.");
         return el("div", "", el("p", "quiet", d.controller ?? ""), el("pre", "log", lines.join("\n")));
       }
     }
   }
 }
 
-/** What a role, such as Flux, is made of. */
+/** The parts of a role such as Flux. */
 function parts(d: Detail): HTMLElement {
   return table(
     ["Part", "State", "Message"],

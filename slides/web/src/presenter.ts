@@ -1,30 +1,30 @@
 import type { Control } from "./api";
-import type { Deck, Place, Step } from "./wire";
-import { local, move } from "./audience";
+import type { Deck, Position, Step } from "./wire";
+import { carryOut, local } from "./audience";
 import { el } from "./dom";
 import { clock } from "./words";
 import { Help } from "./help";
 import { hover } from "./hover";
 import { listen } from "./keys";
-import { Lively } from "./lively";
+import { LiveDiagrams } from "./live-diagrams";
 import { Notice } from "./notice";
 import { Panel } from "./panel";
 import { pace } from "./pace";
 import { Race } from "./race";
-import { Room } from "./room";
+import { inRoom, Room } from "./room";
 import { Slides } from "./slides";
 import { Store } from "./store";
 import { comingStep, phaseWords } from "./steps";
 import { applyTheme } from "./theme";
 import { settle, unsettle } from "./ready";
 
-/** What the speaker sees: this slide and the next, the notes, the time, and the step to come. */
+/** The presenter's view: this slide and the next, the notes, the time, and the next step. */
 export function presenter(params: URLSearchParams, control: Control | undefined): void {
   const room = new Room(() => {
     settle();
   });
   const nextBox = el("div", "slide-box next-box");
-  const next = new Slides(nextBox, new Lively());
+  const next = new Slides(nextBox, new LiveDiagrams());
   const nextTitle = el("h2", "label");
   const notes = el("div", "notes");
   const time = el("div", "time");
@@ -51,7 +51,7 @@ export function presenter(params: URLSearchParams, control: Control | undefined)
       button("Next ▶", "Next", () => control.next()),
     );
   } else {
-    steer.append(el("p", "quiet", "Read only: open the presenter's address that fluxdemo present has printed."));
+    steer.append(el("p", "quiet", "Read only. To control the talk, open the presenter's address that fluxdemo present printed."));
   }
   const open = el("a", "open-audience", "Audience view");
   open.href = "./";
@@ -74,27 +74,28 @@ export function presenter(params: URLSearchParams, control: Control | undefined)
     help.root,
     blank,
   );
-  hover(document.body, room.lively, (t) => void panel.open(t));
+  hover(document.body, room.live, (t) => void panel.open(t));
 
   const draw = (): void => {
-    const { deck, place } = store;
-    if (!deck || !place) return;
-    const slide = deck.slides[place.slide];
-    const more = slide !== undefined && place.fragment + 1 < slide.waits;
-    const following = deck.slides[place.slide + 1];
-    nextTitle.textContent = more ? "Next: the next point" : following ? `Next: ${following.title}` : "This is the end";
+    const { deck, position } = store;
+    if (!deck || !position) return;
+    const slide = deck.slides[position.slide];
+    const more = slide !== undefined && position.fragment + 1 < slide.fragments;
+    const following = deck.slides[position.slide + 1];
+    nextTitle.textContent = more ? "Next: another fragment" : following ? `Next: ${following.title}` : "End of the talk";
     nextBox.hidden = !more && !following;
-    next.goTo(more ? { slide: place.slide, fragment: place.fragment + 1 } : { slide: place.slide + 1, fragment: -1 });
-    notes.innerHTML = (slide?.notes ?? []).filter((n) => n.after <= place.fragment + 1).map((n) => n.html).join("");
+    next.goTo(more ? { slide: position.slide, fragment: position.fragment + 1 } : { slide: position.slide + 1, fragment: -1 });
+    notes.innerHTML = (slide?.notes ?? []).filter((n) => n.after <= position.fragment + 1).map((n) => n.html).join("");
     notes.classList.toggle("empty", notes.childElementCount === 0);
     notes.scrollTop = notes.scrollHeight;
-    showStep(step, comingStep(deck, place), store.step, slide?.coming);
+    showStep(step, comingStep(deck, position), store.step, slide?.coming);
     tick();
   };
   const tick = (): void => {
-    if (store.deck) showTime(time, store.deck, store.place);
+    if (store.deck) showTime(time, store.deck, store.position);
   };
   const store = new Store({
+    ...inRoom(room, panel),
     deck(deck) {
       applyTheme(params, deck.meta.theme);
       document.title = `Presenter: ${deck.title}`;
@@ -104,29 +105,22 @@ export function presenter(params: URLSearchParams, control: Control | undefined)
       showProblems(problems, deck);
       draw();
     },
-    place(place) {
+    position(position) {
       unsettle();
-      race.goTo(place);
-      room.goTo(place);
+      race.goTo(position);
+      room.goTo(position);
       draw();
     },
     step(s) {
       room.setStep(s);
       draw();
     },
-    state(s) {
-      room.state(s);
-      panel.changed(s.target);
-    },
-    settle: (known) => room.settle(known),
-    pulse: (p) => room.pulse(p),
-    terminal: (t) => room.write(t),
     connected: (is) => document.body.classList.toggle("away", !is),
   });
   window.setInterval(tick, 250);
-  listen((wish) => {
-    if (local(wish, panel, help, blank) || !control) return;
-    move(wish, control, store.deck).catch((e: unknown) => notice.show(e));
+  listen((command) => {
+    if (local(command, panel, help, blank) || !control) return;
+    carryOut(command, control, store.deck).catch((e: unknown) => notice.show(e));
   });
   store.follow();
 }
@@ -145,19 +139,19 @@ function showStep(
     if (step.error) parts.push(el("pre", "step-error", step.error));
   } else if (coming) {
     const { offer, here, slide } = coming;
-    const where = here ? "Step to come" : `Step to come, on slide ${slide + 1}`;
+    const where = here ? "Next step" : `Next step, on slide ${slide + 1}`;
     parts.push(el("p", "label", `${where}: ${offer.walk} ${offer.number}/${offer.of}`), el("p", "step-title", offer.title));
     parts.push(...offer.commands.map((c) => el("pre", "command", c)));
   } else {
-    parts.push(el("p", "label", "No step to come"));
+    parts.push(el("p", "label", "No more steps"));
   }
   if (missing) parts.push(el("p", "quiet", `The walk ${missing} is not written yet.`));
   card.replaceChildren(...parts);
 }
 
-function showTime(root: HTMLElement, deck: Deck, place: Place | undefined): void {
+function showTime(root: HTMLElement, deck: Deck, position: Position | undefined): void {
   const now = new Date();
-  const p = pace(deck, place, now.getTime());
+  const p = pace(deck, position, now.getTime());
   const left = p.allotted - p.elapsed;
   const rows: Node[] = [
     el("span", "clock", `${String(now.getHours()).padStart(2, "0")}:${String(now.getMinutes()).padStart(2, "0")}`),
@@ -171,7 +165,7 @@ function showTime(root: HTMLElement, deck: Deck, place: Place | undefined): void
       el("span", left < 0 ? "left late" : "left", `${clock(left)} left`),
     );
   }
-  if (place) rows.push(el("span", "count", `${place.slide + 1}/${place.slides}`));
+  if (position) rows.push(el("span", "count", `${position.slide + 1}/${position.slides}`));
   root.replaceChildren(...rows);
 }
 

@@ -1,12 +1,12 @@
 import type { Deck } from "./wire";
 import { el } from "./dom";
 import { fit } from "./fit";
-import { Lively } from "./lively";
+import { LiveDiagrams } from "./live-diagrams";
 import { settle } from "./ready";
 import { drawAll, page } from "./slides";
 import { applyTheme } from "./theme";
 
-/** Shows all slides below each other, one a printed page, without waits. */
+/** Shows all slides below each other, one on each printed page, with all fragments. */
 export async function print(params: URLSearchParams, deck: Deck): Promise<void> {
   applyTheme(params, deck.meta.theme);
   document.title = deck.title;
@@ -16,10 +16,10 @@ export async function print(params: URLSearchParams, deck: Deck): Promise<void> 
     for (const f of p.querySelectorAll(".fragment")) f.classList.remove("fragment");
     document.body.append(el("div", "sheet", p));
   }
-  const lively = new Lively();
+  const live = new LiveDiagrams();
   for (const [i, p] of pages.entries()) {
     const slide = deck.slides[i];
-    if (slide) await drawAll(p, slide, lively);
+    if (slide) await drawAll(p, slide, live);
     fit(p);
   }
   await document.fonts.ready;

@@ -1,4 +1,4 @@
-import type { Deck, Place } from "./wire";
+import type { Deck, Position } from "./wire";
 import { el, svg } from "./dom";
 import { pace } from "./pace";
 
@@ -15,13 +15,13 @@ function runner(name: string, shape: string): SVGSVGElement {
   return s;
 }
 
-/** Race is the bottom line: the hare runs with the slides, the tortoise with the time. */
+/** Race is the line at the bottom: the hare runs with the slides, the tortoise with the time. */
 export class Race {
   readonly root = el("div", "race");
   private readonly hare = runner("hare", hare);
   private readonly tortoise = runner("tortoise", tortoise);
   private deck: Deck | undefined;
-  private place: Place | undefined;
+  private position: Position | undefined;
 
   constructor() {
     this.root.append(el("div", "track"), this.tortoise, this.hare);
@@ -33,14 +33,14 @@ export class Race {
     this.draw();
   }
 
-  goTo(place: Place): void {
-    this.place = place;
+  goTo(position: Position): void {
+    this.position = position;
     this.draw();
   }
 
   private draw(): void {
     if (!this.deck) return;
-    const p = pace(this.deck, this.place, Date.now());
+    const p = pace(this.deck, this.position, Date.now());
     this.hare.style.setProperty("--at", String(p.slides));
     this.tortoise.style.setProperty("--at", String(p.allotted > 0 ? Math.min(1, p.elapsed / p.allotted) : 0));
     this.tortoise.toggleAttribute("hidden", p.allotted === 0);

@@ -1,10 +1,10 @@
-/** Says that all that is shown is drawn: exports and tests wait for it. The first time is when the talk could begin. */
+/** Marks the page as completely drawn, for exports and tests, and marks the time of the first call. */
 export function settle(): void {
   document.documentElement.dataset["ready"] = "true";
   if (performance.getEntriesByName("fluxdemo:ready").length === 0) performance.mark("fluxdemo:ready");
 }
 
-/** Says that something else is about to be shown. */
+/** Marks the page as incomplete before a change. */
 export function unsettle(): void {
   document.documentElement.dataset["ready"] = "false";
 }

@@ -1,24 +1,26 @@
-import type { Deck, Place, Pulse, State, Step, TerminalText } from "./wire";
+import type { Deck, Position, Pulse, State, Step, TerminalText } from "./wire";
 import { el } from "./dom";
-import { Lively } from "./lively";
+import { LiveDiagrams } from "./live-diagrams";
+import type { Panel } from "./panel";
 import { Slides } from "./slides";
 import { stepAt } from "./steps";
+import type { View } from "./store";
 import { Terminal } from "./terminal";
 
-/** Room is a slide, and beside it the terminal while the slide has a step. */
+/** Room shows a slide, and the terminal beside it if the slide has a step. */
 export class Room {
-  readonly lively = new Lively();
+  readonly live = new LiveDiagrams();
   readonly terminal = new Terminal();
   readonly root = el("div", "room");
   private readonly slides: Slides;
   private deck: Deck | undefined;
-  private place: Place | undefined;
+  private position: Position | undefined;
   private step: Step | null = null;
 
   constructor(settled: () => void) {
     const stage = el("main", "slide-box");
     this.root.append(stage, this.terminal.root);
-    this.slides = new Slides(stage, this.lively, settled);
+    this.slides = new Slides(stage, this.live, settled);
   }
 
   show(deck: Deck): void {
@@ -27,10 +29,10 @@ export class Room {
     this.arrange();
   }
 
-  goTo(place: Place): void {
-    this.place = place;
+  goTo(position: Position): void {
+    this.position = position;
     this.arrange();
-    this.slides.goTo(place);
+    this.slides.goTo(position);
   }
 
   setStep(step: Step | null): void {
@@ -39,15 +41,15 @@ export class Room {
   }
 
   settle(known: boolean): void {
-    this.lively.settle(known);
+    this.live.settle(known);
   }
 
   state(state: State): void {
-    this.lively.state(state);
+    this.live.state(state);
   }
 
   pulse(pulse: Pulse): void {
-    this.lively.pulse(pulse);
+    this.live.pulse(pulse);
   }
 
   write(text: TerminalText): void {
@@ -55,13 +57,26 @@ export class Room {
   }
 
   private arrange(): void {
-    const slide = this.deck?.slides[this.place?.slide ?? 0];
-    const offer = stepAt(slide, this.place?.beat ?? 0);
-    // A step that runs is shown wherever the talk is; one that has run, on its own slide.
+    const slide = this.deck?.slides[this.position?.slide ?? 0];
+    const offer = stepAt(slide, this.position?.press ?? 0);
+    // A running step shows on every slide, and one that has ended only on its own.
     const running = this.step !== null && ["preparing", "running", "checking", "undoing"].includes(this.step.phase);
     const about = running && this.step ? this.step : offer;
     this.root.classList.toggle("with-terminal", about !== undefined);
     this.terminal.about(about, this.step);
     if (about) this.terminal.open();
   }
+}
+
+/** What a view does with what happens in the cluster and on the terminal: its room shows it, and its panel. */
+export function inRoom(room: Room, panel: Panel): Pick<View, "state" | "settle" | "pulse" | "terminal"> {
+  return {
+    state(s) {
+      room.state(s);
+      panel.changed(s.target);
+    },
+    settle: (known) => room.settle(known),
+    pulse: (p) => room.pulse(p),
+    terminal: (t) => room.write(t),
+  };
 }

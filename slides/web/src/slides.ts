@@ -1,12 +1,13 @@
 import Reveal, { type RevealApi } from "reveal.js";
-import type { Deck, Place, Slide } from "./wire";
+import type { Deck, Slide } from "./wire";
+import type { Address } from "./address";
 import { Charts } from "./charts";
 import { draw } from "./diagram";
 import { el } from "./dom";
 import { fit } from "./fit";
-import type { Lively } from "./lively";
+import type { LiveDiagrams } from "./live-diagrams";
 
-/** How much there is on a slide, in square units: a slide of 16:9 is 1280 by 720. */
+/** The area of a slide in square pixels: a slide of 16:9 is 1280 by 720. */
 const area = 1280 * 720;
 
 /** The page of one slide. */
@@ -33,28 +34,28 @@ export function page(slide: Slide, index: number): HTMLElement {
 
 const drawings = new WeakMap<HTMLElement, Promise<void>>();
 
-/** Draws the diagrams of a page, once. It is done when each is drawn or shows why not. */
-export function drawAll(p: HTMLElement, slide: Slide, lively: Lively): Promise<void> {
-  const drawing = drawings.get(p) ?? drawNow(p, slide, lively);
+/** Draws the diagrams of a page, once. Resolves when each is drawn or shows its error. */
+export function drawAll(p: HTMLElement, slide: Slide, live: LiveDiagrams): Promise<void> {
+  const drawing = drawings.get(p) ?? drawNow(p, slide, live);
   drawings.set(p, drawing);
   return drawing;
 }
 
-async function drawNow(p: HTMLElement, slide: Slide, lively: Lively): Promise<void> {
+async function drawNow(p: HTMLElement, slide: Slide, live: LiveDiagrams): Promise<void> {
   const waiting: Promise<void>[] = [];
   for (const figure of p.querySelectorAll<HTMLElement>("figure.diagram")) {
     const diagram = slide.diagrams.find((d) => d.id === figure.dataset["diagram"]);
     if (!diagram) continue;
     waiting.push(
       draw(figure, diagram).then((drawing) => {
-        if (drawing) lively.add(figure, drawing);
+        if (drawing) live.add(figure, drawing);
       }),
     );
   }
   await Promise.all(waiting);
 }
 
-/** Slides shows a deck with reveal.js in an element, at one place at a time. */
+/** Slides shows a deck with reveal.js in an element, at one address at a time. */
 export class Slides {
   private readonly box = el("div", "slides");
   private readonly root = el("div", "reveal", this.box);
@@ -62,27 +63,27 @@ export class Slides {
   private readonly charts = new Charts();
   private deck: Deck | undefined;
   private pages: HTMLElement[] = [];
-  private wanted: Pick<Place, "slide" | "fragment"> = { slide: 0, fragment: -1 };
+  private wanted: Address = { slide: 0, fragment: -1 };
   private starting: Promise<void> = Promise.resolve();
 
   /**
    * @param parent what the slides fill
-   * @param lively keeps their diagrams alive
-   * @param settled is called when all diagrams of the slide that is shown are drawn, and it fits
+   * @param live shows the cluster in their diagrams
+   * @param settled is called when the current slide fits and all its diagrams are drawn
    */
   constructor(
     private readonly parent: HTMLElement,
-    private readonly lively: Lively,
+    private readonly live: LiveDiagrams,
     private readonly settled: () => void = () => undefined,
   ) {
     parent.append(this.root);
     new ResizeObserver(() => this.resize()).observe(parent);
   }
 
-  /** Shows a deck, or an edited one, at the place where it is. */
+  /** Shows a deck, or an edited one, at the position of the address. */
   show(deck: Deck): void {
     this.deck = deck;
-    this.lively.clear();
+    this.live.clear();
     this.pages = deck.slides.map(page);
     this.box.replaceChildren(...this.pages.map((p) => el("section", "", p)));
     if (this.reveal) {
@@ -105,7 +106,7 @@ export class Slides {
       margin: 0,
       minScale: 0.05,
       maxScale: 4,
-      scrollActivationWidth: 0, // no scroll view on phones: slides stay in step with the speaker
+      scrollActivationWidth: 0, // no scroll view on phones: slides follow the presenter
       viewDistance: 2,
       transition: "none",
       backgroundTransition: "none",
@@ -115,13 +116,13 @@ export class Slides {
     this.starting = reveal.initialize().then(() => this.apply());
   }
 
-  /** Goes to a place. */
-  goTo(place: Pick<Place, "slide" | "fragment">): void {
-    this.wanted = place;
+  /** Goes to an address. */
+  goTo(address: Address): void {
+    this.wanted = address;
     void this.starting.then(() => this.apply());
   }
 
-  /** The element of a slide; undefined when there is none of that index. */
+  /** The element of a slide; undefined if there is none with that index. */
   page(index: number): HTMLElement | undefined {
     return this.pages[index];
   }
@@ -135,13 +136,13 @@ export class Slides {
     void this.drawAround(slide);
   }
 
-  /** Draws what is shown first, and then what comes next, so that it is there when it is turned to. */
+  /** Draws the current slide first, then its neighbours, so that they are ready in time. */
   private async drawAround(slide: number): Promise<void> {
     const deck = this.deck;
     for (const i of [slide, slide + 1, slide - 1]) {
       const [p, model] = [this.pages[i], deck?.slides[i]];
       if (!p || !model) continue;
-      await drawAll(p, model, this.lively);
+      await drawAll(p, model, this.live);
       if (this.deck !== deck) return;
       if (i === slide && this.wanted.slide === slide) {
         this.refit();

@@ -1,19 +1,19 @@
-import type { Deck, Place, Slide, Step, StepOffer } from "./wire";
+import type { Deck, Position, Slide, Step, StepOffer } from "./wire";
 
-/** The step that a slide is about after so many beats: the next one, or the last one when all are over. */
-export function stepAt(slide: Slide | undefined, beat: number): StepOffer | undefined {
+/** The step of a slide after some presses: the next one, or the last one if all are done. */
+export function stepAt(slide: Slide | undefined, presses: number): StepOffer | undefined {
   if (!slide) return undefined;
-  const next = slide.beats.slice(beat).find((b) => b >= 0) ?? slide.beats.findLast((b) => b >= 0);
+  const next = slide.presses.slice(presses).find((p) => p >= 0) ?? slide.presses.findLast((p) => p >= 0);
   return next === undefined ? undefined : slide.steps[next];
 }
 
-/** The step to come: on this slide, or on one after it. */
-export function comingStep(deck: Deck, place: Place): { offer: StepOffer; here: boolean; slide: number } | undefined {
-  for (let i = place.slide; i < deck.slides.length; i++) {
+/** The next step, on this slide or on a later one. */
+export function comingStep(deck: Deck, position: Position): { offer: StepOffer; here: boolean; slide: number } | undefined {
+  for (let i = position.slide; i < deck.slides.length; i++) {
     const slide = deck.slides[i];
-    const beat = slide?.beats.slice(i === place.slide ? place.beat : 0).find((b) => b >= 0);
-    const offer = beat === undefined ? undefined : slide?.steps[beat];
-    if (offer) return { offer, here: i === place.slide, slide: i };
+    const press = slide?.presses.slice(i === position.slide ? position.press : 0).find((p) => p >= 0);
+    const offer = press === undefined ? undefined : slide?.steps[press];
+    if (offer) return { offer, here: i === position.slide, slide: i };
   }
   return undefined;
 }
@@ -22,17 +22,17 @@ export function comingStep(deck: Deck, place: Place): { offer: StepOffer; here: 
 export function phaseWords(step: Step): string {
   switch (step.phase) {
     case "preparing":
-      return "getting ready";
+      return "preparing";
     case "running":
       return "running";
     case "checking":
-      return step.waiting ? `waiting: ${step.waiting}` : "waiting for the state";
+      return step.waiting ? `waiting: ${step.waiting}` : "checking";
     case "done":
       return "done";
     case "undoing":
-      return "taking it back";
+      return "undoing";
     case "undone":
-      return "taken back";
+      return "undone";
     case "failed":
       return "failed";
   }

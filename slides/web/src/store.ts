@@ -1,25 +1,25 @@
-import type { Deck, Hello, Place, Pulse, State, Step, TerminalText } from "./wire";
+import type { Deck, Hello, Position, Pulse, State, Step, TerminalText } from "./wire";
 import { fetchDeck } from "./api";
 import { connect } from "./connection";
 
-/** What a view wants to know. */
+/** Receives the state of the stage, in order. */
 export interface View {
-  /** The deck is there, or was edited. */
+  /** The deck was loaded, or was edited. */
   deck(deck: Deck): void;
-  place(place: Place): void;
+  position(position: Position): void;
   step(step: Step | null): void;
   state(state: State): void;
-  /** Whether all there is in the cluster was told. */
+  /** Whether all states of the cluster are known. */
   settle(known: boolean): void;
   pulse(pulse: Pulse): void;
   terminal(text: TerminalText): void;
   connected(is: boolean): void;
 }
 
-/** Store keeps what the stage has said, and tells the view in an order that fits: the deck comes before its places. */
+/** Store keeps the state of the stage, and calls the view in order: the deck comes before its positions. */
 export class Store {
   deck: Deck | undefined;
-  place: Place | undefined;
+  position: Position | undefined;
   step: Step | null = null;
   readonly states = new Map<string, State>();
   private version = 0;
@@ -27,7 +27,7 @@ export class Store {
 
   constructor(private readonly view: View) {}
 
-  /** Shows a deck that has no stage behind it. */
+  /** Shows a deck without a stage. */
   still(deck: Deck): void {
     this.deck = deck;
     this.view.deck(deck);
@@ -39,7 +39,7 @@ export class Store {
       connected: (is) => this.view.connected(is),
       hello: (hello) => this.hello(hello),
       deck: (version) => void this.load(version),
-      place: (place) => this.moved(place),
+      position: (position) => this.moved(position),
       step: (step) => {
         this.step = step;
         this.view.step(step);
@@ -56,7 +56,7 @@ export class Store {
   private hello(hello: Hello): void {
     this.states.clear();
     for (const s of hello.states) this.states.set(s.target, s);
-    this.place = hello.place;
+    this.position = hello.position;
     this.step = hello.step;
     void this.load(hello.version, hello.instance).then(() => {
       for (const s of this.states.values()) this.view.state(s);
@@ -68,14 +68,14 @@ export class Store {
 
   private instance = "";
 
-  /** Loads the deck if it is another one than the one that is shown, then shows the place. */
+  /** Loads the deck if it has changed, then shows the position. */
   private async load(version: number, instance = this.instance): Promise<void> {
     await this.loading;
     if (version !== this.version || instance !== this.instance) {
       this.loading = this.fetch(instance);
       await this.loading;
     }
-    if (this.place) this.moved(this.place);
+    if (this.position) this.moved(this.position);
   }
 
   private async fetch(instance: string): Promise<void> {
@@ -87,12 +87,12 @@ export class Store {
       this.view.deck(deck);
       for (const s of this.states.values()) this.view.state(s);
     } catch {
-      this.version = 0; // the stage went away just now; it says hello again when it is back
+      this.version = 0; // the stage is gone; it sends hello again when it is back
     }
   }
 
-  private moved(place: Place): void {
-    this.place = place;
-    if (this.deck && place.slides === this.deck.slides.length) this.view.place(place);
+  private moved(position: Position): void {
+    this.position = position;
+    if (this.deck && position.slides === this.deck.slides.length) this.view.position(position);
   }
 }

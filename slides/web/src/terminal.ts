@@ -4,14 +4,14 @@ import { el } from "./dom";
 import { phaseWords } from "./steps";
 import { take } from "./transcript";
 
-/** What a walk writes is at most this wide. */
+/** The width of a walk's output. */
 const columns = 74;
 const scrollback = 2000;
 const lineHeight = 1.25;
-/** How wide a letter of the terminal's font is, as a part of its size. */
+/** The width of a letter of the terminal's font, relative to its size. */
 const letterWidth = 0.6;
 
-/** Terminal shows the commands of a step, and what they write. */
+/** Terminal shows the commands of a step and their output. */
 export class Terminal {
   readonly root = el("section", "terminal");
   private readonly title = el("span", "terminal-title");
@@ -20,7 +20,7 @@ export class Terminal {
   private readonly offer = el("div", "terminal-offer");
   private xterm: XTerm | undefined;
   private offset = 0; // of the next byte to be written
-  private early = ""; // what came before there was a screen
+  private early = ""; // text that came before the screen was open
   private ready: Promise<void> | undefined;
 
   constructor() {
@@ -32,7 +32,7 @@ export class Terminal {
     });
   }
 
-  /** Takes in text. What is known already is not written twice; after a gap the screen starts anew. */
+  /** Writes new text, skips known text, and clears the screen after a gap. */
   write({ offset, text }: TerminalText): void {
     const { fresh, anew, next } = take(this.offset, { offset, text });
     if (!fresh) return;
@@ -48,7 +48,7 @@ export class Terminal {
     }
   }
 
-  /** Shows which step it is about: one that is offered, or one that runs or has run. */
+  /** Shows the step of the slide: its commands before it runs, then its phase. */
   about(offer: StepOffer | undefined, step: Step | null): void {
     const ours = step && offer && step.walk === offer.walk && step.id === offer.id ? step : null;
     const shown = ours ?? offer;
@@ -60,7 +60,7 @@ export class Terminal {
     this.offer.replaceChildren(...(shown && offered ? shown.commands.map(commandLine) : []));
   }
 
-  /** Opens the screen, which can only be measured once it is on the page. */
+  /** Opens the screen, which must be on the page to be measured. */
   open(): void {
     this.ready ??= document.fonts.load("16px 'JetBrains Mono Variable'").then(() => {
       this.xterm = new XTerm({
@@ -82,7 +82,7 @@ export class Terminal {
     });
   }
 
-  /** All of the screen's text, for those who cannot see it. */
+  /** All of the screen's text, for screen readers. */
   text(): string {
     const b = this.xterm?.buffer.active;
     if (!b) return this.early;
@@ -104,7 +104,8 @@ function commandLine(text: string): HTMLElement {
   return el("pre", "command", text);
 }
 
-function colours(): ITheme {
+/** The colours of the page's theme. */
+export function colours(): ITheme {
   const style = getComputedStyle(document.documentElement);
   const v = (name: string): string => style.getPropertyValue(name).trim();
   return {

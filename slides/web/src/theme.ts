@@ -7,7 +7,7 @@ function known(name: string | null | undefined): Theme | undefined {
   return themes.find((t) => t === name);
 }
 
-/** Chooses the theme: what the address says, what was chosen with the key, what the deck says, light. */
+/** Applies the theme: of the address, else the one chosen with the key, else of the deck, else light. */
 export function applyTheme(params: URLSearchParams, deck?: string): void {
   const theme = known(params.get("theme")) ?? known(sessionStorage.getItem(key)) ?? known(deck?.toLowerCase()) ?? "light";
   document.documentElement.dataset["theme"] = theme;

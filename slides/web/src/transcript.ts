@@ -4,15 +4,15 @@ import type { TerminalText } from "./wire";
 export interface Taken {
   /** It has something new. */
   fresh: boolean;
-  /** The screen starts anew with it, since it does not follow what the screen has. */
+  /** The screen must be cleared first, because text is missing before it. */
   anew: boolean;
-  /** The offset, in bytes, of what comes after it. */
+  /** The offset, in bytes, of the next text. */
   next: number;
 }
 
 const encoder = new TextEncoder();
 
-/** Decides about text that comes when the screen has all until an offset, in bytes. */
+/** Says what to do with a piece of text when the screen has all text up to the offset known, in bytes. */
 export function take(known: number, { offset, text }: TerminalText): Taken {
   const next = offset + encoder.encode(text).length;
   return { fresh: next > known || offset === 0, anew: offset !== known, next };

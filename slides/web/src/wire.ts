@@ -22,8 +22,8 @@ export interface Slide {
   id: string;
   title: string;
   html: string;
-  waits: number;
-  beats: number[];
+  fragments: number;
+  presses: number[];
   notes: Note[];
   diagrams: Diagram[];
   steps: StepOffer[];
@@ -98,12 +98,12 @@ export interface Step {
   error?: string;
 }
 
-export interface Place {
+export interface Position {
   slide: number;
   slides: number;
   id: string;
   title: string;
-  beat: number;
+  press: number;
   fragment: number;
   started: number;
 }
@@ -138,7 +138,7 @@ export interface TerminalText {
 export interface Hello {
   instance: string;
   version: number;
-  place: Place;
+  position: Position;
   step: Step | null;
   states: State[];
   terminal: TerminalText;
@@ -184,14 +184,14 @@ export interface Charts {
   charts: string[];
 }
 
-export interface MoveRequest {
-  move?: string;
+export interface PositionRequest {
+  command?: string;
   slide?: string;
   fragment?: number;
   wait?: boolean;
 }
 
 export interface StepRequest {
-  do?: string;
+  command?: string;
   wait?: boolean;
 }

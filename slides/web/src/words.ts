@@ -1,4 +1,4 @@
-/** A time span as people say it: 8 s, 3 min, 2 h, 5 d. */
+/** A rough time span: 8 s, 3 min, 2 h, 5 d. */
 export function ago(milliseconds: number): string {
   const s = Math.max(0, Math.round(milliseconds / 1000));
   if (s < 100) return `${s} s`;
@@ -17,7 +17,7 @@ export function clock(milliseconds: number): string {
   return sign + (h > 0 ? `${h}:${two(m)}` : String(m)) + ":" + two(s % 60);
 }
 
-/** A revision as people read it: main@sha1:1a2b3c4. */
+/** A revision with a short hash: main@sha1:1a2b3c4. */
 export function short(revision: string): string {
   return revision.replace(/(sha1:|sha256:)([0-9a-f]{7})[0-9a-f]+/, "$1$2");
 }

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { Control, fetchDetail } from "../src/api";
-import type { MoveRequest, StepRequest } from "../src/wire";
+import type { PositionRequest, StepRequest } from "../src/wire";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -10,11 +10,11 @@ function answer(status: number, text: string) {
   return fetch;
 }
 
-test.each<[string, (c: Control) => Promise<void>, string, MoveRequest | StepRequest]>([
-  ["next", (c) => c.next(), "api/position", { move: "next" }],
-  ["back", (c) => c.back(), "api/position", { move: "back" }],
+test.each<[string, (c: Control) => Promise<void>, string, PositionRequest | StepRequest]>([
+  ["next", (c) => c.next(), "api/position", { command: "next" }],
+  ["back", (c) => c.back(), "api/position", { command: "back" }],
   ["goTo", (c) => c.goTo("end", 2), "api/position", { slide: "end", fragment: 2 }],
-  ["step", (c) => c.step("skip"), "api/step", { do: "skip" }],
+  ["step", (c) => c.step("skip"), "api/step", { command: "skip" }],
   ["resetClock", (c) => c.resetClock(), "api/clock", {}],
 ])("%s", async (_, act, path, body) => {
   const fetch = answer(200, "{}");

@@ -1,4 +1,4 @@
-import type { Deck, Meta, Place, Slide, StepOffer } from "../src/wire";
+import type { Deck, Meta, Position, Slide, StepOffer } from "../src/wire";
 
 /** Makes a deck for a test. */
 export function deckOf(slides: Partial<Slide>[], meta: Partial<Meta> = {}): Deck {
@@ -7,13 +7,13 @@ export function deckOf(slides: Partial<Slide>[], meta: Partial<Meta> = {}): Deck
     meta: { seconds: 0, start: 0, end: 0, ...meta },
     problems: [],
     slides: slides.map((s, i) => ({
-      id: String(i), title: "", html: "", waits: 0, beats: [], notes: [], diagrams: [], steps: [], ...s,
+      id: String(i), title: "", html: "", fragments: 0, presses: [], notes: [], diagrams: [], steps: [], ...s,
     })),
   };
 }
 
-export function placeAt(deck: Deck, slide: number, fragment = -1): Place {
-  return { slide, slides: deck.slides.length, id: deck.slides[slide]?.id ?? "", title: "", beat: 0, fragment, started: 0 };
+export function positionAt(deck: Deck, slide: number, fragment = -1): Position {
+  return { slide, slides: deck.slides.length, id: deck.slides[slide]?.id ?? "", title: "", press: 0, fragment, started: 0 };
 }
 
 export function offer(id: string): StepOffer {

@@ -1,17 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { hashOf, parseHash, type Position, turn } from "../src/address";
+import { hashOf, parseHash, type Address, turn } from "../src/address";
 import { Keyboard } from "../src/keys";
 import { nodeID } from "../src/node-id";
 import { pace } from "../src/pace";
 import { comingStep, phaseWords, stepAt } from "../src/steps";
 import { take } from "../src/transcript";
 import { ago, clock, short } from "../src/words";
-import { deckOf, offer, placeAt } from "./deck";
+import { deckOf, offer, positionAt } from "./deck";
 
-const deck = deckOf([{ id: "talk" }, { id: "two words", waits: 2 }, { id: "end" }]);
+const deck = deckOf([{ id: "talk" }, { id: "two words", fragments: 2 }, { id: "end" }]);
 
 describe("addresses", () => {
-  test.each<[string, Position | undefined]>([
+  test.each<[string, Address | undefined]>([
     ["#/talk", { slide: 0, fragment: -1 }],
     ["#/two%20words", { slide: 1, fragment: -1 }],
     ["#/two%20words/2", { slide: 1, fragment: 1 }],
@@ -24,14 +24,14 @@ describe("addresses", () => {
   ])("%s", (hash, want) => expect(parseHash(hash, deck)).toEqual(want));
 
   test("lead back to where they come from", () => {
-    for (const at of [placeAt(deck, 1, -1), placeAt(deck, 1, 1)]) {
+    for (const at of [positionAt(deck, 1, -1), positionAt(deck, 1, 1)]) {
       expect(parseHash(hashOf(at), deck)).toEqual({ slide: at.slide, fragment: at.fragment });
     }
   });
 });
 
 describe("keys", () => {
-  const wishes = (...keys: string[]) => {
+  const commands = (...keys: string[]) => {
     const k = new Keyboard();
     return keys.map((key) => k.press(key));
   };
@@ -39,19 +39,19 @@ describe("keys", () => {
   test.each([
     ["PageDown", "next"], ["PageUp", "back"], [" ", "next"], ["Enter", "next"], ["Home", "first"], ["End", "last"],
     ["r", "again"], ["s", "skip"], ["x", "stop"], ["c", "clock"], [".", "blank"], ["?", "help"], ["Escape", "close"],
-  ])("%s is %s", (key, what) => expect(wishes(key)).toEqual([{ do: what }]));
+  ])("%s is %s", (key, what) => expect(commands(key)).toEqual([{ action: what }]));
 
-  test("ask for nothing when they have no meaning", () => expect(wishes("q", "toString")).toEqual([undefined, undefined]));
-  test("digits name a slide", () => expect(wishes("1", "2", "Enter").at(-1)).toEqual({ do: "slide", number: 12 }));
-  test("other keys forget the digits", () => expect(wishes("1", "x", "Enter").at(-1)).toEqual({ do: "next" }));
-  test("the last four digits count", () => expect(wishes(..."98765", "Enter").at(-1)).toEqual({ do: "slide", number: 8765 }));
+  test("ask for nothing when they have no meaning", () => expect(commands("q", "toString")).toEqual([undefined, undefined]));
+  test("digits name a slide", () => expect(commands("1", "2", "Enter").at(-1)).toEqual({ action: "slide", number: 12 }));
+  test("other keys forget the digits", () => expect(commands("1", "x", "Enter").at(-1)).toEqual({ action: "next" }));
+  test("the last four digits count", () => expect(commands(..."98765", "Enter").at(-1)).toEqual({ action: "slide", number: 8765 }));
 });
 
 describe("a deck without a stage", () => {
-  const go = (at: Position, ...what: ("next" | "back" | "first" | "last")[]) =>
-    what.reduce<Position | undefined>((p, w) => p && turn({ do: w }, p, deck), at);
+  const go = (at: Address, ...what: ("next" | "back" | "first" | "last")[]) =>
+    what.reduce<Address | undefined>((p, w) => p && turn({ action: w }, p, deck), at);
 
-  test.each<[Position, "next" | "back", Position]>([
+  test.each<[Address, "next" | "back", Address]>([
     [{ slide: 0, fragment: -1 }, "next", { slide: 1, fragment: -1 }],
     [{ slide: 1, fragment: -1 }, "next", { slide: 1, fragment: 0 }],
     [{ slide: 1, fragment: 1 }, "next", { slide: 2, fragment: -1 }],
@@ -67,9 +67,9 @@ describe("a deck without a stage", () => {
   });
   test("by number", () => {
     const at = { slide: 0, fragment: -1 };
-    expect(turn({ do: "slide", number: 3 }, at, deck)).toEqual({ slide: 2, fragment: -1 });
-    expect(turn({ do: "slide", number: 4 }, at, deck)).toBeUndefined();
-    expect(turn({ do: "slide", number: 0 }, at, deck)).toBeUndefined();
+    expect(turn({ action: "slide", number: 3 }, at, deck)).toEqual({ slide: 2, fragment: -1 });
+    expect(turn({ action: "slide", number: 4 }, at, deck)).toBeUndefined();
+    expect(turn({ action: "slide", number: 0 }, at, deck)).toBeUndefined();
   });
 });
 
@@ -90,36 +90,36 @@ describe("words", () => {
 describe("pace", () => {
   const planned = deckOf([{}, {}, {}], { seconds: 120 });
 
-  test("before the talk", () => expect(pace(planned, placeAt(planned, 0), 5000)).toEqual({ allotted: 120_000, elapsed: 0, slides: 0, ahead: 0 }));
+  test("before the talk", () => expect(pace(planned, positionAt(planned, 0), 5000)).toEqual({ allotted: 120_000, elapsed: 0, slides: 0, ahead: 0 }));
   test("ahead", () => {
-    const place = { ...placeAt(planned, 1), started: 1000 };
-    expect(pace(planned, place, 31_000)).toEqual({ allotted: 120_000, elapsed: 30_000, slides: 0.5, ahead: 30_000 });
+    const position = { ...positionAt(planned, 1), started: 1000 };
+    expect(pace(planned, position, 31_000)).toEqual({ allotted: 120_000, elapsed: 30_000, slides: 0.5, ahead: 30_000 });
   });
   test("a schedule counts while it lasts", () => {
     const d = deckOf([{}, {}], { start: 1000, end: 61_000, seconds: 120 });
-    expect(pace(d, placeAt(d, 0), 31_000)).toEqual({ allotted: 60_000, elapsed: 30_000, slides: 0, ahead: -30_000 });
-    expect(pace(d, placeAt(d, 0), 62_000).allotted).toBe(120_000);
+    expect(pace(d, positionAt(d, 0), 31_000)).toEqual({ allotted: 60_000, elapsed: 30_000, slides: 0, ahead: -30_000 });
+    expect(pace(d, positionAt(d, 0), 62_000).allotted).toBe(120_000);
   });
-  test("one slide, and nobody has said how long", () => {
+  test("one slide, and no time allotted", () => {
     const d = deckOf([{}]);
-    expect(pace(d, placeAt(d, 0), 9)).toEqual({ allotted: 0, elapsed: 0, slides: 0, ahead: 0 });
+    expect(pace(d, positionAt(d, 0), 9)).toEqual({ allotted: 0, elapsed: 0, slides: 0, ahead: 0 });
   });
 });
 
 describe("steps", () => {
-  const walk = deckOf([{}, { beats: [0, -1, 1], steps: [offer("a"), offer("b")] }, {}]);
+  const walk = deckOf([{}, { presses: [0, -1, 1], steps: [offer("a"), offer("b")] }, {}]);
 
-  test.each<[number, string]>([[0, "a"], [1, "b"], [2, "b"], [3, "b"]])("after %d beats", (beat, id) =>
-    expect(stepAt(walk.slides[1], beat)?.id).toBe(id));
+  test.each<[number, string]>([[0, "a"], [1, "b"], [2, "b"], [3, "b"]])("after %d presses", (presses, id) =>
+    expect(stepAt(walk.slides[1], presses)?.id).toBe(id));
   test("none on a slide without", () => expect(stepAt(walk.slides[0], 0)).toBeUndefined());
   test("the one to come may be on a later slide", () => {
-    expect(comingStep(walk, placeAt(walk, 0))).toMatchObject({ here: false, slide: 1, offer: { id: "a" } });
-    expect(comingStep(walk, { ...placeAt(walk, 1), beat: 1 })).toMatchObject({ here: true, offer: { id: "b" } });
-    expect(comingStep(walk, { ...placeAt(walk, 1), beat: 3 })).toBeUndefined();
+    expect(comingStep(walk, positionAt(walk, 0))).toMatchObject({ here: false, slide: 1, offer: { id: "a" } });
+    expect(comingStep(walk, { ...positionAt(walk, 1), press: 1 })).toMatchObject({ here: true, offer: { id: "b" } });
+    expect(comingStep(walk, { ...positionAt(walk, 1), press: 3 })).toBeUndefined();
   });
   test("a check says what it waits for", () => {
     expect(phaseWords({ ...offer("a"), phase: "checking", waiting: "a pod" })).toBe("waiting: a pod");
-    expect(phaseWords({ ...offer("a"), phase: "checking" })).toBe("waiting for the state");
+    expect(phaseWords({ ...offer("a"), phase: "checking" })).toBe("checking");
   });
 });
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Listener } from "../src/connection";
 import { Store } from "../src/store";
 import type { Hello, State } from "../src/wire";
-import { deckOf, placeAt } from "./deck";
+import { deckOf, positionAt } from "./deck";
 
 const stage = vi.hoisted(() => ({ listener: undefined as Listener | undefined, fetchDeck: vi.fn() }));
 vi.mock("../src/connection", () => ({ connect: (l: Listener) => (stage.listener = l) }));
@@ -11,7 +11,7 @@ vi.mock("../src/api", () => ({ fetchDeck: stage.fetchDeck }));
 const deck = deckOf([{ id: "a" }, { id: "b" }]);
 const state = (target: string, status: State["status"]): State => ({ target, status, since: 0, at: 0 });
 const hello = (over: Partial<Hello> = {}): Hello => ({
-  instance: "one", version: 1, place: placeAt(deck, 1), step: null, states: [], terminal: { offset: 0, text: "" }, live: true, ...over,
+  instance: "one", version: 1, position: positionAt(deck, 1), step: null, states: [], terminal: { offset: 0, text: "" }, live: true, ...over,
 });
 
 /** Follows a stage, and notes the calls that its view gets. */
@@ -19,7 +19,7 @@ function follow(): { store: Store; calls: string[]; says: Listener } {
   const calls: string[] = [];
   const store = new Store({
     deck: () => calls.push("deck"),
-    place: (p) => calls.push(`place ${p.id}`),
+    position: (p) => calls.push(`position ${p.id}`),
     step: (s) => calls.push(`step ${s?.id ?? "none"}`),
     state: (s) => calls.push(`state ${s.target} ${s.status}`),
     settle: (known) => calls.push(`settle ${known}`),
@@ -35,12 +35,12 @@ function follow(): { store: Store; calls: string[]; says: Listener } {
 beforeEach(() => stage.fetchDeck.mockReset().mockResolvedValue({ version: 1, deck }));
 afterEach(() => (stage.listener = undefined));
 
-test("the deck comes before its place and states", async () => {
+test("the deck comes before its position and states", async () => {
   const { calls, says } = follow();
   says.hello(hello({ states: [state("git", "ready")] }));
   await vi.waitFor(() => expect(calls).toContain("terminal"));
   expect(calls.indexOf("deck")).toBe(0);
-  expect(calls.indexOf("place b")).toBeGreaterThan(0);
+  expect(calls.indexOf("position b")).toBeGreaterThan(0);
   expect(calls.indexOf("settle true")).toBeGreaterThan(calls.indexOf("state git ready"));
 });
 
@@ -55,27 +55,27 @@ test("a hello replaces what was known", async () => {
 
 test("the same deck is loaded once, and again for another version or stage", async () => {
   const { calls, says } = follow();
-  const told = (n: number) => vi.waitFor(() => expect(calls.filter((c) => c === "terminal")).toHaveLength(n));
+  const shown = (n: number) => vi.waitFor(() => expect(calls.filter((c) => c === "terminal")).toHaveLength(n));
   says.hello(hello());
-  await told(1);
+  await shown(1);
   says.hello(hello());
-  await told(2);
+  await shown(2);
   expect(stage.fetchDeck).toHaveBeenCalledTimes(1);
   says.hello(hello({ instance: "two" }));
-  await told(3);
+  await shown(3);
   expect(stage.fetchDeck).toHaveBeenCalledTimes(2);
   stage.fetchDeck.mockResolvedValue({ version: 2, deck });
   says.deck(2);
   await vi.waitFor(() => expect(stage.fetchDeck).toHaveBeenCalledTimes(3));
 });
 
-test("a place of another deck waits for that deck", async () => {
+test("a position of another deck waits for that deck", async () => {
   const { calls, says } = follow();
   says.hello(hello());
   await vi.waitFor(() => expect(calls).toContain("terminal"));
   calls.length = 0;
-  says.place({ ...placeAt(deck, 0), slides: 3 });
+  says.position({ ...positionAt(deck, 0), slides: 3 });
   expect(calls).toEqual([]);
-  says.place(placeAt(deck, 0));
-  expect(calls).toEqual(["place a"]);
+  says.position(positionAt(deck, 0));
+  expect(calls).toEqual(["position a"]);
 });

@@ -3,7 +3,7 @@ import { type Drawing, type LiveEdge, type LiveNode, rest, wake } from "./diagra
 import { el, svg } from "./dom";
 import { ago, short } from "./words";
 
-/** What is told to whoever listens on the document, after something was painted. */
+/** The detail of the event fluxdemo:painted, which the document dispatches after a state or pulse was painted. */
 export interface Painted {
   kind: "state" | "pulse";
   target?: string;
@@ -13,11 +13,11 @@ export interface Painted {
   to?: string;
   what?: string;
   count: number; // how many nodes or edges on the page show it
-  after: number; // milliseconds from when the stage got to know to the painted frame
+  after: number; // milliseconds from when the stage received it to the painted frame
 }
 
-/** How long an edge shows that something has travelled it, in milliseconds. */
-const travel = 900;
+/** How long an edge shows a pulse, in milliseconds. */
+const crossing = 900;
 
 const words: Record<Status, string> = {
   idle: "Idle",
@@ -25,10 +25,10 @@ const words: Record<Status, string> = {
   ready: "Ready",
   failed: "Failed",
   suspended: "Suspended",
-  missing: "Not there",
+  missing: "Missing",
 };
 
-// Each state has a sign of its own, so that it can be told without its colour.
+// Each state has its own sign, so that it is clear without its colour.
 const signs: Record<Status, string> = {
   idle: "M-4 0h8",
   working: "M5 0A5 5 0 1 1 0 -5M0 -8v6l4 -3z",
@@ -38,13 +38,13 @@ const signs: Record<Status, string> = {
   missing: "M-3 -3a3 3 0 1 1 3 3v1.5M0 4.5v.6",
 };
 
-/** Lively keeps the diagrams on a page as things are in the cluster. */
-export class Lively {
+/** LiveDiagrams shows the states and pulses of the cluster in the diagrams on a page. */
+export class LiveDiagrams {
   private readonly drawings = new Map<HTMLElement, Drawing>();
   private readonly states = new Map<string, State>();
   private known = false;
 
-  /** Says that everything is known about the cluster: an object that was not named is not there. */
+  /** Sets whether all states of the cluster are known, so that an object without a state is missing. */
   settle(known: boolean): void {
     this.known = known;
     for (const d of this.drawings.values()) {
@@ -52,13 +52,13 @@ export class Lively {
     }
   }
 
-  /** Takes a diagram that was drawn, in the place of what the figure had before. */
+  /** Adds a drawn diagram, and replaces an earlier one of the same figure. */
   add(figure: HTMLElement, drawing: Drawing): void {
     this.drawings.set(figure, drawing);
     for (const n of drawing.nodes) this.paint(n, this.states.get(n.target));
   }
 
-  /** Forgets the diagrams of a deck that is not shown any more. */
+  /** Drops all diagrams. */
   clear(): void {
     this.drawings.clear();
   }
@@ -75,12 +75,12 @@ export class Lively {
         count++;
       }
     }
-    if (before && before.at === state.at) return; // told anew after a reconnect
+    if (before && before.at === state.at) return; // sent again after a reconnect
     const { target, status, revision } = state;
     painted({ kind: "state", target, status, ...(revision ? { revision } : {}), count }, state.at);
   }
 
-  /** Shows that something has travelled. */
+  /** Shows a pulse. */
   pulse(pulse: Pulse): void {
     let count = 0;
     for (const d of this.drawings.values()) {
@@ -95,7 +95,7 @@ export class Lively {
     painted({ kind: "pulse", from, to, what, ...(revision ? { revision } : {}), count }, pulse.at);
   }
 
-  /** What there is to say about a target in a few lines; undefined when nothing is known. */
+  /** Describes a target in a few lines: its name, state, revision, and message, as far as they are known. */
   describe(target: string): string[] {
     const s = this.states.get(target);
     const lines = [target];
@@ -133,12 +133,12 @@ function flash(group: SVGGElement): void {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) group.classList.remove("fresh");
 }
 
-/** Lights an edge up, and lets a dot run along it. */
+/** Highlights an edge, and moves a dot along it. */
 function run(e: LiveEdge): void {
   const path = e.path;
-  path.classList.add("travelled");
+  path.classList.add("crossed");
   window.clearTimeout(lit.get(path));
-  lit.set(path, window.setTimeout(() => path.classList.remove("travelled"), travel));
+  lit.set(path, window.setTimeout(() => path.classList.remove("crossed"), crossing));
   const figure = path.closest<HTMLElement>("figure.diagram");
   const matrix = path.getScreenCTM();
   if (!figure || !matrix || figure.offsetWidth === 0 || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
@@ -153,16 +153,16 @@ function run(e: LiveEdge): void {
   const dot = el("span", "parcel");
   dot.style.setProperty("--size", `${(16 * matrix.a) / scale}px`);
   figure.append(dot);
-  dot.animate(frames, { duration: travel, easing: "ease-in-out" }).onfinish = () => dot.remove();
+  dot.animate(frames, { duration: crossing, easing: "ease-in-out" }).onfinish = () => dot.remove();
 }
 
-/** At how many places along its way a dot's place is worked out; between them it goes straight. */
+/** The number of straight parts of a dot's path. */
 const stations = 24;
 
-/** When an edge that shows that something has travelled it goes dark again. */
+/** The timers that end the pulses of edges. */
 const lit = new WeakMap<SVGPathElement, number>();
 
-/** Tells listeners what was painted, after the frame that shows it. */
+/** Dispatches fluxdemo:painted after the frame that shows a state or pulse. */
 function painted(what: Omit<Painted, "after">, at: number): void {
   requestAnimationFrame(() => {
     const channel = new MessageChannel(); // its message comes right after the frame

@@ -1,0 +1,190 @@
+package learn
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
+	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
+	"github.com/fluxdemo/fluxdemo/slides/browser"
+	"github.com/fluxdemo/fluxdemo/slides/browser/browsertest"
+)
+
+// shared is the one browser of the tests.
+var shared browsertest.Browser
+
+func TestMain(m *testing.M) { os.Exit(shared.Run(m)) }
+
+// tab is a page in the browser.
+type tab struct{ *browsertest.Tab }
+
+func newTab(t *testing.T, may ...string) tab {
+	t.Helper()
+	p := tab{shared.Tab(t, may...)}
+	p.Do(chromedp.EmulateViewport(1280, 720))
+	return p
+}
+
+// open goes to the page, and waits until it is drawn.
+func (p tab) open(f *fixture, query string) {
+	p.T.Helper()
+	p.Open(f.url + query + "#token=" + f.Token())
+}
+
+// typed types into what has the focus.
+func (p tab) typed(text string) {
+	p.T.Helper()
+	p.Do(browser.Type(text))
+}
+
+// press clicks a button of the task.
+func (p tab) press(label string) {
+	p.T.Helper()
+	p.Await(fmt.Sprintf(`(() => {
+		const b = [...document.querySelectorAll(".task-buttons button")].find((b) => b.textContent.startsWith(%q) && !b.hidden && !b.disabled);
+		if (b) b.click();
+		return b !== undefined;
+	})()`, label))
+}
+
+// screen waits for a line on the terminal.
+func (p tab) screen(line string) {
+	p.T.Helper()
+	p.Await(fmt.Sprintf(`[...document.querySelectorAll(".xterm-rows > div")].some((row) => row.textContent.trimEnd() === %q)`, line))
+}
+
+func (p tab) text(selector, want string) {
+	p.T.Helper()
+	p.Await(fmt.Sprintf(`document.querySelector(%q)?.innerText.includes(%q)`, selector, want))
+}
+
+// news is a cluster that says what a test wants.
+type news struct{ events chan live.Event }
+
+func (n *news) Subscribe(context.Context) ([]live.State, <-chan live.Event) {
+	return []live.State{{Target: "git", Status: live.Ready, Since: time.Now()}}, n.events
+}
+
+func (n *news) Detail(_ context.Context, t binding.Target) (live.Detail, error) {
+	return live.Detail{State: live.State{Target: t}, YAML: "kind: Git\n"}, nil
+}
+
+// TestPage does the walk in a browser, in the page's terminal.
+func TestPage(t *testing.T) {
+	n := &news{events: make(chan live.Event)}
+	f := serveNote(t, func(o *Options) { o.Live, o.First = n, []string{"echo first"} })
+	p := newTab(t)
+	p.open(f, "?theme=light")
+	if hash := browsertest.Get[string](p.Tab, "location.hash"); hash != "" {
+		t.Errorf("the token stands in the address: %s", hash)
+	}
+	p.text("h2", "1/3 Write it")
+	p.text(".task", "Write a note into note.txt.")
+	p.text(".results", "✗ Not yet: there is a note")
+	p.text(".results", "There is no note yet.")
+	p.text(".results", "✓ there is a folder")
+	p.Await(`document.querySelectorAll(".map g.node.live").length === 3`)
+	p.Await(`document.querySelector(".map g.live[data-target=git]").dataset.status === "ready"`)
+
+	// The terminal has the focus.
+	p.screen(">")
+	p.typed("echo $((6*7))\r")
+	p.screen("42")
+	p.Shot("learn-light")
+	p.typed("x=$$; pwd\r")
+	p.screen(f.mine)
+
+	// A reload comes back to the same shell.
+	p.Do(chromedp.Navigate(f.url + "?theme=dark"))
+	p.screen("42")
+	p.typed("test $x = $$ && echo the sa''me\r")
+	p.screen("the same")
+	p.Await(`document.querySelectorAll(".map g.node.live").length === 3`)
+	p.Shot("learn-dark")
+
+	// Another window shares it, with its own size.
+	q := newTab(t)
+	q.Do(chromedp.EmulateViewport(1600, 900))
+	q.open(f, "")
+	q.screen("the same")
+	q.typed("echo from the ot''her\r")
+	p.screen("from the other")
+
+	// A pulse crosses an edge.
+	n.events <- live.Event{Seen: time.Now(), Pulse: &binding.Pulse{From: binding.User, To: binding.Git, What: binding.Push}}
+	p.Await(`document.querySelector(".map .crossed") !== null`)
+
+	// By keyboard out of the terminal, to the buttons, and back.
+	p.Do(chromedp.KeyEvent(kb.F6))
+	if label := browsertest.Get[string](p.Tab, `document.activeElement.textContent`); label != "Check" {
+		t.Errorf("F6 leads to %q", label)
+	}
+	p.Do(chromedp.KeyEvent(kb.Enter))
+	p.text(".state", "Checked at")
+	p.Do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
+	p.text(".hints", "A line in a file is enough.")
+	p.press("Hint")
+	p.text(".hints", "echo call > note.txt")
+	p.Shot("learn-hints")
+
+	// The learner does it another way.
+	p.Do(chromedp.KeyEvent(kb.F6))
+	p.typed("echo mine > \"$WALK_DIR/note.txt\"\r")
+	p.text("h2", "2/3 Read it")
+	p.text(".before", "What is written down, others can read.")
+	p.Shot("learn-done")
+	browsertest.Get[bool](p.Tab, `(document.querySelector(".task .do button").click(), true)`)
+	p.screen("cat: note.txt: No such file or directory") // it runs where the shell is
+	p.press("Next")
+	p.text("h2", "3/3 Sign it")
+	p.press("Solve")
+	p.text("h2", "All 3 steps are done")
+	p.text(".output summary", "What fluxdemo ran")
+	p.press("Back")
+	p.text("h2", "3/3 Sign it")
+	p.press("Reset")
+	p.press("Solve")
+	p.text("h2", "All 3 steps are done")
+	p.Shot("learn-end")
+	p.press("Clean up")
+	p.text(".task", "to do it again")
+
+	// A flood leaves the page responsive. The terminal has the focus since a button ran a command there.
+	p.typed("seq 300000; echo flo''oded\r")
+	p.screen("flooded")
+
+	for _, wrong := range browsertest.Get[[]string](p.Tab, `[...document.querySelectorAll("body, .page-head, .task, .side, .map, .shell")]
+		.filter((e) => e.scrollWidth > e.clientWidth + 1 || e.getBoundingClientRect().right > innerWidth + 1)
+		.map((e) => e.className + " is wider than its place: " + e.scrollWidth + " in " + e.clientWidth)`) {
+		t.Error(wrong)
+	}
+}
+
+// TestForeignPage opens the page without the token.
+func TestForeignPage(t *testing.T) {
+	f := serveNote(t)
+	p := newTab(t, "401", "WebSocket")
+	p.Do(chromedp.Navigate(f.url))
+	p.text(".fatal", "Open the whole address")
+	p.Do(chromedp.Navigate(f.url + "?again#token=wrong"))
+	p.text(".fatal", "has ended")
+}
+
+// TestPageWithoutTerminal says what to type first.
+func TestPageWithoutTerminal(t *testing.T) {
+	f := serveNote(t, func(o *Options) { o.Shell, o.First = nil, []string{`eval "$(fluxdemo env)"`, "cd there"} })
+	p := newTab(t)
+	p.open(f, "")
+	p.text(".first", `eval "$(fluxdemo env)"`)
+	p.text(".first", "cd there")
+	if n := browsertest.Get[int](p.Tab, `document.querySelectorAll(".shell, .xterm").length`); n != 0 {
+		t.Errorf("there are %d terminals", n)
+	}
+	p.Shot("learn-no-terminal")
+}
