@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -47,7 +46,7 @@ continue.`,
   fluxdemo bench sharding --sizes 10000 --shards 0 --heavy 0 --report big`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if err := checkOutput(output, "json"); err != nil {
+			if err := cli.CheckOutput(output, "json"); err != nil {
 				return err
 			}
 			if err := checkBench(b); err != nil {
@@ -74,11 +73,9 @@ continue.`,
 			}
 			out := cmd.OutOrStdout()
 			if output == "json" {
-				encoder := json.NewEncoder(out)
-				encoder.SetIndent("", "  ")
-				return errors.Join(err, encoder.Encode(report))
+				return errors.Join(err, cli.WriteJSON(out, report))
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "The report with charts: %s\n\n", filepath.Join(dir, "report.html"))
+			fmt.Fprintf(cmd.ErrOrStderr(), "Report with charts: %s\n\n", filepath.Join(dir, "report.html"))
 			return errors.Join(err, report.Table(out))
 		},
 	}
@@ -92,24 +89,24 @@ continue.`,
 	flags.DurationVar(&b.Deadline, "deadline", 30*time.Minute, "deadline of one phase of a measurement")
 	flags.StringVar(&dir, "report", "fluxdemo-bench", "folder to write the report to")
 	flags.BoolVar(&b.Again, "again", false, "repeat measurements that are in the report")
-	addOutput(cmd, &output, "json")
+	cli.AddOutput(cmd, &output, "json")
 	return cmd
 }
 
-// checkBench returns an error for what cannot be measured.
+// checkBench returns an error if a flag is out of range.
 func checkBench(b benchmark.Options) error {
 	const mostObjects, mostShards, least = 20_000, 8, time.Minute
 	switch {
 	case len(b.Sizes) == 0 || slices.Min(b.Sizes) < 1 || slices.Max(b.Sizes) > mostObjects:
-		return fmt.Errorf("--sizes %v: use 1 to %d", b.Sizes, mostObjects)
+		return fmt.Errorf("--sizes %v: each must be from 1 to %d", b.Sizes, mostObjects)
 	case len(b.Shards) == 0 || slices.Min(b.Shards) < 0 || slices.Max(b.Shards) > mostShards:
-		return fmt.Errorf("--shards %v: use 0 to %d", b.Shards, mostShards)
+		return fmt.Errorf("--shards %v: each must be from 0 to %d", b.Shards, mostShards)
 	case b.HeavyPercent < 0 || b.HeavyPercent > 50:
-		return fmt.Errorf("--heavy %d: use 0 to 50 percent", b.HeavyPercent)
+		return fmt.Errorf("--heavy %d: must be from 0 to 50 percent", b.HeavyPercent)
 	case b.Probes < 1 || b.Probes > 1000:
-		return fmt.Errorf("--probes %d: use 1 to 1000", b.Probes)
+		return fmt.Errorf("--probes %d: must be from 1 to 1000", b.Probes)
 	case b.Deadline < least:
-		return fmt.Errorf("--deadline %s: use %s or more", b.Deadline, least)
+		return fmt.Errorf("--deadline %s: must be at least %s", b.Deadline, least)
 	}
 	return nil
 }

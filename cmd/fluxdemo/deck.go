@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 
@@ -66,7 +65,7 @@ there is an error. Needs no cluster.`,
   fluxdemo deck lint talk.md -o json`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkOutput(output, "json"); err != nil {
+			if err := cli.CheckOutput(output, "json"); err != nil {
 				return err
 			}
 			bad := false
@@ -99,9 +98,7 @@ there is an error. Needs no cluster.`,
 				}
 			}
 			if output == "json" {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				if err := enc.Encode(reports); err != nil {
+				if err := cli.WriteJSON(cmd.OutOrStdout(), reports); err != nil {
 					return fmt.Errorf("printing the report: %w", err)
 				}
 			}
@@ -112,11 +109,11 @@ there is an error. Needs no cluster.`,
 		},
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "treat warnings as errors")
-	addOutput(cmd, &output, "json")
+	cli.AddOutput(cmd, &output, "json")
 	return cmd
 }
 
-// lintReportOf puts what a linter has found into the form of --output.
+// lintReportOf returns the report of a deck in the form that --output prints.
 func lintReportOf(d *deck.Deck, problems []deck.Problem) lintReport {
 	r := lintReport{File: d.File, Title: d.Title, Slides: []slideReport{}, Problems: []problemReport{}}
 	for _, s := range d.Slides {
@@ -132,7 +129,7 @@ func lintReportOf(d *deck.Deck, problems []deck.Problem) lintReport {
 	return r
 }
 
-// stepIDs returns the IDs of the steps of a walk that comes with the program.
+// stepIDs returns the IDs of the steps of a built-in walk.
 func stepIDs(name string) ([]string, error) {
 	c, err := builtin.Load(name)
 	if err != nil {

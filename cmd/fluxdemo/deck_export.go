@@ -31,13 +31,13 @@ diagrams are static. Needs no cluster; pdf and png need Chromium.`,
 		ValidArgsFunction: completeDecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(formats, format) {
-				return cli.Usage(fmt.Errorf("--format=%s: there is %s", format, strings.Join(formats, ", ")))
+				return cli.Usage(fmt.Errorf("--format=%s: valid values: %s", format, strings.Join(formats, ", ")))
 			}
 			if theme != "" && !slices.Contains(themes, theme) {
-				return cli.Usage(fmt.Errorf("--theme=%s: there is %s", theme, strings.Join(themes, ", ")))
+				return cli.Usage(fmt.Errorf("--theme=%s: valid values: %s", theme, strings.Join(themes, ", ")))
 			}
 			if theme != "" && format == "html" {
-				return cli.Usage(fmt.Errorf("--theme: pages have a key for that; open index.html?theme=%s", theme))
+				return cli.Usage(fmt.Errorf("--theme is for pdf and png; on the pages, press t, or open index.html?theme=%s", theme))
 			}
 			path, err := deckFile(args[0])
 			if err != nil {
@@ -63,8 +63,8 @@ diagrams are static. Needs no cluster; pdf and png need Chromium.`,
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "pdf", "valid values: "+strings.Join(formats, ", "))
-	cmd.Flags().StringVar(&out, "out", "", "`path` of the file or folder to write (default: the name of the deck, in the current folder)")
-	cmd.Flags().StringVar(&theme, "theme", "", "valid values: "+strings.Join(themes, ", ")+" (default: the theme of the deck)")
+	cmd.Flags().StringVar(&out, "out", "", "`path` of the file or folder to write (default: the deck's name, in the current folder)")
+	cmd.Flags().StringVar(&theme, "theme", "", "valid values: "+strings.Join(themes, ", ")+" (default: the deck's theme)")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("theme", cobra.FixedCompletions(themes, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -79,7 +79,7 @@ func exportAs(cmd *cobra.Command, d *deck.Deck, format, theme, out string) error
 		return err
 	default:
 		if err := os.MkdirAll(out, 0o755); err != nil {
-			return fmt.Errorf("making the folder for the pages: %w", err)
+			return fmt.Errorf("creating the folder for the pages: %w", err)
 		}
 		return stage.Static(d, out)
 	}

@@ -15,15 +15,15 @@ import (
 	"github.com/fluxdemo/fluxdemo/slides/decks"
 )
 
-// deckFile returns the path of the deck that arg names: a file, or a deck that comes with the program. One of those is
-// written into the state folder first, where a stage can follow it as any other file.
+// deckFile returns the absolute path of the deck that arg names: a file, or a built-in deck, for example "basics". It
+// writes a built-in deck into the state folder first, so that the stage can watch it like any other file.
 func deckFile(arg string) (string, error) {
 	if strings.ContainsAny(arg, "/.") {
 		return filepath.Abs(arg)
 	}
 	text, err := fs.ReadFile(decks.Files, arg+".md")
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("there is no deck %q; valid values: %s, or name a file", arg, strings.Join(deckNames(), ", "))
+		return "", fmt.Errorf("there is no built-in deck %q; valid values: %s, or the path of a file", arg, strings.Join(deckNames(), ", "))
 	}
 	if err != nil {
 		return "", err
@@ -33,7 +33,7 @@ func deckFile(arg string) (string, error) {
 	}
 	dir := filepath.Join(cli.StateDir(), ".decks")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("making a folder for the deck: %w", err)
+		return "", fmt.Errorf("creating a folder for the deck: %w", err)
 	}
 	file := filepath.Join(dir, arg+".md")
 	if now, err := os.ReadFile(file); err == nil && string(now) == string(text) {
@@ -45,7 +45,7 @@ func deckFile(arg string) (string, error) {
 	return file, nil
 }
 
-// deckNames lists the decks that come with the program.
+// deckNames lists the built-in decks.
 func deckNames() []string {
 	files, err := fs.Glob(decks.Files, "*.md")
 	if err != nil {

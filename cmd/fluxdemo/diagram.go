@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -51,7 +49,7 @@ what the diagram no longer contains.`,
   fluxdemo diagram clean             # remove them again`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkOutput(output, "json"); err != nil {
+			if err := cli.CheckOutput(output, "json"); err != nil {
 				return err
 			}
 			plan, err := rollout.Load(args[0])
@@ -67,7 +65,7 @@ what the diagram no longer contains.`,
 			})
 		},
 	}
-	addOutput(cmd, &output, "json")
+	cli.AddOutput(cmd, &output, "json")
 	addDiagramTimeout(cmd, &timeout)
 	return cmd
 }
@@ -89,7 +87,7 @@ file; if the file has several, a number follows: deck-2.`,
 					return err
 				}
 				if len(gone) == 0 {
-					fmt.Fprintln(cmd.ErrOrStderr(), "There was nothing to clean.")
+					fmt.Fprintln(cmd.ErrOrStderr(), "No diagrams to remove.")
 				}
 				for _, name := range gone {
 					fmt.Fprintln(cmd.OutOrStdout(), name)
@@ -106,24 +104,13 @@ func addDiagramTimeout(cmd *cobra.Command, timeout *time.Duration) {
 	cmd.Flags().DurationVar(timeout, "timeout", 5*time.Minute, "how long to wait for Flux")
 }
 
-// withRunner has work done on the running cluster.
+// withRunner connects to the running cluster and calls work with a Runner for it.
 func withRunner(o *cli.Options, cmd *cobra.Command, timeout time.Duration, work func(context.Context, *rollout.Runner) error) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 	defer cancel()
-	cluster, err := o.Running(ctx)
+	cluster, c, urls, err := o.WithGitHost(ctx)
 	if err != nil {
 		return err
-	}
-	c, err := demo.Connect(cluster.Kubeconfig())
-	if err != nil {
-		return err
-	}
-	urls, err := demo.FindURLs(ctx, c, cluster)
-	if err != nil {
-		return err
-	}
-	if urls.Git == "" {
-		return errors.New("the Git host is not there; `fluxdemo up` repairs it")
 	}
 	password, err := demo.GitPassword(ctx, c)
 	if err != nil {
@@ -153,9 +140,7 @@ func withRunner(o *cli.Options, cmd *cobra.Command, timeout time.Duration, work 
 // printDone prints the nodes in the order in which they were ready.
 func printDone(out io.Writer, done []rollout.Done, asJSON bool) error {
 	if asJSON {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(map[string]any{"nodes": done})
+		return cli.WriteJSON(out, map[string]any{"nodes": done})
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NODE\tKUSTOMIZATION\tAFTER\tREADY")

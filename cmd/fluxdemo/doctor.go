@@ -41,18 +41,18 @@ func newDoctor(o *cli.Options) *cobra.Command {
 			for _, provider := range providers {
 				err := provider.Available(cmd.Context())
 				if err == nil {
-					check(provider.Name, "clusters can run here", nil)
+					check(provider.Name, "ready to run clusters", nil)
 					continue
 				}
 				fmt.Fprintf(out, "- %-9s %v\n", provider.Name, err)
 				no = append(no, err)
 			}
 			if len(no) == len(providers) {
-				check("clusters", "", errors.New("none of these providers can run here"))
+				check("clusters", "", errors.New("none of these providers works on this machine"))
 			}
 			git, err := exec.LookPath("git")
 			if err != nil {
-				err = fmt.Errorf("not on PATH; install it (Debian: apt install git, macOS: brew install git)")
+				err = fmt.Errorf("not found on PATH; install it (Debian: apt install git, macOS: brew install git)")
 			}
 			check("git", git, err)
 			if ill {

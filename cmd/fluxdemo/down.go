@@ -42,7 +42,7 @@ what up created.`,
 			}
 			err = cluster.Down(cmd.Context(), keepData)
 			if errors.Is(err, clusters.ErrNotFound) {
-				return cli.UnknownCluster(o.Name)
+				return o.UnknownCluster()
 			}
 			if err != nil {
 				return err
@@ -54,7 +54,7 @@ what up created.`,
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s %s in %.1f s.\n", what, o.Name, time.Since(start).Seconds())
 			if left := folder.Left(cluster.Dir()); len(left) > 0 && !keepData {
-				fmt.Fprintf(cmd.ErrOrStderr(), "Left in %s: %s; they are not fluxdemo's.\n", cluster.Dir(), folder.Names(left))
+				fmt.Fprintf(cmd.ErrOrStderr(), "Kept in %s: %s. fluxdemo did not create them.\n", cluster.Dir(), folder.Names(left))
 			}
 			return nil
 		},

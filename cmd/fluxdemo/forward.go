@@ -9,8 +9,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/existing"
 )
 
-// newForward is what `up` starts in the background for an existing cluster;
-// see existing.Forward.
+// newForward makes the command that `up` starts in the background for an
+// existing cluster; see existing.Forward.
 func newForward() *cobra.Command {
 	var o existing.ForwardOptions
 	cmd := &cobra.Command{

@@ -1,5 +1,5 @@
-// Command fluxdemo runs the diagrams of a Flux talk for real. Each verb has
-// a file of its own here that maps flags to the packages that do the work.
+// Command fluxdemo runs the diagrams of a Flux talk for real. Each command
+// has its own file here, which maps flags to the packages that do the work.
 package main
 
 import (
@@ -17,7 +17,10 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/called"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/learning"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/repo"
 	"github.com/fluxdemo/fluxdemo/demo/gitconfig"
 )
 
@@ -31,12 +34,11 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is main with everything passed in. This is the one place that prints
-// an error.
+// run is main with everything passed in. Errors are printed only here.
 func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// It would write a stack trace to the terminal where it is not told what to do with its logs.
+	// Without a logger, controller-runtime writes a stack trace to the terminal.
 	ctrllog.SetLogger(logr.Discard())
 	if err := gitconfig.Ignore(); err != nil {
 		fmt.Fprintf(errOut, "fluxdemo: %v\n", err)
@@ -59,7 +61,7 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 		fmt.Fprintln(errOut, "fluxdemo: interrupted")
 		return 128 + int(syscall.SIGINT)
 	}
-	fmt.Fprintf(errOut, "fluxdemo: %v\n", err)
+	fmt.Fprintf(errOut, "fluxdemo: %s\n", called.Now(root.Flag("name").Value.String()).Text(err.Error()))
 	var logged *clusters.LogError
 	if errors.As(err, &logged) {
 		if logged.Tail == "" {
@@ -67,15 +69,15 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 		}
 		fmt.Fprintf(errOut, "\nThe end of %s:\n%s\n", logged.Log, logged.Tail)
 	}
-	var usage cli.UsageError
+	var usage *clusters.UsageError
 	if errors.As(err, &usage) || isCobraUsage(err) {
 		return exitUsage
 	}
 	return exitFailure
 }
 
-// exitCode ends the program with a code and without a message: what had to
-// be said has been said.
+// exitCode ends the program with a code and without a message, because the
+// command has already printed one.
 type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
@@ -108,10 +110,10 @@ what happens in the cluster.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return cli.Usage(fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath()))
 	})
-	o.AddFlags(root.PersistentFlags())
-	addGroup(root, "cluster", "Cluster:", newUp(o), newDown(o), newReset(o), newStatus(o), newEnv(o), newClone(o),
-		newLogs(o), newPrefetch(o), newDoctor(o))
-	addGroup(root, "walk", "Walk:", newWalk(o), newCheck(o), newHint(o), newSolve(o), newWait())
+	o.AddFlags(root)
+	addGroup(root, "cluster", "Cluster:", newUp(o), newDown(o), newReset(o), newStatus(o), newList(o), newEnv(o),
+		repo.NewClone(o), repo.New(o), newLogs(o), newPrefetch(o), newDoctor(o))
+	addGroup(root, "walk", "Walk:", newWalk(o), learning.New(o), newTask(o), newCheck(o), newHint(o), newSolve(o), newWait())
 	addGroup(root, "present", "Present:", newPresent(o), newNext(o), newBack(o), newGoto(o), newDeck(), newDiagram(o))
 	addGroup(root, "scale", "Flux at scale:", newShard(o), newBench(o), newPace(o))
 	addGroup(root, "other", "Other:", newVersion(o))
@@ -130,6 +132,6 @@ func addGroup(root *cobra.Command, id, title string, commands ...*cobra.Command)
 	}
 }
 
-// help is what a verb without a meaning of its own does. Cobra would print
-// help for a misspelled verb below it too, and call that a success.
+// help is the RunE of a command that only groups others. Without it, cobra
+// prints help for a misspelled subcommand too, and exits with 0.
 func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }

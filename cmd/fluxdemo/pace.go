@@ -39,7 +39,7 @@ wait that you promise. The default Kustomization is apps.`,
 				name = args[0]
 			}
 			if slo <= 0 {
-				return cli.Usage(fmt.Errorf("--slo %s: use more than nothing", slo))
+				return cli.Usage(fmt.Errorf("--slo %s: must be greater than 0", slo))
 			}
 			cluster, err := o.Running(cmd.Context())
 			if err != nil {
@@ -59,7 +59,7 @@ wait that you promise. The default Kustomization is apps.`,
 			if err := p.AwaitWatching(ctx); err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "Following %s; Ctrl-C ends it.\n", name)
+			fmt.Fprintf(cmd.ErrOrStderr(), "Following %s. Press Ctrl-C to stop.\n", name)
 			return showPace(cmd.Context(), cmd.OutOrStdout(), name, p, slo, once)
 		},
 	}
@@ -69,21 +69,22 @@ wait that you promise. The default Kustomization is apps.`,
 	return cmd
 }
 
-// showPace writes a line for each wait that has ended and, on a terminal, one
-// of blocks that moves on, until ctx ends, or with once after the first.
+// showPace writes a line for each wait that has ended and, on a terminal, a
+// chart of blocks that it redraws. It returns when ctx ends, or with once
+// after the first wait.
 func showPace(ctx context.Context, out io.Writer, name string, p *pace.Pace, slo time.Duration, once bool) error {
 	file, ok := out.(*os.File)
 	live := ok && term.IsTerminal(file.Fd()) && os.Getenv("TERM") != "dumb"
 	const columns, frame = 40, 200 * time.Millisecond
 	ticker := time.NewTicker(frame) // the line moves with the time
 	defer ticker.Stop()
-	var told time.Time
+	var reported time.Time // the answer of the last line
 	for {
 		last, some, changed := p.Last()
-		if some && !last.Answered.IsZero() && last.Answered != told {
-			told = last.Answered
+		if some && !last.Answered.IsZero() && last.Answered != reported {
+			reported = last.Answered
 			mark := "✓"
-			if last.Took(told) > slo {
+			if last.Took(reported) > slo {
 				mark = "✗"
 			}
 			sum := p.Percentiles()
@@ -91,7 +92,7 @@ func showPace(ctx context.Context, out io.Writer, name string, p *pace.Pace, slo
 				fmt.Fprint(out, "\r\x1b[K")
 			}
 			fmt.Fprintf(out, "%s %s %s waited %.1f s (p50 %.1f, p99 %.1f of %d; SLO %s)\n",
-				told.Format(time.TimeOnly), mark, name, last.Took(told).Seconds(), sum.P50, sum.P99, sum.Count, slo)
+				reported.Format(time.TimeOnly), mark, name, last.Took(reported).Seconds(), sum.P50, sum.P99, sum.Count, slo)
 			if once {
 				return nil
 			}

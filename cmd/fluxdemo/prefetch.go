@@ -14,11 +14,12 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
 	"github.com/fluxdemo/fluxdemo/clusters/kind"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/progress"
 )
 
-// newPrefetch fetches what a talk needs while there is a network.
+// newPrefetch downloads what up needs while there is a network.
 func newPrefetch(o *cli.Options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prefetch",
@@ -37,13 +38,13 @@ every byte, and starts the node image. Once it prints Ready, up works offline.`,
 			if err := o.CheckProviderFlags(cmd); err != nil {
 				return err
 			}
-			steps := progress.New(cmd.ErrOrStderr())
-			err := prefetch(cmd.Context(), o, steps)
-			steps.Close()
+			report := progress.New(cmd.ErrOrStderr())
+			err := prefetch(cmd.Context(), o, report)
+			report.Close()
 			if err != nil {
-				return cli.AsUsage(err)
+				return err
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "Ready: `fluxdemo up --cluster %s` needs no network.\n", o.Provider)
+			fmt.Fprintf(cmd.ErrOrStderr(), "Ready: `%s` needs no network.\n", o.Called().Command("up --cluster "+o.Provider))
 			return nil
 		},
 	}
@@ -51,61 +52,64 @@ every byte, and starts the node image. Once it prints Ready, up works offline.`,
 	return cmd
 }
 
-func prefetch(ctx context.Context, o *cli.Options, steps clusters.Steps) error {
-	step := func(name string, work func() error) error {
-		end := steps.Start(name)
-		err := work()
-		end(err)
-		return err
-	}
+func prefetch(ctx context.Context, o *cli.Options, report clusters.Steps) error {
 	b, err := bundle.Find(o.BundleDir)
 	if err != nil {
 		return err
 	}
-	if err := step("Bundle", func() error { return b.Verify("") }); err != nil || o.Provider != kind.Provider {
+	whole := func(context.Context) error { return b.Verify("") }
+	if err := steps.One(ctx, report, "Bundle", whole); err != nil || o.Provider != kind.Provider {
 		return err
 	}
-	official := o.Images == cli.ImagesRegistry
 	references, err := o.OfficialImages()
 	if err != nil {
 		return err
 	}
+	official := o.Images == cli.ImagesRegistry
+	if official && cli.KeptImages() == "" {
+		return errors.New("HOME is not set: set it, or set XDG_CACHE_HOME to the folder for images")
+	}
+	var table []steps.Step
 	if official {
-		if cli.KeptImages() == "" {
-			return errors.New("HOME is not set: set it, or set XDG_CACHE_HOME to the folder in which images are to be kept")
-		}
 		for _, reference := range references {
-			if err := step(filepath.Base(reference), func() error {
+			table = append(table, steps.Step{Name: filepath.Base(reference), Do: func(ctx context.Context) error {
 				return image.Keep(ctx, cli.KeptImages(), reference, runtime.GOARCH)
-			}); err != nil {
+			}})
+		}
+	}
+	table = append(table,
+		steps.Step{Name: "node image", Hidden: true, Do: func(ctx context.Context) error {
+			cluster, err := kind.New(o.Name, o.KindOptions())
+			if err != nil {
+				return err
+			}
+			return cluster.Prefetch(ctx, report)
+		}},
+		steps.Step{Name: "Dry run of the pods' images", Do: func(ctx context.Context) error {
+			images, err := o.NodeImages(ctx, official)
+			if err != nil {
+				return err
+			}
+			return checkImages(o, images, references)
+		}},
+	)
+	// One after the other: a download is as wide as the line is.
+	return steps.RunUnnamed(ctx, report, steps.Sequence(table...)...)
+}
+
+// checkImages returns an error unless images are all that up needs, and those of them with these references whole.
+func checkImages(o *cli.Options, images []image.Image, references []string) error {
+	if rendered, err := o.Render(); err != nil {
+		return err
+	} else if len(images) != len(rendered.Images()) {
+		return errors.New("some images are neither in the bundle nor downloaded")
+	}
+	for _, i := range images {
+		if o.Images == cli.ImagesRegistry && slices.Contains(references, i.Name) {
+			if err := i.Check(); err != nil {
 				return err
 			}
 		}
 	}
-	cluster, err := kind.New(o.Name, o.KindOptions())
-	if err != nil {
-		return err
-	}
-	if err := cluster.Prefetch(ctx, steps); err != nil {
-		return err
-	}
-	return step("Dry run of the pods' images", func() error {
-		images, err := o.NodeImages(ctx, official)
-		if err != nil {
-			return err
-		}
-		if rendered, err := o.Render(); err != nil {
-			return err
-		} else if len(images) != len(rendered.Images()) {
-			return errors.New("some images are neither made of the bundle nor kept")
-		}
-		for _, i := range images {
-			if slices.Contains(references, i.Name) && official {
-				if err := i.Check(); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
+	return nil
 }

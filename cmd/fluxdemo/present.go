@@ -15,17 +15,15 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
-	"github.com/fluxdemo/fluxdemo/demo"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/serving"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
-	"github.com/fluxdemo/fluxdemo/demo/diagram/live"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/rollout"
-	"github.com/fluxdemo/fluxdemo/demo/load/pace"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 	"github.com/fluxdemo/fluxdemo/slides/stage"
 )
 
-// stageFile is where the stage of a cluster leaves how to reach it.
+// stageFile is the file in which the stage of a cluster records its address.
 func stageFile(o *cli.Options) string { return filepath.Join(cli.StateDir(), "."+o.Name+".stage.json") }
 
 func newPresent(o *cli.Options) *cobra.Command {
@@ -47,47 +45,47 @@ deck show at once. If the stage is killed, the next run resumes at its position.
 		ValidArgsFunction: completeDecks,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if port < 0 || port > 65535 {
-				return cli.Usage(fmt.Errorf("--port=%d: a port is a number from 0 to 65535", port))
+				return cli.Usage(fmt.Errorf("--port=%d: must be from 0 to 65535", port))
 			}
 			p, err := openStage(cmd.Context(), o, args[0], port, fresh, nil)
 			if err != nil {
 				return err
 			}
 			if p.note != "" {
-				fmt.Fprintln(cmd.ErrOrStderr(), p.note)
+				fmt.Fprintln(cmd.ErrOrStderr(), o.Called().Text(p.note))
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "Audience:   %s\nPresenter:  %s\n", p.audience(), p.presenter())
-			fmt.Fprintln(cmd.ErrOrStderr(), "On stage until you press Ctrl-C.")
+			fmt.Fprintln(cmd.ErrOrStderr(), "Press Ctrl-C to end the presentation.")
 			return p.serve(cmd.Context())
 		},
 	}
-	cmd.Flags().IntVar(&port, "port", 0, "port on 127.0.0.1 (default: the last one, else any free one)")
+	cmd.Flags().IntVar(&port, "port", 0, "port on 127.0.0.1 (default: the last one, or any free port)")
 	cmd.Flags().BoolVar(&fresh, "fresh", false, "start at the first slide, and start walks at their first step")
 	return cmd
 }
 
-// performance is a stage that is about to open.
-type performance struct {
+// opening is a stage that is ready to serve.
+type opening struct {
 	stage  *stage.Stage
 	ln     net.Listener
 	record *stage.Record
 	file   string
-	note   string // what the speaker should know
+	note   string // what the presenter should know
 }
 
-func (p *performance) audience() string  { return p.record.URL + "/" }
-func (p *performance) presenter() string { return p.record.URL + "/presenter#token=" + p.record.Token }
+func (p *opening) audience() string  { return p.record.URL + "/" }
+func (p *opening) presenter() string { return p.record.URL + "/presenter#token=" + p.record.Token }
 
 // serve shows the deck until ctx ends.
-func (p *performance) serve(ctx context.Context) error {
+func (p *opening) serve(ctx context.Context) error {
 	err := p.stage.Serve(ctx, p.ln)
 	p.record.Ended = true
 	return errors.Join(err, p.record.Write(p.file))
 }
 
-// openStage prepares a stage, at the address and at the place of the one before it if that has shown the same deck.
-// told is the session that a terminal tells; nil for none.
-func openStage(ctx context.Context, o *cli.Options, file string, port int, fresh bool, told stage.Session) (*performance, error) {
+// openStage prepares a stage. If the last stage showed the same deck, the new one takes over its address and position.
+// session is one that a terminal drives; nil for none.
+func openStage(ctx context.Context, o *cli.Options, file string, port int, fresh bool, session stage.Session) (*opening, error) {
 	if err := clusters.CheckName(o.Name); err != nil {
 		return nil, cli.Usage(err)
 	}
@@ -98,9 +96,9 @@ func openStage(ctx context.Context, o *cli.Options, file string, port int, fresh
 	if err != nil {
 		return nil, cli.Usage(err)
 	}
-	p := &performance{file: stageFile(o), record: &stage.Record{Deck: path}}
+	p := &opening{file: stageFile(o), record: &stage.Record{Deck: path}}
 	so := stage.Options{
-		Deck: path, Defaults: binding.DemoDefaults(), Told: told,
+		Deck: path, Defaults: binding.DemoDefaults(), Session: session,
 		Planned: func(source string) map[string]string { return rollout.Planned(path, source) },
 		Walks:   &stageWalks{o: o, dir: filepath.Dir(path), fresh: fresh},
 		Keep: func(k stage.Kept) error {
@@ -113,12 +111,12 @@ func openStage(ctx context.Context, o *cli.Options, file string, port int, fresh
 	switch {
 	case errors.Is(err, stage.ErrNoStage):
 	case errors.As(err, &damaged):
-		// A stage that runs writes it anew with its next move.
-		p.note = fmt.Sprintf("Where the last talk was is lost: %s was damaged.", damaged.File)
+		// A running stage rewrites it when the position changes.
+		p.note = fmt.Sprintf("The position of the last talk is lost: %s is damaged.", damaged.File)
 	case err != nil:
 		return nil, err
 	case before.Alive(ctx):
-		return nil, fmt.Errorf("the deck %s is on stage already, at %s/; end that first", before.Deck, before.URL)
+		return nil, fmt.Errorf("presenting %s: the deck %s is already presented at %s/; end that one first", filepath.Base(path), before.Deck, before.URL)
 	case before.Deck == path:
 		so.Token = before.Token
 		if port == 0 {
@@ -126,55 +124,24 @@ func openStage(ctx context.Context, o *cli.Options, file string, port int, fresh
 		}
 		if !before.Ended && !fresh {
 			so.From = &before.Kept
-			p.note = fmt.Sprintf("It goes on where it was: %s. --fresh starts at the first slide.", before.Place)
+			p.note = fmt.Sprintf("Resuming at %s. To start at the first slide, use --fresh.", before.Position)
 		}
 	}
-	watcher, followed, why := watch(ctx, o)
+	watcher, followed, why := serving.Watch(ctx, o)
 	if watcher != nil {
 		so.Live, so.Charts = watcher, followed.Charts
 	} else {
-		p.note = strings.TrimPrefix(p.note+"\nDiagrams stay still: "+why.Error(), "\n")
+		p.note = strings.TrimPrefix(p.note+"\nDiagrams are not live: "+why.Error(), "\n")
 	}
 	if p.stage, err = stage.New(so); err != nil {
 		return nil, cli.Usage(err)
 	}
 	p.record.Token = p.stage.Token()
-	if p.ln, err = listen(ctx, port); err != nil {
+	if p.ln, err = serving.Listen(ctx, port); err != nil {
 		return nil, err
 	}
 	p.record.URL = "http://" + p.ln.Addr().String()
 	return p, nil
-}
-
-// watch follows the cluster until ctx ends. Without a cluster there is nothing to follow, and the error says so.
-func watch(ctx context.Context, o *cli.Options) (*live.Watcher, *pace.Followers, error) {
-	cluster, err := o.Running(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	followed, err := pace.NewFollowers(ctx, cluster.Kubeconfig())
-	if err != nil {
-		return nil, nil, err
-	}
-	urls, err := demo.FindURLs(ctx, followed.Client, cluster)
-	if err != nil {
-		return nil, nil, err
-	}
-	watcher, err := live.Start(ctx, live.Options{Config: followed.Config, GitURL: urls.Git, InboxURL: urls.Inbox})
-	return watcher, followed, err
-}
-
-// listen opens a port on loopback, another one when somebody else has taken it.
-func listen(ctx context.Context, port int) (net.Listener, error) {
-	var config net.ListenConfig
-	ln, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil && port != 0 {
-		ln, err = config.Listen(ctx, "tcp", "127.0.0.1:0")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listen on 127.0.0.1: %w", err)
-	}
-	return ln, nil
 }
 
 func portOf(address string) int {
@@ -189,14 +156,14 @@ func portOf(address string) int {
 	return port
 }
 
-// stageWalks are the walks that slides name. They can be looked at without a cluster.
+// stageWalks are the walks that slides name. Find needs no cluster; Open does.
 type stageWalks struct {
 	o     *cli.Options
-	dir   string // the deck's: walks of the speaker's own are beside it
+	dir   string // the deck's folder: relative paths of walks start there
 	fresh bool
 }
 
-func (w *stageWalks) story(name string) (*builtin.Chain, error) {
+func (w *stageWalks) load(name string) (*builtin.Chain, error) {
 	if strings.ContainsAny(name, "/.") && !filepath.IsAbs(name) {
 		name = filepath.Join(w.dir, name)
 	}
@@ -205,7 +172,7 @@ func (w *stageWalks) story(name string) (*builtin.Chain, error) {
 
 // Find implements stage.Walks.
 func (w *stageWalks) Find(name string) (*walk.Walk, error) {
-	s, err := w.story(name)
+	s, err := w.load(name)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +181,7 @@ func (w *stageWalks) Find(name string) (*walk.Walk, error) {
 
 // Open implements stage.Walks.
 func (w *stageWalks) Open(ctx context.Context, name string) (stage.Session, error) {
-	s, err := w.story(name)
+	s, err := w.load(name)
 	if err != nil {
 		return nil, err
 	}
@@ -225,11 +192,11 @@ func (w *stageWalks) Open(ctx context.Context, name string) (stage.Session, erro
 	return p.Open(ctx, s, walk.SessionOptions{Fresh: w.fresh, Rejoin: !w.fresh})
 }
 
-// moveTime is above what the slowest step takes.
-const moveTime = 10 * time.Minute
+// stageCommandTime is longer than the slowest step takes.
+const stageCommandTime = 10 * time.Minute
 
-// newMove makes a verb that moves the stage.
-func newMove(o *cli.Options, cmd *cobra.Command, move func(ctx context.Context, r *stage.Record, args []string) (stage.Answer, error)) *cobra.Command {
+// newStageCommand makes a cobra command that sends a command to the running stage.
+func newStageCommand(o *cli.Options, cmd *cobra.Command, send func(ctx context.Context, r *stage.Record, args []string) (stage.Answer, error)) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := clusters.CheckName(o.Name); err != nil {
 			return cli.Usage(err)
@@ -241,9 +208,9 @@ func newMove(o *cli.Options, cmd *cobra.Command, move func(ctx context.Context, 
 		if err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), moveTime)
+		ctx, cancel := context.WithTimeout(cmd.Context(), stageCommandTime)
 		defer cancel()
-		answer, err := move(ctx, record, args)
+		answer, err := send(ctx, record, args)
 		var wrong *stage.RequestError
 		if errors.As(err, &wrong) {
 			return cli.Usage(err)
@@ -252,7 +219,7 @@ func newMove(o *cli.Options, cmd *cobra.Command, move func(ctx context.Context, 
 			return err
 		}
 		out := cmd.OutOrStdout()
-		fmt.Fprintln(out, answer.Place)
+		fmt.Fprintln(out, answer.Position)
 		if s := answer.Step; s != nil {
 			fmt.Fprintf(out, "%s %d/%d %s: %s\n", s.Walk, s.Number, s.Of, s.Title, s.Phase)
 		}
@@ -262,7 +229,7 @@ func newMove(o *cli.Options, cmd *cobra.Command, move func(ctx context.Context, 
 }
 
 func newNext(o *cli.Options) *cobra.Command {
-	return newMove(o, &cobra.Command{
+	return newStageCommand(o, &cobra.Command{
 		Use:   "next",
 		Short: "Advance the running presentation",
 		Long: `Does what the key → does in the browser: it shows the next fragment, runs the
@@ -272,24 +239,24 @@ and fails if the step failed.`,
   fluxdemo next --name second`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, r *stage.Record, _ []string) (stage.Answer, error) {
-		return r.Move(ctx, "next")
+		return r.Next(ctx)
 	})
 }
 
 func newBack(o *cli.Options) *cobra.Command {
-	return newMove(o, &cobra.Command{
+	return newStageCommand(o, &cobra.Command{
 		Use:   "back",
 		Short: "Move the running presentation back, undoing a step",
 		Example: `  fluxdemo back
   fluxdemo back --name second`,
 		Args: cobra.NoArgs,
 	}, func(ctx context.Context, r *stage.Record, _ []string) (stage.Answer, error) {
-		return r.Move(ctx, "back")
+		return r.Back(ctx)
 	})
 }
 
 func newGoto(o *cli.Options) *cobra.Command {
-	return newMove(o, &cobra.Command{
+	return newStageCommand(o, &cobra.Command{
 		Use:   "goto SLIDE",
 		Short: "Turn the running presentation to a slide",
 		Long: `Turns to a slide, given by its number, its title, or the end of its address in

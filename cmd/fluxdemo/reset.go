@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,9 @@ repository returns to the first commit that up pushed, whatever its history is
 now, Flux applies that commit, and everything that was added is removed. Walks
 that are not finished start again.
 
+Outside of the namespaces app and playground, reset removes only what carries
+the label of a walk. It lists everything else that was created since up.
+
 On an existing cluster, reset asks first, removes only what is provably the
 demo's, and lists what it leaves.`,
 		Example: `  fluxdemo reset
@@ -47,7 +51,7 @@ demo's, and lists what it leaves.`,
 				return err
 			}
 			if err := os.RemoveAll(filepath.Join(cluster.Dir(), cli.WalksFolder)); err != nil {
-				return fmt.Errorf("removing what walks have left: %w", err)
+				return fmt.Errorf("removing the files of walks: %w", err)
 			}
 			install, err := o.InstallManifests()
 			if err != nil {
@@ -62,8 +66,8 @@ demo's, and lists what it leaves.`,
 			if err != nil {
 				return err
 			}
-			cli.PrintLeft(cmd.ErrOrStderr(), left)
-			fmt.Fprintf(cmd.ErrOrStderr(), "As new in %.1f s.\n", time.Since(start).Seconds())
+			printKept(cmd.ErrOrStderr(), cluster, left)
+			fmt.Fprintf(cmd.ErrOrStderr(), "Reset in %.1f s.\n", time.Since(start).Seconds())
 			return nil
 		},
 	}
@@ -71,12 +75,28 @@ demo's, and lists what it leaves.`,
 	return cmd
 }
 
-// confirmReset asks before it changes a cluster that others use too.
+// mostKept is how many objects reset names on a cluster of the demo's own.
+const mostKept = 20
+
+// printKept lists what reset has left alone.
+func printKept(out io.Writer, cluster clusters.Cluster, left []ownership.Left) {
+	if _, guest := cluster.(clusters.Guest); guest || len(left) == 0 {
+		cli.PrintLeft(out, left)
+		return
+	}
+	cli.PrintLeft(out, left[:min(mostKept, len(left))])
+	if more := len(left) - mostKept; more > 0 {
+		fmt.Fprintf(out, "And %d more. ", more)
+	}
+	fmt.Fprintln(out, "Remove what you no longer need with kubectl delete.")
+}
+
+// confirmReset asks before it changes a cluster that is not the demo's own.
 func confirmReset(o *cli.Options, cmd *cobra.Command, cluster clusters.Cluster) error {
 	if _, guest := cluster.(clusters.Guest); !guest {
 		return nil
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "This cluster is not fluxdemo's own. In the namespaces %s,\nwhat the demo has made is set back. What others have made stays.\n\n",
+	fmt.Fprintf(cmd.ErrOrStderr(), "This cluster is not fluxdemo's own. In the namespaces\n%s,\nreset restores what the demo created and keeps everything else.\n\n",
 		strings.Join(demo.Namespaces(), ", "))
-	return o.Confirm(cmd, "Reset the demo there?")
+	return o.Confirm(cmd, "Reset the demo?")
 }

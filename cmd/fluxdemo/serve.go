@@ -15,8 +15,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/services/serve"
 )
 
-// newServe holds the servers that run in the demo's pods. Their settings
-// come from the environment, as in any container.
+// newServe groups the servers that run in the demo's pods. They read their
+// settings from the environment, as containers usually do.
 func newServe() *cobra.Command {
 	var addr string
 	cmd := &cobra.Command{
@@ -78,7 +78,7 @@ func newServe() *cobra.Command {
 			})
 		},
 	}
-	inboxCmd.Flags().StringVar(&file, "file", "", "file to keep notifications in (default: keep them in memory)")
+	inboxCmd.Flags().StringVar(&file, "file", "", "file for notifications (default: keep them in memory)")
 	appCmd := &cobra.Command{
 		Use:  "app",
 		Args: cobra.NoArgs,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/progress"
 	"github.com/fluxdemo/fluxdemo/demo"
@@ -66,8 +66,8 @@ func newShardAdd(o *cli.Options) *cobra.Command {
 				_, err = io.WriteString(cmd.OutOrStdout(), text)
 				return err
 			}
-			return withShards(o, cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
-				return shard.Add(ctx, cluster, install, args[0], manifests.ForDemo, steps)
+			return withShards(o, cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, report clusters.Steps) error {
+				return shard.Add(ctx, cluster, install, args[0], manifests.ForDemo, report)
 			})
 		},
 	}
@@ -86,8 +86,8 @@ func newShardRemove(o *cli.Options) *cobra.Command {
 			if err := shard.CheckName(args[0]); err != nil {
 				return cli.Usage(err)
 			}
-			return withShards(o, cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
-				return shard.Remove(ctx, cluster, args[0], steps)
+			return withShards(o, cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, report clusters.Steps) error {
+				return shard.Remove(ctx, cluster, args[0], report)
 			})
 		},
 	}
@@ -102,7 +102,7 @@ func newShardList(o *cli.Options) *cobra.Command {
   fluxdemo shard list -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkOutput(output, "json", "wide"); err != nil {
+			if err := cli.CheckOutput(output, "json", "wide"); err != nil {
 				return err
 			}
 			return withShards(o, cmd, func(ctx context.Context, _ clusters.Cluster, c client.WithWatch, _ clusters.Steps) error {
@@ -111,15 +111,13 @@ func newShardList(o *cli.Options) *cobra.Command {
 					return err
 				}
 				if output == "json" {
-					encoder := json.NewEncoder(cmd.OutOrStdout())
-					encoder.SetIndent("", "  ")
-					return encoder.Encode(map[string]any{"shards": all})
+					return cli.WriteJSON(cmd.OutOrStdout(), map[string]any{"shards": all})
 				}
 				return printShards(cmd.OutOrStdout(), all, output == "wide")
 			})
 		},
 	}
-	addOutput(cmd, &output, "json", "wide")
+	cli.AddOutput(cmd, &output, "json", "wide")
 	return cmd
 }
 
@@ -140,16 +138,15 @@ artifact.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kind, name, ok := strings.Cut(args[0], "/")
 			if !ok || kind == "" || name == "" {
-				return cli.Usage(fmt.Errorf("%q names no object; write KIND/NAME, such as kustomization/apps", args[0]))
+				return cli.Usage(fmt.Errorf("%q is not an object; use KIND/NAME, for example kustomization/apps", args[0]))
 			}
-			return withShards(o, cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, steps clusters.Steps) error {
+			return withShards(o, cmd, func(ctx context.Context, cluster clusters.Cluster, _ client.WithWatch, report clusters.Steps) error {
 				if err := demo.MayChangeFlux(cluster); err != nil {
 					return err
 				}
-				end := steps.Start(fmt.Sprintf("%s to %s", args[0], args[1]))
-				err := shard.Move(ctx, cluster, kind, namespace, name, args[1])
-				end(err)
-				return err
+				return steps.One(ctx, report, fmt.Sprintf("%s to %s", args[0], args[1]), func(ctx context.Context) error {
+					return shard.Move(ctx, cluster, kind, namespace, name, args[1])
+				})
 			})
 		},
 	}
@@ -157,7 +154,7 @@ artifact.`,
 	return cmd
 }
 
-// withShards has work done on the running cluster.
+// withShards connects to the running cluster and calls work with it.
 func withShards(o *cli.Options, cmd *cobra.Command, work func(context.Context, clusters.Cluster, client.WithWatch, clusters.Steps) error) error {
 	cluster, err := o.Running(cmd.Context())
 	if err != nil {
@@ -167,9 +164,9 @@ func withShards(o *cli.Options, cmd *cobra.Command, work func(context.Context, c
 	if err != nil {
 		return err
 	}
-	steps := progress.New(cmd.ErrOrStderr())
-	defer steps.Close()
-	return work(cmd.Context(), cluster, c, steps)
+	report := progress.New(cmd.ErrOrStderr())
+	defer report.Close()
+	return work(cmd.Context(), cluster, c, report)
 }
 
 func printShards(out io.Writer, all []shard.Shard, wide bool) error {

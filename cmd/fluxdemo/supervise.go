@@ -12,8 +12,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/programs"
 )
 
-// newSupervise is what `up` starts in the background for an embedded
-// cluster; see embedded.Supervise.
+// newSupervise makes the command that `up` starts in the background for an
+// embedded cluster; see embedded.Supervise.
 func newSupervise() *cobra.Command {
 	var o embedded.SuperviseOptions
 	var bundleDir string

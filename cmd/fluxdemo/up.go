@@ -2,14 +2,13 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/progress"
-	"github.com/fluxdemo/fluxdemo/demo"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/status"
 )
 
 func newUp(o *cli.Options) *cobra.Command {
@@ -30,7 +29,7 @@ that.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			start := time.Now()
 			if o.Port < 0 || o.Port > 65535 {
-				return cli.Usage(fmt.Errorf("--port=%d: a port is a number from 1 to 65535, or 0 for any free one", o.Port))
+				return cli.Usage(fmt.Errorf("--port=%d: must be from 1 to 65535, or 0 for any free port", o.Port))
 			}
 			if err := o.Choose(cmd.Context(), cmd.ErrOrStderr()); err != nil {
 				return err
@@ -47,37 +46,23 @@ that.`,
 				return err
 			}
 			if err := o.ConfirmEnter(cmd, cluster); err != nil {
-				return cli.AsUsage(err)
+				return err
 			}
 			steps := progress.New(cmd.ErrOrStderr())
 			urls, err := o.Up(cmd.Context(), cluster, upstream, steps)
 			steps.Close()
 			if err != nil {
-				return cli.AsUsage(err)
+				return err
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "Ready in %.1f s.\n\n", time.Since(start).Seconds())
-			printURLs(cmd.OutOrStdout(), urls)
-			name := ""
-			if o.Name != "fluxdemo" {
-				name = " --name " + o.Name
-			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "\nNext: fluxdemo walk gitops%s, or eval \"$(fluxdemo env%s)\"\n", name, name)
+			status.PrintURLs(cmd.OutOrStdout(), urls)
+			fmt.Fprintf(cmd.ErrOrStderr(), "\nNext: %s, or eval \"$(%s)\"\n", o.Called().Command("walk gitops"), o.Called().Command("env"))
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&o.AllowEgress, "allow-egress", false, "embedded: let pods reach the internet (blocked by default)")
-	cmd.Flags().IntVar(&o.Port, "port", 0, "port of the API server on 127.0.0.1 (default: any free one)")
+	cmd.Flags().IntVar(&o.Port, "port", 0, "port of the API server on 127.0.0.1 (default: any free port)")
 	cmd.Flags().StringVar(&o.GitURL, "git-url", "", "empty Git repository of yours for Flux to follow; its token is read from $"+cli.GitTokenVar)
 	o.AddProviderFlags(cmd)
 	return cmd
-}
-
-func printURLs(out io.Writer, urls demo.URLs) {
-	for _, line := range []struct{ name, url string }{
-		{"App", urls.App}, {"Git", urls.Git}, {"Forge", urls.Upstream}, {"Inbox", urls.Inbox},
-	} {
-		if line.url != "" {
-			fmt.Fprintf(out, "%-6s %s\n", line.name, line.url)
-		}
-	}
 }

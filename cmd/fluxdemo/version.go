@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -15,8 +14,8 @@ import (
 // version is set by the linker in a release build.
 var version = ""
 
-// programVersion returns the version of this program: that of the release,
-// else of the module, else "dev".
+// programVersion returns the version of the release, for example "v1.2.3".
+// Without a release it is the version of the module, or "dev".
 func programVersion() string {
 	if version != "" {
 		return version
@@ -46,7 +45,7 @@ func newVersion(o *cli.Options) *cobra.Command {
   fluxdemo version -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkOutput(output, "json"); err != nil {
+			if err := cli.CheckOutput(output, "json"); err != nil {
 				return err
 			}
 			v := versions{Fluxdemo: programVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
@@ -57,19 +56,17 @@ func newVersion(o *cli.Options) *cobra.Command {
 			}
 			out := cmd.OutOrStdout()
 			if output == "json" {
-				encoder := json.NewEncoder(out)
-				encoder.SetIndent("", "  ")
-				return encoder.Encode(v)
+				return cli.WriteJSON(out, v)
 			}
 			fmt.Fprintf(out, "fluxdemo    %s (%s, %s)\n", v.Fluxdemo, v.Go, v.Platform)
 			if v.Flux == "" {
-				fmt.Fprintln(out, "bundle      not found; `fluxdemo doctor` says more")
+				fmt.Fprintln(out, "bundle      not found; run `fluxdemo doctor` for details")
 				return nil
 			}
 			fmt.Fprintf(out, "flux        %s\nkubernetes  %s\netcd        %s\n", v.Flux, v.Kubernetes, v.Etcd)
 			return nil
 		},
 	}
-	addOutput(cmd, &output, "json")
+	cli.AddOutput(cmd, &output, "json")
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/called"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
@@ -19,7 +20,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/walk/tui"
 )
 
-// walkFlags are the flags of the verb walk.
+// walkFlags are the flags of the command walk.
 type walkFlags struct {
 	auto, all, learn, dryRun, json, plain, noType bool
 	junit, record, present                        string
@@ -51,12 +52,12 @@ To run a walk of your own, give the path of its Markdown file.`,
 			if err := f.check(); err != nil {
 				return cli.Usage(err)
 			}
-			stories, err := f.stories(args)
+			chains, err := f.chains(args)
 			if err != nil {
 				return cli.Usage(err)
 			}
 			if f.dryRun {
-				for _, s := range stories {
+				for _, s := range chains {
 					plain.DryRun(s.Walk, plain.NewScreen(cmd.OutOrStdout(), os.Environ()), max(f.step-1, 0))
 				}
 				return nil
@@ -67,16 +68,16 @@ To run a walk of your own, give the path of its Markdown file.`,
 			}
 			switch {
 			case f.auto:
-				return f.runAuto(cmd, env, stories)
+				return f.runAuto(cmd, env, chains)
 			case f.learn:
-				return f.runLearn(cmd, o, env, stories[0])
+				return f.runLearn(cmd, o, env, chains[0])
 			default:
-				return f.runStage(cmd, o, env, stories[0])
+				return f.runStage(cmd, o, env, chains[0])
 			}
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&f.auto, "auto", false, "run all steps without asking; fail if a check fails")
+	flags.BoolVar(&f.auto, "auto", false, "run all steps without prompting; fail if a check fails")
 	flags.BoolVar(&f.all, "all", false, "with --auto: run all built-in walks, one after the other")
 	flags.BoolVar(&f.json, "json", false, "with --auto: print a line of JSON for each step, command, and check")
 	flags.StringVar(&f.junit, "junit", "", "with --auto: write a JUnit report to this `file`")
@@ -92,29 +93,29 @@ To run a walk of your own, give the path of its Markdown file.`,
 	return cmd
 }
 
-// check reports flags that do not fit together.
+// check returns an error for flags that exclude each other or are out of range.
 func (f *walkFlags) check() error {
 	switch {
 	case f.auto && f.learn:
-		return errors.New("--auto and --learn do not go together: one does the walk, the other waits until you do")
+		return errors.New("--auto and --learn exclude each other: --auto runs the steps, --learn waits until you have done them")
 	case (f.json || f.junit != "" || f.all && !f.dryRun) && !f.auto:
-		return errors.New("--all, --json and --junit need --auto")
+		return errors.New("--all, --json, and --junit require --auto")
 	case f.learn && (f.record != "" || f.step != 0):
-		return errors.New("--learn goes on where you were: leave --step and --record out")
+		return errors.New("--learn resumes at your position: remove --step and --record")
 	case f.present != "" && (f.auto || f.learn || f.dryRun || f.plain || f.record != ""):
-		return errors.New("--present tells the walk on a terminal: leave --auto, --learn, --dry-run, --plain and --record out")
+		return errors.New("--present needs the full-screen view: remove --auto, --learn, --dry-run, --plain, and --record")
 	case f.all && f.step != 0:
-		return errors.New("--step is for one walk: leave --all out")
+		return errors.New("--step is for one walk: remove --all")
 	case f.step < 0:
-		return fmt.Errorf("--step=%d: steps are counted from 1", f.step)
+		return fmt.Errorf("--step=%d: must be at least 1", f.step)
 	case f.speed <= 0:
-		return fmt.Errorf("--speed=%d: that is characters a second, more than 0", f.speed)
+		return fmt.Errorf("--speed=%d: must be greater than 0 characters per second", f.speed)
 	}
 	return nil
 }
 
-// stories loads what is to be run.
-func (f *walkFlags) stories(args []string) ([]*builtin.Chain, error) {
+// chains loads the walks to run.
+func (f *walkFlags) chains(args []string) ([]*builtin.Chain, error) {
 	if f.all {
 		return builtin.All()
 	}
@@ -128,7 +129,7 @@ func (f *walkFlags) stories(args []string) ([]*builtin.Chain, error) {
 	return []*builtin.Chain{s}, nil
 }
 
-// screen makes the screen of out, which is recorded if that was asked for.
+// screen makes a screen that writes to out and, with --record, to the recording. Call done at the end.
 func (f *walkFlags) screen(out io.Writer, title string) (screen *plain.Screen, done func() error, err error) {
 	screen = plain.NewScreen(out, os.Environ())
 	if f.record == "" {
@@ -147,9 +148,9 @@ func (f *walkFlags) screen(out io.Writer, title string) (screen *plain.Screen, d
 	return screen, func() error { return errors.Join(cast.Err(), file.Close()) }, nil
 }
 
-// runAuto does the walks without asking. All of them are done, also after one that failed.
-func (f *walkFlags) runAuto(cmd *cobra.Command, env *cli.Environment, stories []*builtin.Chain) (err error) {
-	// Data on stdout, what a person reads on stderr.
+// runAuto runs the walks without asking. It runs all of them, even if one fails.
+func (f *walkFlags) runAuto(cmd *cobra.Command, env *cli.Environment, chains []*builtin.Chain) (err error) {
+	// Data goes to stdout, and text for people to stderr.
 	out, lines := cmd.OutOrStdout(), io.Writer(nil)
 	if f.json {
 		out, lines = cmd.ErrOrStderr(), cmd.OutOrStdout()
@@ -164,14 +165,14 @@ func (f *walkFlags) runAuto(cmd *cobra.Command, env *cli.Environment, stories []
 	}
 	title := "fluxdemo walk --all"
 	if !f.all {
-		title = stories[0].Walk.Title
+		title = chains[0].Walk.Title
 	}
 	screen, done, err := f.screen(out, title)
 	if err != nil {
 		return err
 	}
 	var failed error
-	for i, s := range stories {
+	for i, s := range chains {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
@@ -197,13 +198,14 @@ func autoOne(ctx context.Context, env *cli.Environment, s *builtin.Chain, screen
 	err = plain.Auto(ctx, session, screen, o)
 	var step *walk.StepError
 	if errors.As(err, &step) && ctx.Err() == nil {
-		err = fmt.Errorf("%w\nTry again from there: fluxdemo walk %s%s --step %d. Look around: fluxdemo status, fluxdemo logs.",
-			err, s.Arg, env.Flag(), max(step.Step.Number, 1))
+		again := env.Called()
+		err = fmt.Errorf("%w\nTo retry from this step: %s --step %d. To investigate: %s, %s.",
+			err, again.Command("walk "+called.Quote(s.Arg)), max(step.Step.Number, 1), again.Command("status"), again.Command("logs"))
 	}
 	return err
 }
 
-// runStage tells a walk to an audience.
+// runStage runs a walk in front of an audience.
 func (f *walkFlags) runStage(cmd *cobra.Command, o *cli.Options, env *cli.Environment, s *builtin.Chain) error {
 	ctx := cmd.Context()
 	session, err := env.Open(ctx, s, walk.SessionOptions{Rejoin: true})
@@ -221,7 +223,7 @@ func (f *walkFlags) runStage(cmd *cobra.Command, o *cli.Options, env *cli.Enviro
 	}
 	if f.present != "" {
 		if !isStage(cmd.InOrStdin(), cmd.OutOrStdout()) {
-			return cli.Usage(errors.New("--present needs a terminal with colours; `fluxdemo present` shows a deck without one"))
+			return cli.Usage(errors.New("--present needs a terminal with colours; without one, use `fluxdemo present`"))
 		}
 		return f.runPresented(cmd, o, session)
 	}
@@ -233,7 +235,7 @@ func (f *walkFlags) runStage(cmd *cobra.Command, o *cli.Options, env *cli.Enviro
 	return errors.Join(plain.Interactive(ctx, session, screen, cmd.InOrStdin()), done())
 }
 
-// isStage reports whether there is a terminal that can show a screen.
+// isStage reports whether in and out are a terminal that can show the full-screen view.
 func isStage(in io.Reader, out io.Writer) bool {
 	for _, stream := range []any{in, out} {
 		file, ok := stream.(*os.File)

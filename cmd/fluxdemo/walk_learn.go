@@ -6,51 +6,47 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"mvdan.cc/sh/v3/syntax"
 
-	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
+	"github.com/fluxdemo/fluxdemo/demo/walk/lesson"
 	"github.com/fluxdemo/fluxdemo/demo/walk/plain"
 )
 
-// runLearn lets somebody do a walk in a shell of their own.
+// runLearn shows the steps of a walk to a user who does them in another shell.
 func (f *walkFlags) runLearn(cmd *cobra.Command, o *cli.Options, env *cli.Environment, s *builtin.Chain) error {
 	ctx := cmd.Context()
-	session, err := env.Open(ctx, s, walk.SessionOptions{})
+	session, err := env.Open(ctx, s, walk.SessionOptions{Learner: true})
 	if err != nil {
 		return err
 	}
-	arg := s.Arg
-	if strings.ContainsAny(arg, "/.") {
-		if arg, err = filepath.Abs(arg); err != nil {
-			return err
-		}
+	if err := env.Learn(s.Arg); err != nil {
+		return err
 	}
-	if err := statefile.Write(env.Learning(), []byte(arg+"\n"), 0o600); err != nil {
-		return fmt.Errorf("noting which walk is learnt: %w", err)
-	}
-	dir, err := syntax.Quote(env.Dir(s.Walk.Name), syntax.LangPOSIX)
+	first, err := env.First(s.Walk)
 	if err != nil {
-		return fmt.Errorf("naming the walk's folder: %w", err)
+		return err
 	}
-	err = plain.Learn(ctx, session, plain.NewScreen(cmd.OutOrStdout(), os.Environ()), cmd.InOrStdin(), []string{
-		`eval "$(fluxdemo env` + env.Flag() + `)"`,
-		"cd " + dir,
-		"fluxdemo clone" + env.Flag() + " fleet",
-	})
-	if !session.Started() { // it is over
+	// With the first line, fluxdemo is on PATH.
+	prelude := append([]string{`eval "$(` + env.Called().Command("env") + `)"`}, first...)
+	if !f.plain && isStage(cmd.InOrStdin(), cmd.OutOrStdout()) {
+		err = lesson.Run(ctx, session, lesson.Options{
+			In: cmd.InOrStdin(), Out: cmd.OutOrStdout(), Environ: os.Environ(), Prelude: prelude,
+		})
+	} else {
+		err = plain.Learn(ctx, session, plain.NewScreen(cmd.OutOrStdout(), os.Environ()), cmd.InOrStdin(), prelude)
+	}
+	if !session.Started() { // it has ended
 		err = errors.Join(err, os.Remove(env.Learning()))
 	}
 	return err
 }
 
-// learnt opens the walk that args name, or the one that is being learnt.
+// learnt opens the walk that args name, or the one that --learn has started last.
 func learnt(ctx context.Context, o *cli.Options, args []string) (*builtin.Chain, *walk.Session, error) {
 	p, err := o.Environment(ctx)
 	if err != nil {
@@ -65,24 +61,24 @@ func learnt(ctx context.Context, o *cli.Options, args []string) (*builtin.Chain,
 			return nil, nil, err
 		}
 		if arg = learntName(raw); arg == "" {
-			return nil, nil, cli.Usage(fmt.Errorf("no walk is being learnt; `fluxdemo walk NAME --learn%s` starts one, or goes on with it", p.Flag()))
+			return nil, nil, cli.Usage(fmt.Errorf("no walk is being learnt; `fluxdemo walk NAME --learn%s` starts or resumes one", p.Flag()))
 		}
 	}
 	s, err := builtin.Load(arg)
 	if err != nil {
 		return nil, nil, cli.Usage(err)
 	}
-	session, err := p.Open(ctx, s, walk.SessionOptions{})
+	session, err := p.Open(ctx, s, walk.SessionOptions{Learner: true})
 	if err != nil {
 		return nil, nil, err
 	}
 	if !session.Started() {
-		return nil, nil, cli.Usage(fmt.Errorf("the walk %s was not begun; `fluxdemo walk %s --learn%s` begins it", s.Walk.Name, arg, p.Flag()))
+		return nil, nil, cli.Usage(fmt.Errorf("the walk %s has not started; `fluxdemo walk %s --learn%s` starts it", s.Walk.Name, arg, p.Flag()))
 	}
 	return s, session, nil
 }
 
-// learntName reads what runLearn has noted; it is empty if that is damaged. Where the learner is stands elsewhere.
+// learntName returns the name that runLearn has saved; "" if the file is damaged. The walk's position is in another file.
 func learntName(raw []byte) string {
 	name, whole := strings.CutSuffix(string(raw), "\n")
 	if !whole || strings.ContainsAny(name, "\n\x00") {
@@ -91,8 +87,8 @@ func learntName(raw []byte) string {
 	return name
 }
 
-// newLearnVerb makes a verb that acts on the step which the learner is at.
-func newLearnVerb(o *cli.Options, use, short, long, example string, run func(cmd *cobra.Command, session *walk.Session, screen *plain.Screen) error) *cobra.Command {
+// newLearnCommand makes a cobra command that acts on the current step of the walk that the user learns.
+func newLearnCommand(o *cli.Options, use, short, long, example string, run func(cmd *cobra.Command, session *walk.Session, screen *plain.Screen) error) *cobra.Command {
 	return &cobra.Command{
 		Use:               use + " [NAME]",
 		Short:             short,
@@ -111,13 +107,17 @@ func newLearnVerb(o *cli.Options, use, short, long, example string, run func(cmd
 				fmt.Fprintf(out, "All %d steps of %s are done.\n", len(steps), s.Walk.Name)
 				return nil
 			}
-			step := &steps[session.Position()]
-			fmt.Fprintf(out, "%d/%d %s\n", step.Number, len(steps), step.Title)
-			if err := run(cmd, session, plain.NewScreen(out, os.Environ())); err != nil {
+			step, screen := &steps[session.Position()], plain.NewScreen(out, os.Environ())
+			if err := run(cmd, session, screen); err != nil {
 				return err
 			}
-			if at := session.Position(); at >= step.Number && at < len(steps) {
-				fmt.Fprintf(out, "Next: %s\n", steps[at].Title)
+			if at := session.Position(); at >= step.Number {
+				screen.Why(step)
+				if at == len(steps) {
+					fmt.Fprintf(out, "\nThat was the last of %d steps.\n", len(steps))
+					return nil
+				}
+				screen.Task(&steps[at], len(steps))
 			}
 			return nil
 		},
@@ -125,28 +125,58 @@ func newLearnVerb(o *cli.Options, use, short, long, example string, run func(cmd
 }
 
 func newCheck(o *cli.Options) *cobra.Command {
-	return newLearnVerb(o, "check", "Check the step that you are learning",
-		"Runs the check of the current step of `fluxdemo walk NAME --learn`, and marks the\nstep as done if the check passes in time.",
-		"  fluxdemo check\n  fluxdemo check gitops",
+	wait := false
+	cmd := newLearnCommand(o, "check", "Say what is done of the step that you are learning",
+		`Says within 2 s which checks of the current step of "fluxdemo walk NAME --learn"
+pass, and of the others what was found and what is wanted. If all pass, the step
+is done. If not, the exit code is 1.`,
+		"  fluxdemo check\n  fluxdemo check --wait\n  fluxdemo check gitops",
 		func(cmd *cobra.Command, session *walk.Session, screen *plain.Screen) error {
-			return session.Do(cmd.Context(), walk.Command{Action: walk.ActionComplete}, screen.Checks())
+			if wait {
+				return session.Do(cmd.Context(), walk.Command{Action: walk.ActionComplete}, screen.Checks())
+			}
+			step := &session.Walk().Steps[session.Position()]
+			err := session.Do(cmd.Context(), walk.Command{Action: walk.ActionTry}, nil)
+			if unmet, is := errors.AsType[*walk.UnmetError](err); is {
+				screen.Results(unmet.Results)
+				return exitCode(exitFailure)
+			}
+			if err == nil {
+				screen.Done(step)
+			}
+			return err
+		})
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until all checks pass, or until their time is over")
+	return cmd
+}
+
+func newTask(o *cli.Options) *cobra.Command {
+	return newLearnCommand(o, "task", "Show the step that you are learning",
+		`Shows the task of the current step of "fluxdemo walk NAME --learn".`,
+		"  fluxdemo task\n  fluxdemo task gitops",
+		func(_ *cobra.Command, session *walk.Session, screen *plain.Screen) error {
+			steps := session.Walk().Steps
+			screen.Task(&steps[session.Position()], len(steps))
+			return nil
 		})
 }
 
 func newHint(o *cli.Options) *cobra.Command {
-	return newLearnVerb(o, "hint", "Show a hint for the step that you are learning",
-		"Shows the hint of the current step of `fluxdemo walk NAME --learn`.",
+	return newLearnCommand(o, "hint", "Show the next hint for the step that you are learning",
+		`Shows a hint for the current step of "fluxdemo walk NAME --learn". Each call says
+more than the one before; the last one shows the commands.`,
 		"  fluxdemo hint\n  fluxdemo hint gitops",
 		func(cmd *cobra.Command, session *walk.Session, screen *plain.Screen) error {
-			if !screen.Hint(&session.Walk().Steps[session.Position()]) {
-				fmt.Fprintln(cmd.OutOrStdout(), "There is no hint for this step; `fluxdemo solve` does it.")
+			if err := session.Do(cmd.Context(), walk.Command{Action: walk.ActionHint}, nil); err != nil {
+				return err
 			}
+			screen.Hint(&session.Walk().Steps[session.Position()], session.Hints())
 			return nil
 		})
 }
 
 func newSolve(o *cli.Options) *cobra.Command {
-	return newLearnVerb(o, "solve", "Do the step that you are learning",
+	return newLearnCommand(o, "solve", "Do the step that you are learning",
 		"Undoes what you have done of the current step of `fluxdemo walk NAME --learn`,\nthen runs its commands and shows them.",
 		"  fluxdemo solve\n  fluxdemo solve gitops",
 		func(cmd *cobra.Command, session *walk.Session, screen *plain.Screen) error {

@@ -15,8 +15,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/slides/stage"
 )
 
-// runPresented tells a walk in the terminal while a deck is on stage. Both drive one session: what the terminal does
-// turns the slides, and the keys of the presenter's browser move the terminal.
+// runPresented runs a walk in the terminal while a deck is on stage. Both drive one session: commands in the terminal
+// turn the slides, and keys in the presenter's browser control the terminal.
 func (f *walkFlags) runPresented(cmd *cobra.Command, o *cli.Options, session *walk.Session) error {
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
@@ -29,31 +29,31 @@ func (f *walkFlags) runPresented(cmd *cobra.Command, o *cli.Options, session *wa
 	served := make(chan error, 1)
 	go func() {
 		served <- p.serve(ctx)
-		cancel() // without a stage there is nothing to go on with
+		cancel() // the walk cannot go on without the stage
 	}()
-	told := told{p.stage.Report(turns), session}
-	err = tui.Run(ctx, told, tui.Options{
+	shown := presented{p.stage.Report(turns), session}
+	err = tui.Run(ctx, shown, tui.Options{
 		In: cmd.InOrStdin(), Out: cmd.OutOrStdout(), Environ: os.Environ(), Type: !f.noType, Speed: f.speed,
-		Note: "Audience: " + p.audience(), // the presenter's address is no text for a screen that others see
+		Note: "Audience: " + p.audience(), // not the presenter's, which has the token: others see this screen
 	})
 	cancel()
 	stopped := <-served
 	if cmd.Context().Err() == nil && errors.Is(err, context.Canceled) {
-		err = nil // the stage has ended, and says why
+		err = nil // stopped has the reason
 	}
 	return errors.Join(err, stopped)
 }
 
-// told is a session on stage as the terminal needs it.
-type told struct {
+// presented is a session on stage as the terminal needs it.
+type presented struct {
 	stage.Session
 	walk *walk.Session
 }
 
 // Rejoined implements tui.Session.
-func (t told) Rejoined() bool { return t.walk.Rejoined() }
+func (p presented) Rejoined() bool { return p.walk.Rejoined() }
 
-// inTurn lets one at a time work with a session: the terminal or the stage.
+// inTurn serializes the commands of the terminal and the stage to one session.
 type inTurn struct {
 	*walk.Session
 	mu sync.Mutex

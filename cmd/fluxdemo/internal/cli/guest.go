@@ -23,6 +23,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/clusters/image"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/install"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
@@ -30,7 +31,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/uninstall"
 )
 
-// guestOptions are the flags for a demo on somebody's cluster.
+// guestOptions are the flags for a demo on an existing cluster.
 type guestOptions struct {
 	kubeconfig    string
 	context       string
@@ -38,23 +39,23 @@ type guestOptions struct {
 	adoptFlux     bool
 	imageRegistry string
 
-	removal *uninstall.Removal // of down, which has asked for it
+	removal *uninstall.Removal // what down has shown and removes
 }
 
 func (g *guestOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&g.kubeconfig, "kubeconfig", "", "existing: kubeconfig `file` to read (default: the one that kubectl reads)")
 	flags.StringVar(&g.context, "context", "", "existing: `name` of the context to use; required")
-	flags.BoolVar(&g.adoptFlux, "adopt-flux", false, "existing: use the Flux that is installed there")
+	flags.BoolVar(&g.adoptFlux, "adopt-flux", false, "existing: use the Flux that the cluster already has")
 	flags.StringVar(&g.imageRegistry, "image-registry", "", "existing: push all images to `HOST/PATH` and run them from there")
 }
 
-// AddYes adds the flag --yes, of verbs that ask before they change a cluster of others.
+// AddYes adds the flag --yes to a command that asks before it changes an existing cluster.
 func (o *Options) AddYes(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&o.guest.yes, "yes", "y", false, "existing: do not ask for confirmation")
 }
 
-// existingProvider lets a demo be a guest on a cluster that is there.
+// existingProvider returns the provider that installs the demo on an existing cluster.
 func (o *Options) existingProvider() clusters.Provider {
 	return clusters.Provider{
 		Name:      existing.Provider,
@@ -88,9 +89,9 @@ func (o *Options) existingProvider() clusters.Provider {
 	}
 }
 
-// ConfirmEnter shows the cluster on which the demo is about to be a guest,
-// and asks whether that is right. On other clusters, and on the second time,
-// there is nothing to ask.
+// ConfirmEnter shows the existing cluster that up is about to change, and asks
+// for confirmation. It asks once for each cluster, and never for other
+// providers.
 func (o *Options) ConfirmEnter(cmd *cobra.Command, cluster clusters.Cluster) error {
 	guest, ok := cluster.(clusters.Guest)
 	if !ok || guest.Entered() {
@@ -102,12 +103,13 @@ func (o *Options) ConfirmEnter(cmd *cobra.Command, cluster clusters.Cluster) err
 	}
 	out := cmd.ErrOrStderr()
 	fmt.Fprintf(out, "This cluster is not fluxdemo's own:\n\n  context  %s\n  server   %s\n  user     %s\n\n", target.Context, target.Server, target.User)
-	fmt.Fprintf(out, "It gets Flux with its CRDs and cluster roles, and the namespaces\n%s.\n`fluxdemo down` takes them away again.\n\n", strings.Join(demo.Namespaces(), ", "))
-	return o.Confirm(cmd, "Put the demo there?")
+	fmt.Fprintf(out, "up installs Flux with its CRDs and cluster roles, and the namespaces\n%s.\n`%s` removes them.\n\n",
+		strings.Join(demo.Namespaces(), ", "), o.Called().Command("down"))
+	return o.Confirm(cmd, "Install the demo?")
 }
 
-// ConfirmLeave shows what is about to be removed from a cluster of others,
-// and asks whether that is right.
+// ConfirmLeave shows what down is about to remove from an existing cluster,
+// and asks for confirmation.
 func (o *Options) ConfirmLeave(cmd *cobra.Command, cluster clusters.Cluster) error {
 	guest, ok := cluster.(clusters.Guest)
 	if !ok || !guest.Entered() {
@@ -122,11 +124,11 @@ func (o *Options) ConfirmLeave(cmd *cobra.Command, cluster clusters.Cluster) err
 		return err
 	}
 	if err := look(); err != nil {
-		return fmt.Errorf("%w; `fluxdemo down --keep-data` ends only what runs on this machine", err)
+		return fmt.Errorf("%w; `fluxdemo down --keep-data` stops only what runs on this machine", err)
 	}
 	out := cmd.ErrOrStderr()
 	if objects := o.guest.removal.Objects(); len(objects) > 0 {
-		fmt.Fprintln(out, "The demo has made these. They are removed, but for what holds things of others:")
+		fmt.Fprintln(out, "The demo created these objects. down removes them, except those that\nhold objects of others:")
 		for _, object := range objects {
 			fmt.Fprintf(out, "  %s\n", object)
 		}
@@ -134,13 +136,13 @@ func (o *Options) ConfirmLeave(cmd *cobra.Command, cluster clusters.Cluster) err
 	}
 	PrintLeft(out, o.guest.removal.Left())
 	for _, line := range o.guest.removal.Damaged() {
-		fmt.Fprintf(out, "Line %d of %s is damaged: what it named may stay on the cluster.\n", line, filepath.Join(guest.Dir(), ownership.InventoryFile))
+		fmt.Fprintf(out, "Line %d of %s is damaged: the object that it named may stay on the cluster.\n", line, filepath.Join(guest.Dir(), ownership.InventoryFile))
 	}
-	return o.Confirm(cmd, "Remove them?")
+	return o.Confirm(cmd, "Remove these objects?")
 }
 
-// Left returns what the last ConfirmLeave, and what followed it, has left alone
-// on a cluster of others; nil on other clusters.
+// Left returns the objects that the last ConfirmLeave, and the removal after
+// it, have kept on an existing cluster; nil for other providers.
 func (o *Options) Left() []ownership.Left {
 	if o.guest.removal == nil {
 		return nil
@@ -148,30 +150,30 @@ func (o *Options) Left() []ownership.Left {
 	return o.guest.removal.Left()
 }
 
-// PrintLeft names what is left alone.
+// PrintLeft lists the objects that the demo keeps, and why.
 func PrintLeft(out io.Writer, left []ownership.Left) {
 	if len(left) == 0 {
 		return
 	}
-	fmt.Fprintln(out, "These are left alone:")
+	fmt.Fprintln(out, "These objects are kept:")
 	for _, each := range left {
 		fmt.Fprintf(out, "  %s: %s\n", each.Object, each.Why)
 	}
 	fmt.Fprintln(out)
 }
 
-// errNo is what a person says who does not want to.
+// errNo is the error when the user answers no.
 var errNo = errors.New("nothing was changed")
 
-// Confirm asks a question, unless --yes has answered it. Who cannot be asked
-// has to say --yes.
+// Confirm asks a question on the terminal, unless --yes is set. Without a
+// terminal and --yes it fails.
 func (o *Options) Confirm(cmd *cobra.Command, question string) error {
 	if o.guest.yes {
 		return nil
 	}
 	file, ok := cmd.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(file.Fd()) {
-		return Usage(errors.New("this asks before it changes your cluster, and there is no terminal to ask on; --yes answers"))
+		return Usage(errors.New("asking for confirmation: there is no terminal; use --yes to change your cluster without asking"))
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question)
 	answer, err := bufio.NewReader(file).ReadString('\n')
@@ -184,8 +186,8 @@ func (o *Options) Confirm(cmd *cobra.Command, question string) error {
 	return nil
 }
 
-// fit makes what is rendered fit a cluster that is not the demo's own.
-func (o *Options) fit(ctx context.Context, cluster clusters.Cluster, rendered install.Rendered, steps clusters.Steps) (install.Rendered, error) {
+// fit adapts the rendered manifests to an existing cluster.
+func (o *Options) fit(ctx context.Context, cluster clusters.Cluster, rendered install.Rendered, report clusters.Steps) (install.Rendered, error) {
 	guest, ok := cluster.(clusters.Guest)
 	if !ok {
 		return rendered, nil
@@ -201,17 +203,15 @@ func (o *Options) fit(ctx context.Context, cluster clusters.Cluster, rendered in
 	if o.guest.imageRegistry == "" {
 		return rendered, nil
 	}
-	end := steps.Start("Images to " + o.guest.imageRegistry)
-	err = o.push(ctx, rendered.Images())
-	end(err)
-	if err != nil {
+	push := func(ctx context.Context) error { return o.push(ctx, rendered.Images()) }
+	if err := steps.One(ctx, report, "Images to "+o.guest.imageRegistry, push); err != nil {
 		return rendered, err
 	}
 	return rendered.FromRegistry(o.guest.imageRegistry)
 }
 
-// push makes images of the bundle's programs and pushes them to the user's
-// registry, with the credentials that docker has for it.
+// push builds images of the bundle's programs and pushes them to the user's
+// registry with docker's credentials.
 func (o *Options) push(ctx context.Context, names []string) error {
 	b, exe, err := o.programs()
 	if err != nil {
@@ -236,7 +236,7 @@ func pushTo(ctx context.Context, registry string, images []image.Image) error {
 		group.Go(func() error {
 			err := remote.Write(reference, each.Image, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain))
 			if err != nil {
-				return fmt.Errorf("pushing %s: %w; `docker login` makes you known to a registry", to, err)
+				return fmt.Errorf("pushing %s: %w; if the registry needs credentials, run `docker login`", to, err)
 			}
 			return nil
 		})

@@ -7,8 +7,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/programs"
 )
 
-// KeptImages is the folder of the images that were pulled to be kept, "" if
-// there is no place for it.
+// KeptImages returns the folder of the images that prefetch has pulled; "" if
+// the cache folder is unknown.
 func KeptImages() string { return cacheFile("images") }
 
 // OfficialImages lists the names of Flux's own images that the demo runs.

@@ -11,8 +11,8 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters"
 )
 
-// Lock makes sure that one command at a time changes a cluster. The
-// lock file stands beside the cluster's folder, and only while it is locked.
+// Lock makes sure that only one command at a time changes a cluster. The lock
+// file is beside the cluster's folder, and exists only while it is locked.
 func Lock(cluster clusters.Cluster) (unlock func(), err error) {
 	const advice = "choose another state folder with XDG_STATE_HOME"
 	dir := cluster.Dir()
@@ -28,7 +28,7 @@ func Lock(cluster clusters.Cluster) (unlock func(), err error) {
 		err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			file.Close()
-			return nil, fmt.Errorf("another fluxdemo is changing the cluster %q just now; wait until it is done", filepath.Base(dir))
+			return nil, fmt.Errorf("another fluxdemo is changing the cluster %q; wait until it has finished", filepath.Base(dir))
 		}
 		if err != nil {
 			file.Close()
@@ -41,7 +41,7 @@ func Lock(cluster clusters.Cluster) (unlock func(), err error) {
 	}
 }
 
-// isFile tells whether path is still the name of file.
+// isFile reports whether path still names file.
 func isFile(file *os.File, path string) bool {
 	mine, err := file.Stat()
 	if err != nil {

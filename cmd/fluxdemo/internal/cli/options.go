@@ -1,5 +1,5 @@
-// Package cli is what the verbs of the command share: the flags that name a
-// cluster, the providers behind them, and the environment in which walks run.
+// Package cli is what the commands of fluxdemo share: the flags that name a
+// cluster, the providers behind them, and the environment of walks.
 package cli
 
 import (
@@ -12,15 +12,16 @@ import (
 	"sync"
 
 	"github.com/adrg/xdg"
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/called"
 	"github.com/fluxdemo/fluxdemo/demo/install"
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
 
-// Options are the flags that several verbs share, and what is worked out
-// from them.
+// Options are the flags that several commands share, and what follows from
+// them.
 type Options struct {
 	Name        string
 	Provider    string
@@ -35,12 +36,12 @@ type Options struct {
 	guest       guestOptions
 	gitToken    string // for the repository on a forge
 
-	// Render returns what is applied. It is rendered once.
+	// Render returns the manifests to apply. It renders them once.
 	Render func() (install.Rendered, error)
 }
 
-// New returns Options without flags. It takes the token for --git-url out of
-// the environment.
+// New returns Options with unset flags. It takes the token for --git-url from
+// the environment, and removes it there.
 func New() *Options {
 	o := &Options{gitToken: takeSecret(GitTokenVar)}
 	o.Render = sync.OnceValues(func() (install.Rendered, error) {
@@ -53,9 +54,8 @@ func New() *Options {
 	return o
 }
 
-// takeSecret reads a secret from the environment and removes it there: it is
-// for this process, and no child inherits it, also not those that libraries
-// start.
+// takeSecret reads a secret from the environment and removes it there, so that
+// no child process inherits it, not even one that a library starts.
 func takeSecret(name string) string {
 	secret := os.Getenv(name)
 	_ = os.Unsetenv(name) // fails only for a name that cannot be one
@@ -75,39 +75,48 @@ func (o *Options) InstallManifests() ([]byte, error) {
 	return install, nil
 }
 
-func (o *Options) AddFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.Name, "name", cmp.Or(os.Getenv(shell.NameVar), "fluxdemo"), "name of the cluster")
+// AddFlags adds the flags that all commands share to the root command.
+func (o *Options) AddFlags(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.StringVar(&o.Name, "name", cmp.Or(os.Getenv(shell.NameVar), called.DefaultDemo), "name of the cluster; overrides $"+shell.NameVar)
 	flags.StringVar(&o.Provider, "cluster", auto, "provider of the cluster; valid values: auto, "+strings.Join(o.Providers().Names(), ", "))
-	flags.StringVar(&o.BundleDir, "bundle", "", "folder of the bundle (default: $FLUXDEMO_BUNDLE, else beside fluxdemo, else the cache)")
+	flags.StringVar(&o.BundleDir, "bundle", "", "folder of the bundle (default: $FLUXDEMO_BUNDLE, beside fluxdemo, or in the cache)")
+	_ = root.RegisterFlagCompletionFunc("name", func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return o.Names(), cobra.ShellCompDirectiveNoFileComp
+	})
 }
 
-// StateDir is where clusters keep what they need to live.
+// Called returns how the user called this program. It writes commands about the demo that the flags name.
+func (o *Options) Called() called.Program { return called.Now(o.Name) }
+
+// StateDir returns the folder of the clusters' state, for example
+// /home/me/.local/state/fluxdemo.
 func StateDir() string { return filepath.Join(xdg.StateHome, "fluxdemo") }
 
-// CheckStateDir returns an error if it is not known where clusters are kept.
-// Without a home the folder would be in /, which is not for programs.
+// CheckStateDir returns an error if the state folder is unknown. Without HOME
+// it would be in /.
 func CheckStateDir() error {
 	if !homed("XDG_STATE_HOME") {
-		return errors.New("HOME is not set: set it, or set XDG_STATE_HOME to the folder in which clusters are to be kept")
+		return errors.New("HOME is not set: set it, or set XDG_STATE_HOME to the folder for clusters")
 	}
 	return nil
 }
 
-// checkNewStateDir returns an error if no cluster can be made in the state
-// folder: its path becomes a part of lists.
+// checkNewStateDir returns an error if no cluster can be created in the state
+// folder, because its path cannot be an element of PATH and KUBECONFIG.
 func checkNewStateDir() error {
 	if err := CheckStateDir(); err != nil {
 		return err
 	}
 	if strings.ContainsRune(StateDir(), os.PathListSeparator) {
-		return Usage(fmt.Errorf("the state folder %s has a %c in its path, which divides the folders in PATH and KUBECONFIG; choose another with XDG_STATE_HOME",
+		return Usage(fmt.Errorf("the path of the state folder %s contains %c, which separates paths in PATH and KUBECONFIG; choose another folder with XDG_STATE_HOME",
 			StateDir(), os.PathListSeparator))
 	}
 	return nil
 }
 
-// cacheFile is where a file is kept that can be made again; "" if there is no
-// place for it.
+// cacheFile returns the path of a file that can be created again; "" if the
+// cache folder is unknown.
 func cacheFile(name string) string {
 	if !homed("XDG_CACHE_HOME") {
 		return ""
@@ -115,14 +124,14 @@ func cacheFile(name string) string {
 	return filepath.Join(xdg.CacheHome, "fluxdemo", name)
 }
 
-// homed tells whether the folder that a variable of the XDG specification
-// names is known, from that or from HOME.
+// homed reports whether a folder of the XDG specification is known, from its
+// variable or from HOME.
 func homed(variable string) bool {
 	return os.Getenv("HOME") != "" || filepath.IsAbs(os.Getenv(variable))
 }
 
-// Program is the path of this executable, links resolved: the cluster's
-// processes are started from it long after the link may be gone.
+// Program returns the path of this executable without symbolic links, because
+// the cluster starts processes from it later, when a link may be gone.
 func Program() (string, error) {
 	path, err := os.Executable()
 	if err != nil {
@@ -131,8 +140,8 @@ func Program() (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// programs returns the bundle and the path of this program: what images and
-// environments are made of.
+// programs returns the bundle and the path of this executable, from which
+// images and environments are made.
 func (o *Options) programs() (*bundle.Bundle, string, error) {
 	b, err := bundle.Find(o.BundleDir)
 	if err != nil {

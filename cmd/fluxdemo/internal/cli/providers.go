@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -19,22 +18,22 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
 
-// auto is the provider that a cluster has already or, for a new one, the best
-// that this machine can run.
+// auto selects the provider that a cluster already has or, for a new cluster,
+// the best one that works on this machine.
 const auto = "auto"
 
-// Where images come from: made of the bundle's programs, or pulled.
+// Sources of images: built from the bundle's programs, or pulled.
 const (
 	ImagesBundle   = "bundle"
 	ImagesRegistry = "registry"
 )
 
-// Providers lists the providers of clusters, the preferred one first.
+// Providers returns the providers of clusters, in order of preference.
 func (o *Options) Providers() clusters.Providers {
 	return clusters.Providers{
 		{
 			Name:      kind.Provider,
-			Because:   "a container engine answers and has the node image, or can get it",
+			Because:   "a container engine is running and has the node image, or can pull it",
 			Available: func(ctx context.Context) error { return kind.Available(ctx, o.nodeImage) },
 			Has:       func(name string) bool { return kind.Has(StateDir(), name) },
 			New: func(name string) (clusters.Cluster, error) {
@@ -43,7 +42,7 @@ func (o *Options) Providers() clusters.Providers {
 		},
 		{
 			Name:      embedded.Provider,
-			Because:   "it needs nothing but this machine",
+			Because:   "it needs no container engine",
 			Available: embedded.Available,
 			Has:       func(name string) bool { return embedded.Has(StateDir(), name) },
 			New: func(name string) (clusters.Cluster, error) {
@@ -66,6 +65,7 @@ func (o *Options) Providers() clusters.Providers {
 	}
 }
 
+// KindOptions returns the options of the provider kind.
 func (o *Options) KindOptions() kind.Options {
 	return kind.Options{
 		StateDir:  StateDir(),
@@ -79,14 +79,16 @@ func (o *Options) KindOptions() kind.Options {
 	}
 }
 
-// children names what the demo keeps in a cluster's folder, beside the
-// cluster's own. `down` removes these and no others.
+// children names the demo's files in a cluster's folder. down removes these
+// and the cluster's own files, and no others.
 func children() []string {
-	return append(shell.Children(), WalksFolder, FleetFolder, fleet.BeginningFile)
+	return append(shell.Children(), WalksFolder, LearnFolder, FleetFolder, fleet.BeginningFile)
 }
 
+// Folders in a cluster's folder.
 const (
 	WalksFolder = "walks"
+	LearnFolder = "learn"     // what learners make in the page's terminal
 	FleetFolder = "fleet.git" // a copy of the Git host's repository
 )
 
@@ -102,7 +104,7 @@ func (o *Options) Cluster() (clusters.Cluster, error) {
 	there, exists := providers.Of(o.Name)
 	if o.Provider == auto {
 		if !exists {
-			// There is no cluster, as any provider will say.
+			// No provider has the cluster, so any of them reports that.
 			var err error
 			if there, err = providers.Get(embedded.Provider); err != nil {
 				return nil, err
@@ -115,13 +117,13 @@ func (o *Options) Cluster() (clusters.Cluster, error) {
 		return nil, Usage(err)
 	}
 	if exists && there.Name != wanted.Name {
-		return nil, Usage(fmt.Errorf("%q is a cluster of %s; choose another name with --name, or remove it with `fluxdemo down`", o.Name, there.Name))
+		return nil, Usage(fmt.Errorf("%q is a cluster of the provider %s; choose another name with --name, or remove it with `fluxdemo down`", o.Name, there.Name))
 	}
 	return wanted.New(o.Name)
 }
 
-// Choose settles on a provider for up, and says so if neither the user nor an
-// earlier up has.
+// Choose selects the provider for up. It prints its choice unless the user or
+// an earlier up has made it.
 func (o *Options) Choose(ctx context.Context, out io.Writer) error {
 	if err := clusters.CheckName(o.Name); err != nil {
 		return Usage(err)
@@ -145,11 +147,11 @@ func (o *Options) Choose(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// AddProviderFlags adds the flags of up that only some providers have.
+// AddProviderFlags adds the flags of up that are for one provider only.
 func (o *Options) AddProviderFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&o.nodeImage, "node-image", "", "kind: node image (default: the one of the kind release)")
-	flags.StringVar(&o.kindConfig, "kind-config", "", "kind: configuration `file` to start from")
+	flags.StringVar(&o.nodeImage, "node-image", "", "kind: node image (default: the image of the kind release)")
+	flags.StringVar(&o.kindConfig, "kind-config", "", "kind: `file` with a kind configuration to extend")
 	flags.StringVar(&o.Images, "images", ImagesBundle, "kind: source of Flux's images; valid values: bundle, registry")
 	flags.BoolVar(&o.retain, "retain", false, "kind: keep the nodes if the start fails")
 	o.guest.addFlags(cmd)
@@ -158,8 +160,8 @@ func (o *Options) AddProviderFlags(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("images", cobra.FixedCompletions([]string{ImagesBundle, ImagesRegistry}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// CheckProviderFlags returns a usage error if a flag is not for the provider
-// that was chosen.
+// CheckProviderFlags returns a usage error if a flag is for another provider
+// than the selected one.
 func (o *Options) CheckProviderFlags(cmd *cobra.Command) error {
 	if o.Images != ImagesBundle && o.Images != ImagesRegistry {
 		return Usage(fmt.Errorf("--images=%s: valid values: %s, %s", o.Images, ImagesBundle, ImagesRegistry))
@@ -170,25 +172,16 @@ func (o *Options) CheckProviderFlags(cmd *cobra.Command) error {
 		{"context", existing.Provider}, {"kubeconfig", existing.Provider}, {"adopt-flux", existing.Provider}, {"image-registry", existing.Provider},
 	} {
 		if cmd.Flags().Changed(each.flag) && o.Provider != each.provider {
-			return Usage(fmt.Errorf("--%s is for --cluster %s, and this is %s", each.flag, each.provider, o.Provider))
+			return Usage(fmt.Errorf("--%s requires --cluster %s, and the cluster's provider is %s", each.flag, each.provider, o.Provider))
 		}
 	}
 	return nil
 }
 
-// AsUsage marks mistakes in what the user gave to a provider.
-func AsUsage(err error) error {
-	var config *kind.ConfigError
-	var named *existing.ContextError
-	if errors.As(err, &config) || errors.As(err, &named) {
-		return Usage(err)
-	}
-	return err
-}
-
-// NodeImages returns what the nodes of a kind cluster run: this program, and
-// Flux as the bundle has it or, if it is to be the official one, as prefetch
-// has kept it. The nodes pull what is not among it.
+// NodeImages returns the images to load into the nodes of a kind cluster: this
+// program and Flux. With official, the images of Flux are the official ones
+// that prefetch has pulled, otherwise they are built from the bundle. The nodes
+// pull all others.
 func (o *Options) NodeImages(_ context.Context, official bool) ([]image.Image, error) {
 	rendered, err := o.Render()
 	if err != nil {

@@ -8,27 +8,26 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/clusters/steps"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
 	"github.com/fluxdemo/fluxdemo/demo/install"
 	"github.com/fluxdemo/fluxdemo/demo/services/forge"
 )
 
-// The environment variables with what --git-url needs: they are secrets, which flags would show to everybody.
+// The environment variables for --git-url. Secrets are no flags, because other users could read them in the process list.
 const (
 	GitTokenVar    = "FLUXDEMO_GIT_TOKEN"
 	gitUsernameVar = "FLUXDEMO_GIT_USERNAME"
 )
 
-// Upstream returns the repository that --git-url names, or nil. Whether that is the one that the cluster was made with,
-// setup finds out before it pushes.
+// Upstream returns the repository that --git-url names, or nil. It does not check that the cluster was created with the
+// same repository; the install does before it pushes.
 func (o *Options) Upstream(ctx context.Context, cluster clusters.Cluster) (*forge.Repository, error) {
 	if o.GitURL == "" {
-		return nil, nil //nolint:nilnil // there is none, which is no error
+		return nil, nil //nolint:nilnil // the flag is optional
 	}
 	u := &forge.Repository{URL: o.GitURL, Password: o.gitToken}
 	if u.Password != "" {
@@ -42,8 +41,8 @@ func (o *Options) Upstream(ctx context.Context, cluster clusters.Cluster) (*forg
 	return u, nil
 }
 
-// Up brings up the cluster and the demo on it.
-func (o *Options) Up(ctx context.Context, cluster clusters.Cluster, upstream *forge.Repository, steps clusters.Steps) (demo.URLs, error) {
+// Up starts or repairs the cluster and installs the demo on it.
+func (o *Options) Up(ctx context.Context, cluster clusters.Cluster, upstream *forge.Repository, report clusters.Steps) (demo.URLs, error) {
 	unlock, err := Lock(cluster)
 	if err != nil {
 		return demo.URLs{}, err
@@ -52,29 +51,44 @@ func (o *Options) Up(ctx context.Context, cluster clusters.Cluster, upstream *fo
 	if _, err := bundle.Find(o.BundleDir); err != nil {
 		return demo.URLs{}, err
 	}
-	// Three things at a time: the cluster comes up, the manifests are
-	// rendered, and what is applied is applied as soon as the API answers.
+	var rendered install.Rendered
 	var urls demo.URLs
-	answers := make(chan struct{})
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return cluster.Up(ctx, steps, func() { close(answers) }) })
-	group.Go(func() error {
-		rendered, err := o.Render()
-		if err != nil {
+	answers := make(chan struct{}) // closed when the API takes requests
+	const (
+		clusterUp = "cluster"
+		api       = "API server"
+		render    = "manifests"
+		fit       = "manifests for this cluster"
+		setUp     = "demo"
+	)
+	// The cluster starts while the manifests are rendered. The install begins
+	// when the API server answers.
+	err = steps.RunUnnamed(ctx, report,
+		steps.Step{Name: clusterUp, Hidden: true, Do: func(ctx context.Context) error {
+			return cluster.Up(ctx, report, func() { close(answers) })
+		}},
+		steps.Step{Name: api, Hidden: true, Do: func(ctx context.Context) error {
+			select {
+			case <-answers:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}},
+		steps.Step{Name: render, Hidden: true, Do: func(context.Context) (err error) {
+			rendered, err = o.Render()
 			return err
-		}
-		select {
-		case <-answers:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		if rendered, err = o.fit(ctx, cluster, rendered, steps); err != nil {
+		}},
+		steps.Step{Name: fit, Hidden: true, Needs: []string{api, render}, Do: func(ctx context.Context) (err error) {
+			rendered, err = o.fit(ctx, cluster, rendered, report)
 			return err
-		}
-		urls, err = install.Run(ctx, cluster, rendered, upstream, steps)
-		return err
-	})
-	return urls, group.Wait()
+		}},
+		steps.Step{Name: setUp, Hidden: true, Needs: []string{fit}, Do: func(ctx context.Context) (err error) {
+			urls, err = install.Run(ctx, cluster, rendered, upstream, report)
+			return err
+		}},
+	)
+	return urls, err
 }
 
 func exists(file string) bool {

@@ -1,12 +1,7 @@
 package cli
 
-// UsageError is a mistake in what the user typed: the exit code is 2.
-type UsageError struct{ err error }
+import "github.com/fluxdemo/fluxdemo/clusters"
 
-// Usage marks an error as a mistake in what the user typed.
-func Usage(err error) error { return UsageError{err} }
-
-func (e UsageError) Error() string { return e.err.Error() }
-
-// Unwrap returns the error that was marked.
-func (e UsageError) Unwrap() error { return e.err }
+// Usage marks an error as one in what the user typed: a *clusters.UsageError, with which providers mark theirs. The
+// exit code is 2.
+func Usage(err error) error { return &clusters.UsageError{Err: err} }

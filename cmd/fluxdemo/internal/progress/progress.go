@@ -31,12 +31,12 @@ type Printer struct {
 type runningStep struct {
 	name  string
 	start time.Time
-	far   string // how far it is
-	told  time.Time
+	far   string    // its progress
+	said  time.Time // when its progress was last printed
 }
 
-// tellEvery is how often a step says how far it is where there is no
-// terminal, on which it does so all the time.
+// tellEvery is how often the progress of a step is printed where there is no
+// terminal. On a terminal, the line is redrawn all the time.
 const tellEvery = 10 * time.Second
 
 // New returns a Printer on out. Close it when the operation has ended.
@@ -69,7 +69,7 @@ func New(out io.Writer) *Printer {
 
 // Start implements clusters.Steps.
 func (p *Printer) Start(name string) func(error) {
-	step := &runningStep{name: name, start: time.Now(), told: time.Now()}
+	step := &runningStep{name: name, start: time.Now(), said: time.Now()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running = append(p.running, step)
@@ -79,7 +79,7 @@ func (p *Printer) Start(name string) func(error) {
 	return func(err error) { p.end(step, err) }
 }
 
-// Progress says how far a running step is.
+// Progress sets the progress of a running step, for example "12 of 100".
 func (p *Printer) Progress(name, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,15 +88,15 @@ func (p *Printer) Progress(name, text string) {
 			continue
 		}
 		step.far = text
-		if !p.live && time.Since(step.told) > tellEvery {
-			step.told = time.Now()
+		if !p.live && time.Since(step.said) > tellEvery {
+			step.said = time.Now()
 			fmt.Fprint(p.out, p.line(step))
 		}
 	}
 }
 
-// line is how a running step is shown. On a terminal it never breaks, or what
-// is drawn over it next would not meet it.
+// line returns the line of a running step. On a terminal it never wraps,
+// because draw counts lines to go back.
 func (p *Printer) line(step *runningStep) string {
 	line := fmt.Sprintf("%s %-36s %5.1f s  %s", p.paint("•", "33"), step.name, time.Since(step.start).Seconds(), step.far)
 	if file, ok := p.out.(*os.File); ok && p.live {
