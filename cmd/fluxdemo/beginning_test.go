@@ -238,7 +238,7 @@ spec: {interval: 10m, suspend: true, prune: true, sourceRef: {kind: GitRepositor
 				t.Errorf("no %q in %v", want, r)
 			}
 			if after := theirs(); after != before {
-				t.Errorf("of somebody else's was\n%s\nand is\n%s", before, after)
+				t.Errorf("another owner's objects were\n%s\nand are\n%s", before, after)
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -55,11 +56,7 @@ func TestBystanders(t *testing.T) {
 		compare(t)
 	})
 	d.sub(t, "up, with a crash after each step", func(t *testing.T) {
-		for _, step := range []string{"Looking at the cluster", "Port forwarding", "Flux ", "Git host and inbox", "First push", "GitRepository and Kustomizations"} {
-			if r := watched(t, d, []string{"up"}, "✓ "+step, (*os.Process).Kill); r.code == 0 {
-				t.Errorf("it was not killed after %q: %v", step, r)
-			}
-		}
+		crash(t, d, "up", "Looking at the cluster", "Port forwarding", "Flux ", "Git host and inbox", "First push", "GitRepository and Kustomizations")
 		d.must(t, "up")
 		await(t, healTime, "all is well", d.healthy)
 		compare(t)
@@ -105,11 +102,7 @@ func TestBystanders(t *testing.T) {
 	})
 	d.sub(t, "reset, with a crash after each step", func(t *testing.T) {
 		d.kubectl(t, "-n", "app", "scale", "deployment", "app", "--replicas=3")
-		for _, step := range []string{"What is not in Git", "The fleet's beginning", "GitRepository and Kustomizations"} {
-			if r := watched(t, d, []string{"reset"}, "✓ "+step, (*os.Process).Kill); r.code == 0 {
-				t.Errorf("it was not killed after %q: %v", step, r)
-			}
-		}
+		crash(t, d, "reset", "What is not in Git", "The fleet's beginning", "GitRepository and Kustomizations")
 		if r := d.fluxdemo("reset"); r.code != 0 || !strings.Contains(r.stderr, "app deployment/theirs") {
 			t.Errorf("reset does not name what it leaves: %v", r)
 		}
@@ -163,11 +156,11 @@ func TestBystanders(t *testing.T) {
 // ends the walk.
 func crashWalk(t *testing.T, d *testDemo, name string) {
 	t.Helper()
-	story, err := builtin.Load(name)
+	chain, err := builtin.Load(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, step := range story.Walk.Steps {
+	for i, step := range chain.Walk.Steps {
 		ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 		cmd := d.command(ctx, nil, all.program, "walk", name, "--plain", "--name="+d.name)
 		keys, err := cmd.StdinPipe()
@@ -178,7 +171,7 @@ func crashWalk(t *testing.T, d *testDemo, name string) {
 			fmt.Fprintln(keys) // what the last one was killed in
 		}
 		fmt.Fprintln(keys)
-		said := killIn(t, cmd, fmt.Sprintf("%d/%d %s", i+1, len(story.Walk.Steps), step.Title))
+		said := killIn(t, cmd, fmt.Sprintf("%d/%d %s", i+1, len(chain.Walk.Steps), step.Title))
 		cancel()
 		if t.Failed() {
 			t.Fatalf("walk %s, step %d:\n%s", name, i+1, said)
@@ -244,5 +237,24 @@ func killWhileGoing(t *testing.T, host, d *testDemo, namespace, name string) {
 	host.kubectl(t, "-n", namespace, "wait", "--for=delete", name, "--timeout=60s")
 	if _, err := os.Stat(d.cluster()); err != nil {
 		t.Fatalf("down was done before it was killed: %v", err)
+	}
+}
+
+// crash runs a verb as often as it has these steps, and kills it after each. After the last one it only looks whether
+// the app answers: it may have ended well before it can be killed.
+func crash(t *testing.T, d *testDemo, verb string, steps ...string) {
+	t.Helper()
+	const killed = -1 // as os.ProcessState has it
+	for i, step := range steps {
+		r := watched(t, d, []string{verb}, "✓ "+step, func(p *os.Process) error {
+			if err := p.Kill(); !errors.Is(err, os.ErrProcessDone) {
+				return err
+			}
+			return nil
+		})
+		endedWell := i == len(steps)-1 && r.code == 0
+		if r.code != killed && !endedWell {
+			t.Errorf("it was not killed after %q: %v", step, r)
+		}
 	}
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded"
-	"github.com/fluxdemo/fluxdemo/clusters/existing"
 	"github.com/fluxdemo/fluxdemo/clusters/kind"
 	"github.com/fluxdemo/fluxdemo/demo/health"
 	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
@@ -85,7 +84,9 @@ func conform(t *testing.T, d *testDemo) {
 	d.sub(t, "kubectl", func(t *testing.T) { conformKubectl(t, d) })
 	d.sub(t, "workload", func(t *testing.T) { conformWorkload(t, d) })
 	d.sub(t, "service names", func(t *testing.T) { conformServiceNames(t, d) })
-	d.sub(t, "every walk", func(t *testing.T) { conformWalks(t, d) })
+	if d.kind != embedded.Provider { // there, TestHostileTogether runs all of them, and TestLearn each of their steps
+		d.sub(t, "every walk", func(t *testing.T) { conformWalks(t, d) })
+	}
 	d.sub(t, "reset", func(t *testing.T) { conformReset(t, d) })
 	d.sub(t, "down with the data kept", func(t *testing.T) { conformKeepsData(t, d, before) })
 	d.sub(t, "down", func(t *testing.T) { conformDown(t, d, before) })
@@ -186,24 +187,14 @@ spec: {interval: 1h, url: "http://alias.fluxdemo.svc.cluster.local/fleet.git", r
 	d.kubectl(t, "-n", "flux-system", "wait", "gitrepository/alias", "--for=condition=Ready", "--timeout=60s")
 }
 
-// conformWalks does all walks without a second try, in an order that nobody has thought of.
+// conformWalks runs each walk once, in random order.
 func conformWalks(t *testing.T, d *testDemo) {
 	before := tree(t, d)
 	names := builtin.Names()
 	rand.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	t.Logf("the order: %s", strings.Join(names, ", "))
 	for _, name := range names {
-		s, err := builtin.Load(name)
-		if err != nil {
-			t.Fatal(err)
-		}
 		d.sub(t, name, func(t *testing.T) {
-			if d.kind == existing.Provider && s.Walk.OwnCluster {
-				if r := d.fluxdemo("walk", name, "--auto"); r.code != exitUsage || r.stdout != "" || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "--name own") {
-					t.Errorf("a guest: %v", r)
-				}
-				return
-			}
 			if out := d.must(t, "walk", name, "--auto"); strings.Contains(out, "✗") {
 				t.Error(out)
 			}
@@ -235,15 +226,7 @@ func conformReset(t *testing.T, d *testDemo) {
 }
 
 func conformKeepsData(t *testing.T, d *testDemo, before health.Status) {
-	d.kubectl(t, "create", "configmap", "mine", "--from-literal=key=value")
-	uid := d.kubectl(t, "get", "configmap", "mine", "-o", "jsonpath={.metadata.uid}")
-	dir := clone(t, d, "fleet")
-	edit(t, filepath.Join(dir, "apps", "demo", "app", "app.env"), "MESSAGE=Hello from Git", "MESSAGE=Still here")
-	d.git(t, dir, "commit", "-q", "-a", "-m", "Say something that lasts")
-	d.git(t, dir, "push", "-q")
-	commit := d.git(t, dir, "rev-parse", "HEAD")
-	applied(t, d, "apps", commit)
-
+	same := lasting(t, d, before)
 	d.must(t, "down", "--keep-data")
 	if r := d.fluxdemo("status"); r.code != exitFailure || !strings.Contains(r.stdout, "is stopped") {
 		t.Errorf("status of a cluster that is stopped: %v", r)
@@ -251,21 +234,7 @@ func conformKeepsData(t *testing.T, d *testDemo, before health.Status) {
 	start := time.Now()
 	d.must(t, "up")
 	t.Logf("up again in %.1f s", time.Since(start).Seconds())
-	await(t, healTime, "all is well", d.healthy)
-	after, err := d.status()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := d.kubectl(t, "get", "configmap", "mine", "-o", "jsonpath={.metadata.uid} {.data.key}"); got != uid+" value" {
-		t.Errorf("the ConfigMap: %q, want %s value", got, uid)
-	}
-	if got := head(t, d); got != commit {
-		t.Errorf("main is %s, want %s", got, commit)
-	}
-	if before.URLs != after.URLs || before.Cluster.Server != after.Cluster.Server {
-		t.Errorf("URLs before: %v %s and after: %v %s", before.URLs, before.Cluster.Server, after.URLs, after.Cluster.Server)
-	}
-	pageHas(t, d, after.URLs.App, "Still here")
+	same(t)
 }
 
 func conformDown(t *testing.T, d *testDemo, before health.Status) {

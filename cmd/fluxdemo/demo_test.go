@@ -41,7 +41,7 @@ type testDemo struct {
 	upArgs []string
 	bundle *bundle.Bundle
 	user   *syscall.Credential // nil for whoever runs the tests
-	told   bool                // the logs were printed for a subtest that failed
+	logged bool                // the logs were printed for a subtest that failed
 }
 
 func (s *suite) newDemo(name string, b *bundle.Bundle, options ...func(*testDemo)) (*testDemo, error) {
@@ -259,18 +259,24 @@ func component(s health.Status, name string) (clusters.Component, error) {
 // pid is the process of a component.
 func (d *testDemo) pid(t *testing.T, name string) int {
 	t.Helper()
+	pid, err := d.findPID(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// findPID is as pid, where there may be no process.
+func (d *testDemo) findPID(name string) (int, error) {
 	s, err := d.status()
 	if err != nil {
-		t.Fatal(err)
+		return 0, err
 	}
 	part, err := component(s, name)
-	if err != nil {
-		t.Fatal(err)
+	if err == nil && part.PID == 0 {
+		err = fmt.Errorf("%s has no process: %+v", name, part)
 	}
-	if part.PID == 0 {
-		t.Fatalf("%s has no process: %+v", name, part)
-	}
-	return part.PID
+	return part.PID, err
 }
 
 // kill ends a component's process as a crash would.
@@ -303,12 +309,12 @@ func (d *testDemo) remove() error {
 // logsOnFailure prints the ends of all logs if the test fails, unless one of
 // its subtests has.
 func (d *testDemo) logsOnFailure(t *testing.T) {
-	d.told = false
+	d.logged = false
 	t.Cleanup(func() {
-		if !t.Failed() || d.told {
+		if !t.Failed() || d.logged {
 			return
 		}
-		d.told = true
+		d.logged = true
 		t.Log(d.fluxdemo("status", "-o", "wide"))
 		for _, pattern := range []string{"logs/*.log", "logs/pods/*.log"} {
 			files, _ := filepath.Glob(filepath.Join(d.cluster(), pattern))
@@ -324,12 +330,12 @@ func (d *testDemo) logsOnFailure(t *testing.T) {
 // sub runs a subtest on the demo that prints the logs if it fails.
 func (d *testDemo) sub(t *testing.T, name string, test func(t *testing.T)) bool {
 	t.Helper()
-	told := d.told
+	logged := d.logged
 	ok := t.Run(name, func(t *testing.T) {
 		d.logsOnFailure(t)
 		test(t)
 	})
-	d.told = d.told || told
+	d.logged = d.logged || logged
 	return ok
 }
 

@@ -51,7 +51,8 @@ func TestDiagram(t *testing.T) {
 	if len(order) != 4 || order[0] != "A" || order[3] != "D" {
 		t.Errorf("in the order %v", order)
 	}
-	// What the objects have said, in the order in which they did.
+	// What the objects have said, in the order in which they did. This watch may be behind that of the command.
+	w.state(node("d"), "ready", is(live.Ready))
 	var lit []string
 	for _, e := range w.since(mark) {
 		if s := e.State; s != nil && s.Status == live.Ready && strings.HasPrefix(string(s.Target), "Kustomization/flux-system/plan--") {

@@ -18,7 +18,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/existing"
 )
 
-// noSteps is told about steps and tells nobody.
+// noSteps implements clusters.Steps and shows nothing.
 type noSteps struct{}
 
 func (noSteps) Start(string) func(error) { return func(error) {} }
@@ -164,7 +164,7 @@ func refuses(t *testing.T, d, host *testDemo) {
 		{"no context", []string{named, "--yes"}, exitUsage, "--context; valid values: " + controlplane.ContextName},
 		{"a context that is not there", []string{named, "--context=prod", "--yes"}, exitUsage, `no context "prod"`},
 		{"no kubeconfig", []string{"--kubeconfig=/nowhere", context, "--yes"}, exitUsage, "/nowhere"},
-		{"nobody to ask", []string{named, context}, exitUsage, "--yes"},
+		{"no terminal", []string{named, context}, exitUsage, "--yes"},
 		{"flags of another kind", []string{named, context, "--yes", "--allow-egress"}, exitUsage, "--allow-egress"},
 	} {
 		r := d.run(nil, all.program, append([]string{"up", "--cluster=existing", "--name=" + d.name}, test.args...)...)

@@ -100,7 +100,7 @@ func TestWalk(t *testing.T) {
 		if r.code != 130 || !strings.Contains(r.stderr, "✓ Cleanup") || lastLine(r.stderr) != "fluxdemo: interrupted" {
 			t.Error(r)
 		}
-		if left, err := filepath.Glob(filepath.Join(d.cluster(), "walks", "*", "*")); err != nil || len(left) > 0 {
+		if left, err := filepath.Glob(filepath.Join(d.cluster(), "walks", "gitops", "*")); err != nil || len(left) > 0 {
 			t.Errorf("left in the work folder: %v, %v", left, err)
 		}
 		applied(t, d, "apps", head(t, d))

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -126,32 +127,7 @@ func TestKeepsData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.kubectl(t, "create", "configmap", "mine", "--from-literal=key=value")
-	uid := d.kubectl(t, "get", "configmap", "mine", "-o", "jsonpath={.metadata.uid}")
-	dir := clone(t, d, "fleet")
-	edit(t, filepath.Join(dir, "apps", "demo", "app", "app.env"), "MESSAGE=Hello from Git", "MESSAGE=Still here")
-	d.git(t, dir, "commit", "-q", "-a", "-m", "Say something that lasts")
-	d.git(t, dir, "push", "-q")
-	commit := d.git(t, dir, "rev-parse", "HEAD")
-	applied(t, d, "apps", commit)
-
-	same := func(t *testing.T) {
-		await(t, healTime, "all is well", d.healthy)
-		after, err := d.status()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := d.kubectl(t, "get", "configmap", "mine", "-o", "jsonpath={.metadata.uid} {.data.key}"); got != uid+" value" {
-			t.Errorf("the ConfigMap: %q, want %s value", got, uid)
-		}
-		if got := head(t, d); got != commit {
-			t.Errorf("main is %s, want %s", got, commit)
-		}
-		if before.URLs != after.URLs || before.Cluster.Server != after.Cluster.Server {
-			t.Errorf("URLs before: %v %s and after: %v %s", before.URLs, before.Cluster.Server, after.URLs, after.Cluster.Server)
-		}
-		pageHas(t, d, after.URLs.App, "Still here")
-	}
+	same := lasting(t, d, before)
 	d.sub(t, "kill -9 of the supervisor", func(t *testing.T) {
 		if running := processesIn(d.cluster()); len(running) < len(parts()) {
 			t.Errorf("found only %v: the test does not see what it should", running)
@@ -223,7 +199,7 @@ func TestOrdinaryUser(t *testing.T) {
 	d := ownDemo(t, as(nobody))
 	d.bundle = readable(t, d)
 
-	t.Run("a state folder of somebody else", func(t *testing.T) {
+	t.Run("a state folder of another user", func(t *testing.T) {
 		dir := t.TempDir() // root's
 		r := d.run([]string{"XDG_STATE_HOME=" + dir}, all.program, "up", "--cluster="+d.kind)
 		if r.code != exitFailure || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "cannot write the state folder") || !strings.Contains(r.stderr, "permission denied") {
@@ -240,6 +216,16 @@ func TestOrdinaryUser(t *testing.T) {
 		} else if owner := info.Sys().(*syscall.Stat_t).Uid; owner != nobody {
 			t.Errorf("%v belongs to user %d", p, owner)
 		}
+	}
+	if first, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start"); err == nil && strings.TrimSpace(string(first)) == "1024" {
+		d.kubectl(t, "create", "service", "loadbalancer", "low", "--tcp=80")
+		await(t, healTime, "an event says which port answers", func() error {
+			if r := d.kube("describe", "service/low"); !strings.Contains(r.stdout, "it needs an administrator's rights; use 127.0.0.1:") {
+				return errors.New(r.String())
+			}
+			return nil
+		})
+		d.kubectl(t, "delete", "service/low")
 	}
 	// With settings of their own that would stop every commit.
 	if err := os.WriteFile(filepath.Join(d.home(), ".gitconfig"), []byte("[commit]\n\tgpgSign = true\n[gpg]\n\tprogram = false\n"), 0o644); err != nil {

@@ -124,7 +124,7 @@ func kindHeals(t *testing.T) {
 	})
 	d.sub(t, "the name again, for another kind", func(t *testing.T) {
 		r := d.run(nil, all.program, "up", "--name="+d.name, "--cluster=embedded")
-		if r.code != exitUsage || !strings.Contains(r.stderr, "is a cluster of "+kind.Provider) {
+		if r.code != exitUsage || !strings.Contains(r.stderr, "is a cluster of the provider "+kind.Provider) {
 			t.Errorf("%v", r)
 		}
 		await(t, healTime, "all is well", d.healthy)

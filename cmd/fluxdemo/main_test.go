@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,16 +25,13 @@ type suite struct {
 	program string // root/bin/fluxdemo
 	git     string
 
-	// places is how many tests use clusters at a time: mostly they wait.
-	places chan struct{}
+	queue *queue
 
-	whole   sync.Mutex // held while a test takes all places
 	mu      sync.Mutex
 	demos   []*testDemo
-	inside  map[string]bool // names of the tests that have a place
-	idle    []*testDemo     // shared clusters that are up and well, and that no test uses
-	shared  int             // how many there have been
-	noShare error           // why one does not come up
+	idle    []*testDemo // shared clusters that are up and well, and that no test uses
+	shared  int         // how many there have been
+	noShare error       // why one does not come up
 }
 
 // all is set once by TestMain, which is the only way to hand something to
@@ -62,8 +58,9 @@ func withSuite(run func() int) (code int, err error) {
 	if err := os.Chmod(root, 0o755); err != nil { // some tests run as another user
 		return 1, err
 	}
-	all = &suite{root: root, program: filepath.Join(root, "bin", "fluxdemo"), places: make(chan struct{}, places()), inside: map[string]bool{}}
-	if err := flag.Set("test.parallel", strconv.Itoa(cap(all.places)+1)); err != nil { // TestScript needs none of the places
+	all = &suite{root: root, program: filepath.Join(root, "bin", "fluxdemo"), queue: newQueue(places())}
+	// The queue has the say: it has to know of all tests to begin with the longest.
+	if err := flag.Set("test.parallel", "1000"); err != nil {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, all.close()) }()
@@ -80,55 +77,13 @@ func withSuite(run func() int) (code int, err error) {
 	return run(), nil
 }
 
-// places is how many tests use clusters at a time. On kind it is one: a test
+// places is how many tests use clusters at a time: mostly they wait. On kind it is one: a test
 // restarts the engine that all of them run in.
 func places() int {
 	if os.Getenv(nodeImageVar) != "" {
 		return 1
 	}
-	return runtime.NumCPU() + 1
-}
-
-// enter waits until the test may use clusters. One that has been let in, or
-// part of one that has, may go on at once. A test enters alone, with nothing
-// beside it, where it compares when things are seen: what several watches bring
-// has no order among them, and on a machine that is busy they drift apart.
-func (s *suite) enter(t *testing.T, alone bool) {
-	t.Helper()
-	s.mu.Lock()
-	for name := t.Name(); ; {
-		if s.inside[name] {
-			s.mu.Unlock()
-			return
-		}
-		slash := strings.LastIndex(name, "/")
-		if slash < 0 {
-			break
-		}
-		name = name[:slash]
-	}
-	s.mu.Unlock()
-	t.Parallel()
-	taken := 1
-	if alone {
-		taken = cap(s.places)
-	}
-	s.whole.Lock()
-	for range taken {
-		s.places <- struct{}{}
-	}
-	s.whole.Unlock()
-	s.mu.Lock()
-	s.inside[t.Name()] = true
-	s.mu.Unlock()
-	t.Cleanup(func() {
-		s.mu.Lock()
-		delete(s.inside, t.Name())
-		s.mu.Unlock()
-		for range taken {
-			<-s.places
-		}
-	})
+	return runtime.NumCPU() + 2
 }
 
 // closeOnEnd cleans up when the test binary would end without coming back to
@@ -209,7 +164,7 @@ func quietDemo(t *testing.T) *testDemo {
 func sharedWith(t *testing.T, alone bool) *testDemo {
 	t.Helper()
 	b := needsBundle(t)
-	all.enter(t, alone)
+	all.queue.enter(t, alone)
 	d, err := all.takeShared(b)
 	if err != nil {
 		t.Fatalf("the cluster that most tests share does not come up: %v", err)
@@ -261,7 +216,7 @@ func (s *suite) takeShared(b *bundle.Bundle) (*testDemo, error) {
 func ownDemo(t *testing.T, options ...func(*testDemo)) *testDemo {
 	t.Helper()
 	b := needsBundle(t)
-	all.enter(t, false)
+	all.queue.enter(t, false)
 	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
 	d, err := all.newDemo(name, b, options...)
 	if err != nil {

@@ -62,7 +62,7 @@ func TestPresent(t *testing.T) {
 		}
 		return all
 	}
-	evaluate(`(window.told = [], document.addEventListener("fluxdemo:painted", (e) => told.push(e.detail)), told)`)
+	evaluate(`(window.painted = [], document.addEventListener("fluxdemo:painted", (e) => painted.push(e.detail)), painted)`)
 
 	mark := w.mark()
 	steps := 0
@@ -79,12 +79,12 @@ func TestPresent(t *testing.T) {
 	last := recolour(t, d, clone, "teal")
 	happened := w.settled(mark, last)
 	shown := pulses(happened, func(binding.Pulse) bool { return true })
-	if _, err := chromedp.Run(page, chromedp.Poll[bool](fmt.Sprintf(`told.filter((t) => t.kind === "pulse").length >= %d`, len(shown)))); err != nil {
+	if _, err := chromedp.Run(page, chromedp.Poll[bool](fmt.Sprintf(`painted.filter((t) => t.kind === "pulse").length >= %d`, len(shown)))); err != nil {
 		t.Errorf("not all of the %d pulses are painted: %v", len(shown), err)
 	}
-	seen := evaluate("told")
+	seen := evaluate("painted")
 
-	// What travelled each way, and how each object went on: two who watch see the same.
+	// What crossed each edge, and the states of each object: the browser and the watch see the same.
 	ways, states := map[string][]string{}, map[string][]string{}
 	for _, p := range shown {
 		way := fmt.Sprintf("%s %s>%s", p.What, p.From, p.To)
@@ -105,10 +105,10 @@ func TestPresent(t *testing.T) {
 			paintedStates[p.Target] = append(paintedStates[p.Target], p.Status)
 		}
 	}
-	compareAll(t, "travelled", paintedWays, ways, 0)
+	compareAll(t, "crossed", paintedWays, ways, 0)
 	compareAll(t, "was", paintedStates, states, 2) // one more reconciliation, at its interval
 
-	// The last push, from the speaker's keyboard to the cluster, on the edges of the diagram.
+	// The last push, from the user's push to the cluster, on the edges of the diagram.
 	way := []string{
 		"push user>git", "webhook git>webhook", "webhook webhook>" + string(liveReceiver), "trigger " + string(liveReceiver) + ">" + string(liveSource),
 		"fetch git>" + string(liveSource), "artifact " + string(liveSource) + ">" + string(liveApps), "apply " + string(liveApps) + ">kubernetes",
@@ -229,7 +229,13 @@ func compareAll(t *testing.T, what string, painted, happened map[string][]string
 // present puts a deck on stage until the test ends, and returns the audience's address.
 func present(ctx context.Context, t *testing.T, d *testDemo, deck string) (address string) {
 	t.Helper()
-	cmd := d.command(context.WithoutCancel(ctx), nil, all.program, d.named([]string{"present", deck})...)
+	return served(ctx, t, d, "Audience:", "present", deck)
+}
+
+// served runs a command that serves a page until the test ends, and returns the address that it prints after a word.
+func served(ctx context.Context, t *testing.T, d *testDemo, word string, args ...string) (address string) {
+	t.Helper()
+	cmd := d.command(context.WithoutCancel(ctx), nil, all.program, d.named(args)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +245,7 @@ func present(ctx context.Context, t *testing.T, d *testDemo, deck string) (addre
 	}
 	lines := bufio.NewScanner(out)
 	for address == "" && lines.Scan() {
-		if rest, ok := strings.CutPrefix(lines.Text(), "Audience:"); ok {
+		if rest, ok := strings.CutPrefix(lines.Text(), word); ok {
 			address = strings.TrimSpace(rest)
 		}
 	}
@@ -247,11 +253,11 @@ func present(ctx context.Context, t *testing.T, d *testDemo, deck string) (addre
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGINT)
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("present: %v", err)
+			t.Errorf("%s: %v", args[0], err)
 		}
 	})
 	if address == "" {
-		t.Fatalf("present has printed no address: %v", lines.Err())
+		t.Fatalf("%s has printed no address: %v", args[0], lines.Err())
 	}
 	return address
 }

@@ -68,7 +68,7 @@ func TestShard(t *testing.T) {
 	if log := d.kubectl(t, "-n", "flux-system", "logs", "deploy/kustomize-controller-shard1"); !strings.Contains(log, `"Kustomization":{"name":"apps"`) {
 		t.Errorf("the shard's kustomize-controller has not worked on it:\n%s", log)
 	}
-	if r := d.fluxdemo("shard", "remove", "shard1"); r.code != exitFailure || !strings.Contains(r.stderr, "still looks after objects: ") || !strings.Contains(r.stderr, "Kustomization flux-system/apps") {
+	if r := d.fluxdemo("shard", "remove", "shard1"); r.code != exitFailure || !strings.Contains(r.stderr, "still reconciles objects: ") || !strings.Contains(r.stderr, "Kustomization flux-system/apps") {
 		t.Errorf("%v", r)
 	}
 

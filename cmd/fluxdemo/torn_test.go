@@ -111,14 +111,14 @@ func TestTornState(t *testing.T) {
 	d.sub(t, "files of walks and talks", func(t *testing.T) {
 		for how := range damages() {
 			d.put(t, "walks/gitops.json", string(damages()[how]([]byte(`{"walk":"x","done":[]}`))))
-			d.says(t, exitFailure, []string{"check", "gitops"}, "walks/gitops.json to start anew")
+			d.says(t, exitFailure, []string{"check", "gitops"}, "walks/gitops.json to start again")
 			d.put(t, "walks/learning.walk", string(damages()[how]([]byte("gitops\n"))))
 			r := d.fluxdemo("check")
 			if r.code != exitUsage || strings.Count(r.stderr, "\n") != 1 {
 				t.Errorf("learning.walk, %s: %v", how, r)
 			}
 			d.put(t, "../."+d.name+".stage.json", string(damages()[how]([]byte(`{"url":"http://127.0.0.1:1","token":"x"}`))))
-			d.says(t, exitFailure, []string{"next"}, "stage.json", "`fluxdemo present DECK` writes it anew")
+			d.says(t, exitFailure, []string{"next"}, "stage.json", "`fluxdemo present DECK` rewrites it")
 		}
 		if err := os.RemoveAll(filepath.Join(d.cluster(), "walks")); err != nil {
 			t.Error(err)

@@ -270,7 +270,7 @@ func TestTwoClusters(t *testing.T) {
 		defer listener.Close()
 		port := listener.Addr().(*net.TCPAddr).Port
 		r := two.fluxdemo("up", fmt.Sprintf("--port=%d", port))
-		want := fmt.Sprintf("port %d is in use; free it or choose another with --port\n", port)
+		want := fmt.Sprintf("port %d is in use; free it, or choose another one with --port\n", port)
 		if r.code != exitFailure || strings.Count(r.stderr, "\n") != 1 || !strings.HasSuffix(r.stderr, want) || r.stdout != "" {
 			t.Errorf("want one line, %q: %v", want, r)
 		}
@@ -288,7 +288,7 @@ func TestTwoClusters(t *testing.T) {
 		}
 		first, second := <-results, <-results
 		if first.code != exitFailure || strings.Count(first.stderr, "\n") != 1 ||
-			!strings.Contains(first.stderr, `another fluxdemo is changing the cluster "second" just now; wait until it is done`) {
+			!strings.Contains(first.stderr, `another fluxdemo is changing the cluster "second"; wait until it has finished`) {
 			t.Errorf("the one that came late: %v", first)
 		}
 		if second.code != 0 {

@@ -40,9 +40,9 @@ func TestUpstream(t *testing.T) {
 	}
 	d.git(t, theirs, "push", "-q", strings.Replace(full, "//", "//git:"+token+"@", 1), "main")
 	for _, bad := range []struct{ url, says string }{
-		{"git@git.example.org:me/fleet.git", "it is no URL"},
-		{strings.Replace(url, "//", "//git:"+token+"@", 1), "does not belong into the URL"},
-		{full, "make an empty repository"},
+		{"git@git.example.org:me/fleet.git", "it is not the URL"},
+		{strings.Replace(url, "//", "//git:"+token+"@", 1), "the URL contains a token"},
+		{full, "create an empty repository"},
 		{strings.Replace(url, "fleet", "nothing", 1), "not found"},
 	} {
 		r := up(token, "--git-url="+bad.url)

@@ -23,7 +23,7 @@ duration: 1m
 ## Gold
 
 ` + "```sh\ncd \"$WALK_DIR/fleet\"\nsed 's/^COLOR=.*/COLOR=gold/' apps/demo/app/app.env > new.env\nmv new.env apps/demo/app/app.env\n" +
-	"git commit -q -a -m Gold\ngit push -q\n```\n```sh check timeout=65s label=\"somebody's commit is applied\"\n" +
+	"git commit -q -a -m Gold\ngit push -q\n```\n```sh check timeout=65s label=\"the learner's commit is applied\"\n" +
 	"head=$(git ls-remote \"$FLEET_URL\" main | cut -f 1)\ntest \"$head\" != \"$WALK_COMMIT\"\n" +
 	"kubectl -n flux-system wait kustomization/apps --timeout=60s --for=jsonpath='{.status.lastAppliedRevision}'=\"main@sha1:$head\"\n```\n" +
 	"```text hint\nPush something gold.\n```\n```sh undo\ncd \"$WALK_DIR/fleet\"\ngit fetch -q\ngit reset -q --hard \"$WALK_COMMIT\"\n```" + `
@@ -58,8 +58,8 @@ func TestWalkSession(t *testing.T) {
 	d.sub(t, "a failure names what is at fault", func(t *testing.T) {
 		r := keys(t, `\n\nb\nb\nq\n`, file)
 		for _, want := range []string{
-			"✓ somebody's commit is applied", "✗ nonsense is applied", "Not ready in the cluster:",
-			"Kustomization flux-system/apps: kustomize build failed", "Warning BuildFailed", "✓ back: Nonsense", "✓ back: Gold",
+			"✓ the learner's commit is applied", "✗ nonsense is applied", "Not ready in the cluster:",
+			"Kustomization flux-system/apps: apps/demo/app: invalid Kustomization: yaml", "Warning BuildFailed", "✓ back: Nonsense", "✓ back: Gold",
 		} {
 			if !strings.Contains(r.stdout, want) {
 				t.Errorf("no %q in %v", want, r)
@@ -73,10 +73,10 @@ func TestWalkSession(t *testing.T) {
 			t.Fatal(r)
 		}
 		r = keys(t, `\n\n\n\n\n\n\n\n\n\n\n`, "gitops")
-		if r.code != 0 || !strings.Contains(r.stdout, "goes on at step 3") || !strings.Contains(r.stdout, "✓ Cleanup") {
+		if r.code != 0 || !strings.Contains(r.stdout, "Resuming at step 3") || !strings.Contains(r.stdout, "✓ Cleanup") {
 			t.Error(r)
 		}
-		start = head(t, d) // its story adds commits
+		start = head(t, d) // its steps add commits
 	})
 	d.sub(t, "learnt", func(t *testing.T) {
 		if r := d.fluxdemo("check"); r.code != exitUsage || !strings.Contains(r.stderr, "no walk is being learnt") {
@@ -86,7 +86,7 @@ func TestWalkSession(t *testing.T) {
 		if r.code != 0 || !strings.Contains(r.stdout, `eval "$(fluxdemo env)"`) || strings.Contains(r.stdout, "sed") {
 			t.Error(r)
 		}
-		if r := d.fluxdemo("check"); r.code != exitFailure || !strings.Contains(r.stderr, "failed: ") {
+		if r := d.fluxdemo("check"); r.code != exitFailure || !strings.Contains(r.stdout, "✗ not yet: the learner's commit is applied") {
 			t.Error(r)
 		}
 		if out := d.must(t, "hint"); !strings.Contains(out, "Push something gold.") {
@@ -97,7 +97,7 @@ func TestWalkSession(t *testing.T) {
 		edit(t, filepath.Join(dir, "apps", "demo", "app", "app.env"), "COLOR=", "COLOR=gold # was ")
 		d.git(t, dir, "commit", "-q", "-a", "-m", "Mine")
 		d.git(t, dir, "push", "-q")
-		if out := d.must(t, "check"); !strings.Contains(out, "✓ somebody's commit is applied") || !strings.Contains(out, "Next: Nonsense") {
+		if out := d.must(t, "check", "--wait"); !strings.Contains(out, "✓ the learner's commit is applied") || !strings.Contains(out, "2/2 Nonsense") {
 			t.Error(out)
 		}
 		r = keys(t, `g 1\ns\nb\nq\n`, file)
@@ -105,10 +105,11 @@ func TestWalkSession(t *testing.T) {
 			t.Error(r)
 		}
 		back(t)
-		if out := d.must(t, "solve"); !strings.Contains(out, "$ git push -q") || !strings.Contains(out, "Next: Nonsense") {
+		if out := d.must(t, "solve"); !strings.Contains(out, "$ git push -q") || !strings.Contains(out, "2/2 Nonsense") {
 			t.Error(out)
 		}
-		if r := keys(t, `b\nq\n`, file); r.code != 0 {
+		// The first takes back what may have been done of the next step.
+		if r := keys(t, `b\nb\nq\n`, file); r.code != 0 || !strings.Contains(r.stdout, "✓ back: Gold") {
 			t.Error(r)
 		}
 		back(t)

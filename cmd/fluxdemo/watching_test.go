@@ -194,3 +194,17 @@ func (w *watching) notices(revision string) []event.Notification {
 	}
 	return l.Notifications
 }
+
+// settled waits until each Kustomization has told the inbox that it is done with a revision.
+func (w *watching) settled(mark int, revision string) []live.Event {
+	w.t.Helper()
+	return w.until(mark, "all Kustomizations have "+revision, func(events []live.Event) bool {
+		done := map[binding.Target]bool{}
+		for _, p := range pulses(events, of(binding.Notify)) {
+			if p.Revision == revision && strings.Contains(p.Evidence, "ReconciliationSucceeded") {
+				done[p.From] = true
+			}
+		}
+		return len(done) == w.kustomizations()
+	})
+}

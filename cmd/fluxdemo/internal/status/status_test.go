@@ -1,0 +1,125 @@
+package status
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/called"
+	"github.com/fluxdemo/fluxdemo/demo"
+	"github.com/fluxdemo/fluxdemo/demo/health"
+)
+
+func TestComponentName(t *testing.T) {
+	for name, want := range map[string]string{
+		"source-controller-749b678b7f-6q5mx": "source-controller",
+		"git-d75946cfc-7mvvg":                "git",
+		"kube-proxy-4gfdr":                   "kube-proxy",
+		"my-database-0":                      "my-database-0",
+		"alone":                              "alone",
+	} {
+		if got := componentName(clusters.Component{Namespace: "demo", Name: name}, false); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if got := componentName(clusters.Component{Name: "etcd"}, false); got != "etcd" {
+		t.Errorf("etcd: %q", got)
+	}
+}
+
+// sick is a demo without its inbox, with an app that was scaled to zero, and with a build that fails.
+func sick() health.Status {
+	return health.Status{
+		Cluster: clusters.Status{Name: "second", Provider: "embedded", Running: true, Components: []clusters.Component{
+			{Name: "etcd", State: "Running"}, {Name: "git-d75946cfc-7mvvg", Namespace: "fluxdemo", State: "Running"},
+			{Name: "inbox", Namespace: "fluxdemo", State: health.Missing, Message: "the Deployment does not exist"},
+			{Name: "app", Namespace: "app", State: health.ScaledToZero, Message: "the Deployment is scaled to zero"},
+		}},
+		Objects: []health.Object{
+			{Kind: "Kustomization", Namespace: "flux-system", Name: "apps", Ready: "False", Message: strings.Repeat("a path, ", 100) + "the reason", Brief: "the reason"},
+			{Kind: "Receiver", Namespace: "flux-system", Name: "flux-system", Ready: health.Missing, Message: "it does not exist; `fluxdemo up` creates it"},
+		},
+		URLs: demo.URLs{Git: "http://127.0.0.1:30010/fleet.git"},
+	}
+}
+
+func TestPrint(t *testing.T) {
+	program := called.Program{Word: "bin/fluxdemo", Flag: " --name second"}
+	var out bytes.Buffer
+	if err := Print(&out, sick(), "", program); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	for _, want := range []string{
+		"inbox", "Missing", "ScaledToZero", "\nkustomization/apps is not ready:\n  the reason\n", "`bin/fluxdemo up --name second` creates it",
+		"\nfluxdemo/inbox does not run:\n  the Deployment does not exist\n", "\nApp    not running\nGit    http://127.0.0.1:30010/fleet.git\nInbox  not running\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	for line := range strings.Lines(text) {
+		if len([]rune(strings.TrimSuffix(line, "\n"))) > width {
+			t.Errorf("too wide: %s", line)
+		}
+	}
+	out.Reset()
+	if err := Print(&out, sick(), "wide", program); err != nil || strings.Count(out.String(), "a path,") != 100 {
+		t.Errorf("wide: %v\n%s", err, out.String())
+	}
+	for _, format := range []string{"json", "yaml"} {
+		out.Reset()
+		if err := Print(&out, sick(), format, program); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := yaml.YAMLToJSON(out.Bytes()) // JSON is YAML
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s health.Status
+		if err := json.Unmarshal(raw, &s); err != nil || len(s.Cluster.Components) != 4 || len(s.Objects) != 2 || s.URLs != sick().URLs || s.Objects[0] != sick().Objects[0] {
+			t.Errorf("%s: %v\n%s", format, err, out.String())
+		}
+	}
+	out.Reset()
+	if err := Print(&out, health.Status{Cluster: clusters.Status{Name: "second", Provider: "kind"}}, "", program); err != nil ||
+		out.String() != "second (kind) is stopped; `bin/fluxdemo up --name second` starts it.\n" {
+		t.Errorf("stopped: %v\n%s", err, out.String())
+	}
+}
+
+func TestList(t *testing.T) {
+	well := sick()
+	well.Cluster.Components, well.Objects = well.Cluster.Components[:2], []health.Object{{Ready: "True"}}
+	well.URLs.App = "http://127.0.0.1:30012"
+	demos := []Demo{row(well, nil), row(sick(), nil), row(health.Status{}, nil), row(health.Status{}, errors.New("no answer"))}
+	for i, name := range []string{"first", "second", "third", "fourth"} {
+		demos[i].Name = name
+	}
+	demos[1].Current = true
+	for format, want := range map[string]string{
+		"": `CURRENT  NAME    PROVIDER  STATE      URL
+         first   embedded  Running    http://127.0.0.1:30012
+*        second  embedded  Unhealthy  -
+         third   -         Stopped    -
+         fourth  -         Unknown    -
+`,
+		"name": "first\nsecond\nthird\nfourth\n",
+	} {
+		var out bytes.Buffer
+		if err := PrintList(&out, demos, format); err != nil || out.String() != want {
+			t.Errorf("%q: %v, got\n%s\nwant\n%s", format, err, out.String(), want)
+		}
+	}
+	for format, want := range map[string]string{"": "", "name": "", "json": "[]\n", "yaml": "[]\n"} {
+		var out bytes.Buffer
+		if err := PrintList(&out, nil, format); err != nil || out.String() != want {
+			t.Errorf("no demo, %q: %v, got %q, want %q", format, err, out.String(), want)
+		}
+	}
+}
