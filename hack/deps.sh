@@ -1,11 +1,11 @@
 #!/bin/sh
 # Installs programs that are not there yet. An argument names one, and after a
 # colon Debian's package if that is called something else. Without arguments:
-# what the tests need. They push with the real git and look at slides in a real
-# browser, and npm builds the web app; the rest comes with Go.
+# what the tests need. They push with the real git, look at slides in a real
+# browser, and measure against ps; npm builds the web app; the rest comes with Go.
 set -eu
 
-[ $# -gt 0 ] || set -- git curl npm chromium
+[ $# -gt 0 ] || set -- git curl npm chromium ps:procps
 missing=
 for program; do
 	command -v "${program%:*}" >/dev/null || missing="$missing ${program#*:}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the suite for all kinds of clusters on kind: in a container engine, on
 # a node image that no registry was asked for. Where no engine runs, it
-# installs Debian's and starts it in a network namespace without a way out,
+# installs Debian's and starts it in an isolated network namespace,
 # in which the suite then runs too, and leaves neither of them behind.
 # FLUXDEMO_BUNDLE says where the bundle is; KEEP=1 leaves the engine running, with the image.
 set -euo pipefail
@@ -11,7 +11,7 @@ suite() {
 	"$@" build/tools/slowest -count=1 -v -timeout 25m -run '^(TestConformance|TestKind)$/^(kind|heals)$' ${TESTFLAGS:-} ./cmd/fluxdemo
 }
 
-# untested says so where nobody can overlook it, and has the suite count it.
+# untested prints a visible warning, and lets the suite count it.
 untested() {
 	echo "=== NOT TESTED ON KIND: $1 ===" >&2
 	FLUXDEMO_TEST_NODE_IMAGE='' suite
@@ -33,7 +33,7 @@ eval "$where" # DOCKER_HOST, if it is ours
 hack/deps.sh mmdebstrap
 FLUXDEMO_TEST_NODE_IMAGE=$(cd hack/nodeimage && CGO_ENABLED=0 go run -trimpath . -bundle "$FLUXDEMO_BUNDLE" -load)
 export FLUXDEMO_TEST_NODE_IMAGE
-go test -c -o build/tools/suite.test ./cmd/fluxdemo # while there is a way out for what it is made of
+go test -c -o build/tools/suite.test ./cmd/fluxdemo # while the network is there for its modules
 # Only an engine of ours may be restarted.
 [ -z "${DOCKER_HOST:-}" ] || export FLUXDEMO_TEST_ENGINE="$PWD/$engine -dir $PWD/build/engine"
 suite $engine run --

@@ -1,10 +1,14 @@
-// Package hack_test checks what the two Go modules of this repository have to
-// agree on.
+// Package hack_test checks what no compiler does: that the Go modules of this
+// repository agree on versions, and that no file or package grows too large.
 package hack_test
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
+	"path"
+	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -64,5 +68,38 @@ func TestModulesAgree(t *testing.T) {
 	}
 	if shared < 50 {
 		t.Errorf("only %d modules are shared; is this reading the right files?", shared)
+	}
+}
+
+// TestDependenciesNamed keeps docs/DEPENDENCIES.md complete: the last part of each module's path is a word in its table.
+func TestDependenciesNamed(t *testing.T) {
+	page, err := os.ReadFile("../docs/DEPENDENCIES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := exec.Command("go", "list", "-m", "-f", "{{if not (or .Indirect .Main)}}{{.Path}}{{end}}", "all").Output()
+	if err != nil {
+		t.Fatalf("listing the modules: %v", err)
+	}
+	direct := strings.Fields(string(raw))
+	if len(direct) < 10 {
+		t.Fatalf("only %v: the test does not see what it should", direct)
+	}
+	major := regexp.MustCompile(`^v[0-9]+$`)
+	for _, module := range direct {
+		of := strings.Split(module, "/")
+		for major.MatchString(of[len(of)-1]) {
+			of = of[:len(of)-1]
+		}
+		name := path.Base(strings.Join(of, "/"))
+		if strings.HasPrefix(module, "github.com/fluxcd/") || strings.HasPrefix(module, "github.com/charmbracelet/x/") {
+			name = strings.Join(of[:3], "/") // the page names them together
+			if strings.HasSuffix(module, "/api") || strings.HasSuffix(module, "/meta") {
+				name = "github.com/fluxcd/*/api"
+			}
+		}
+		if !regexp.MustCompile(`(?m)^\|.*\b` + regexp.QuoteMeta(strings.TrimPrefix(name, "github.com/"))).Match(page) {
+			t.Errorf("docs/DEPENDENCIES.md does not name %s and say why it was chosen", module)
+		}
 	}
 }

@@ -178,7 +178,7 @@ func create(ctx context.Context, c client.Client, object client.Object) error {
 	return nil
 }
 
-// freePorts returns ports on 127.0.0.1 that nobody listens on.
+// freePorts returns free ports on 127.0.0.1.
 func freePorts(n int) ([]int, error) {
 	var ports []int
 	for range n {

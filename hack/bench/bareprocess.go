@@ -117,7 +117,7 @@ func (b *bare) services(ctx context.Context, d direct, webhook string) error {
 
 // controllers starts Flux's controllers with the flags of its manifests.
 // notification-controller comes first: the others send their events to it
-// and stall if nobody takes them.
+// and stall if no receiver accepts them.
 func (b *bare) controllers(ctx context.Context, d direct) error {
 	events := fmt.Sprintf("--events-addr=%s/", local(d.events))
 	storage := filepath.Join(b.dir, "storage")

@@ -109,7 +109,7 @@ func (c *cluster) close(ctx context.Context) error {
 		_, err = c.down(context.WithoutCancel(ctx))
 	}
 	if err != nil {
-		// Without its folder nobody could bring it down later.
+		// Without its folder the cluster could not be removed later.
 		return fmt.Errorf("a cluster may be left in %s: %w", c.home, err)
 	}
 	return os.RemoveAll(c.temp)

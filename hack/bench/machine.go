@@ -60,7 +60,7 @@ func (m Machine) lines() []string {
 	return lines
 }
 
-// busy tells whether others were at work when the measurements began.
+// busy reports whether others were at work when the measurements began.
 func (m Machine) busy() bool {
 	var load float64
 	_, err := fmt.Sscan(m.Load, &load)

@@ -35,6 +35,7 @@ type options struct {
 	pushes   int
 	runs     int
 	rounds   int
+	resets   int
 	pace     time.Duration // a push starts this long after the one before, at the earliest
 	idle     time.Duration
 	jsonFile string
@@ -60,7 +61,9 @@ func sections(o options) []section {
 		{"walks", true, measureWalks},
 		{"stage", true, measureStage},
 		{"kinds", o.node != "", measureKinds},
+		{"resets", false, measureResets},
 		{"build", false, measureBuild},
+		{"busy", false, measureBusy},
 	}
 }
 
@@ -101,12 +104,13 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.SetOutput(errOut)
 	flags.StringVar(&o.fluxdemo, "fluxdemo", filepath.Join("bin", "fluxdemo"), "`path` of the program to measure")
 	flags.StringVar(&o.bundle, "bundle", filepath.Join("build", "bundle"), "`folder` of the bundle")
-	flags.StringVar(&only, "only", "", "measure only these, comma separated: help, start, peers, push, idle, walks, stage, kinds, build")
+	flags.StringVar(&only, "only", "", "measure only these, comma separated: help, start, peers, push, idle, walks, stage, kinds, resets, build, busy")
 	flags.BoolVar(&o.peers, "peers", false, "build kwokctl and measure it as well")
 	flags.StringVar(&o.node, "node-image", "", "measure a kind cluster as well, with this `image` for its node")
 	flags.IntVar(&o.pushes, "pushes", 50, "how many pushes")
 	flags.IntVar(&o.runs, "runs", 3, "how often a cluster is brought up")
 	flags.IntVar(&o.rounds, "rounds", 1, "how often all walks are done: in order, in reverse, in any order, and so on")
+	flags.IntVar(&o.resets, "resets", 50, "how many resets, each after a random mess")
 	flags.DurationVar(&o.pace, "pace", 2*time.Second, "time from one push to the next, at least")
 	flags.DurationVar(&o.idle, "idle", time.Minute, "how long the idle cluster is watched")
 	flags.StringVar(&o.jsonFile, "json", "", "write the report as JSON to this `file`")
@@ -119,10 +123,10 @@ func parse(args []string, errOut io.Writer) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q; see -help", flags.Arg(0))
 	}
 	if o.output != "" && o.output != "json" {
-		return o, fmt.Errorf("-o %s: only json is there", o.output)
+		return o, fmt.Errorf("-o %s: the only valid value is json", o.output)
 	}
-	if o.runs < 1 || o.rounds < 1 || o.pushes < 1 || o.idle <= 0 || o.pace < 0 {
-		return o, errors.New("-runs, -rounds, -pushes, -idle and -pace must be above zero")
+	if o.runs < 1 || o.rounds < 1 || o.resets < 1 || o.pushes < 1 || o.idle <= 0 || o.pace < 0 {
+		return o, errors.New("-runs, -rounds, -resets, -pushes, -idle, and -pace must be greater than 0")
 	}
 	for _, s := range sections(o) {
 		if s.always {
@@ -134,7 +138,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	}
 	for _, name := range o.only {
 		if !slices.ContainsFunc(sections(o), func(s section) bool { return s.name == name }) {
-			return o, fmt.Errorf("-only %s: there is no such part; see -help", name)
+			return o, fmt.Errorf("-only %s: unknown part; see -help", name)
 		}
 	}
 	return o, o.absolute()
@@ -150,7 +154,7 @@ func (o *options) absolute() error {
 		*path = full
 		// Building the bundle is measured without one.
 		if _, err := os.Stat(full); err != nil && !slices.Equal(o.only, []string{"build"}) {
-			return fmt.Errorf("%w; `make bundle build` makes the bundle and the program", err)
+			return fmt.Errorf("%w; `make bundle build` builds the bundle and the program", err)
 		}
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/fluxdemo/fluxdemo/demo/object"
 )
 
 // pushSamples are the samples of a row of pushes, in seconds. From is the
@@ -77,15 +79,15 @@ const pushTimeout = 30 * time.Second
 // pushes pushes again and again and sees how far each one gets: to the
 // GitRepository's artifact, to the Kustomization and, if page is not empty,
 // to the page. A push starts when the one before is completely through, as
-// it is when somebody shows it.
+// it is in a presentation.
 func pushes(ctx context.Context, o options, work workingCopy, kubeconfig, page string) (s pushSamples, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() { cancel(); _ = group.Wait() }() // they end because of cancel
 	see := pushWatches{
 		page:      page,
-		artifacts: revisions(ctx, group, kubeconfig, gitRepository(), "status", "artifact", "revision"),
-		applied:   revisions(ctx, group, kubeconfig, kustomizations("apps"), "status", "lastAppliedRevision"),
+		artifacts: revisions(ctx, group, kubeconfig, gitRepository(), object.Stored),
+		applied:   revisions(ctx, group, kubeconfig, kustomizations("apps"), object.Applied),
 	}
 	pace := time.NewTimer(0)
 	defer pace.Stop()
@@ -166,14 +168,14 @@ type sighting struct {
 	at       time.Time
 }
 
-// revisions watches an object and sends each new revision in a field of its
-// status, until ctx ends.
-func revisions(ctx context.Context, group *errgroup.Group, kubeconfig string, t target, field ...string) <-chan sighting {
+// revisions watches an object and sends each new revision that field reads out
+// of it, until ctx ends.
+func revisions(ctx context.Context, group *errgroup.Group, kubeconfig string, t target, field func(*unstructured.Unstructured) string) <-chan sighting {
 	seen := make(chan sighting, 16)
 	last := ""
 	group.Go(func() error {
 		return follow(ctx, kubeconfig, t, func(u *unstructured.Unstructured, now time.Time) bool {
-			revision, _, _ := unstructured.NestedString(u.Object, field...)
+			revision := field(u)
 			if revision == last {
 				return false
 			}

@@ -82,7 +82,7 @@ func (r *Report) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-// Missed tells whether a target was missed.
+// Missed reports whether a target was missed.
 func (r *Report) Missed() bool {
 	for _, f := range r.Figures {
 		if f.Met != nil && !*f.Met {

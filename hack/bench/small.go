@@ -64,7 +64,7 @@ func measureBuild(ctx context.Context, o options, report *Report) error {
 func moduleRoot(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
-		return "", fmt.Errorf("looking for the checkout: %w; run this inside of it", err)
+		return "", fmt.Errorf("finding the checkout: %w; run this inside it", err)
 	}
 	return string(bytes.TrimSpace(out)), nil
 }

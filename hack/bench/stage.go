@@ -60,13 +60,13 @@ func measureStage(ctx context.Context, o options, report *Report) (err error) {
 		return err
 	}
 	if _, err := chromedp.Run(page, chromedp.Evaluate[bool](
-		`(window.told = [], document.addEventListener("fluxdemo:painted", (e) => e.detail.count > 0 && told.push(e.detail.after)), true)`)); err != nil {
+		`(window.painted = [], document.addEventListener("fluxdemo:painted", (e) => e.detail.count > 0 && painted.push(e.detail.after)), true)`)); err != nil {
 		return fmt.Errorf("listening to the page: %w", err)
 	}
 	if _, err := pushes(ctx, o, work, c.kubeconfig(), ""); err != nil {
 		return err
 	}
-	painted, err := chromedp.Run(page, chromedp.Evaluate[[]float64]("told"))
+	painted, err := chromedp.Run(page, chromedp.Evaluate[[]float64]("painted"))
 	if err != nil {
 		return fmt.Errorf("asking the page what it has painted: %w", err)
 	}

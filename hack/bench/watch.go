@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/fluxcd/pkg/apis/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
@@ -13,6 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
+	"github.com/fluxdemo/fluxdemo/demo/object"
 )
 
 // target names the objects to watch: all of a kind in a namespace, or one.
@@ -62,11 +66,7 @@ func follow(ctx context.Context, kubeconfig string, t target, each func(*unstruc
 		if err != nil && ctx.Err() == nil {
 			last = err
 		}
-		timer := time.NewTimer(pollInterval)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !backoff.Pause(ctx, pollInterval) {
 			if last != nil {
 				return fmt.Errorf("watching %s: %w (%w)", t.resource.Resource, context.Cause(ctx), last)
 			}
@@ -98,11 +98,11 @@ func followOnce(ctx context.Context, kubeconfig string, t target, each func(*uns
 	defer watcher.Stop()
 	for event := range watcher.ResultChan() {
 		now := time.Now()
-		object, ok := event.Object.(*unstructured.Unstructured)
+		u, ok := event.Object.(*unstructured.Unstructured)
 		if !ok || event.Type == watch.Deleted || event.Type == watch.Error {
 			continue
 		}
-		if each(object, now) {
+		if each(u, now) {
 			return true, nil
 		}
 	}
@@ -132,27 +132,15 @@ func await(ctx context.Context, kubeconfig string, t target, is func(*unstructur
 	return at, err
 }
 
-// ready tells whether the condition Ready is True.
+// ready reports whether the condition Ready is True.
 func ready(u *unstructured.Unstructured) bool {
-	conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
-	for _, each := range conditions {
-		if condition, ok := each.(map[string]any); ok && condition["type"] == "Ready" {
-			return condition["status"] == "True"
-		}
-	}
-	return false
+	return object.Condition(u, meta.ReadyCondition).Status == metav1.ConditionTrue
 }
 
-// rolledOut tells whether a Deployment has nothing but new, available pods.
+// rolledOut reports whether a Deployment has nothing but new, available pods.
 func rolledOut(u *unstructured.Unstructured) bool {
-	number := func(path ...string) int64 {
-		n, _, _ := unstructured.NestedInt64(u.Object, path...)
-		return n
-	}
-	want := number("spec", "replicas")
-	return number("status", "observedGeneration") >= u.GetGeneration() &&
-		number("status", "replicas") == want && number("status", "updatedReplicas") == want &&
-		number("status", "availableReplicas") == want
+	r := object.RolloutOf(u)
+	return r.Done() && r.Total == r.Wanted && r.Available == r.Wanted
 }
 
 // poll calls try until it returns nil. It is for what cannot be watched.

@@ -36,7 +36,7 @@ func inputsSum() (string, error) {
 	return gobuild.Checksum("*.go", "kube/*.go", "gobuild/*.go", "go.mod", "go.sum")
 }
 
-// upToDate tells whether the bundle in dir is whole and made from inputs. It
+// upToDate reports whether the bundle in dir is whole and made from inputs. It
 // looks at sizes, not at checksums: those are for who runs the bundle.
 func upToDate(dir, inputs string) bool {
 	raw, err := os.ReadFile(filepath.Join(dir, "bundle.json"))

@@ -65,7 +65,7 @@ func run(ctx context.Context, out string, force bool) error {
 	staged := filepath.Join(work, "bundle")
 	if err := compile(ctx, staged, modfile, modules); err != nil {
 		if ctx.Err() != nil {
-			return errors.New("interrupted; what was compiled is kept, run the same command to go on")
+			return errors.New("interrupted; compiled packages are kept, so run the same command to resume")
 		}
 		return err
 	}

@@ -55,7 +55,7 @@ func (e *engine) describe(out io.Writer) {
 	fmt.Fprintf(out, "export DOCKER_HOST=%s\n# its containers' ports: nsenter --net=%s COMMAND\n", e.host(), e.namespace())
 }
 
-// answers tells whether the engine takes orders.
+// answers reports whether the engine takes orders.
 func (e *engine) answers(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -83,11 +83,11 @@ func (e *engine) start(ctx context.Context) (fresh bool, err error) {
 		return false, nil
 	}
 	if os.Geteuid() != 0 {
-		return false, errors.New("starting a container engine needs root; become root, or start Docker yourself and add yourself to its group")
+		return false, errors.New("starting a container engine requires root; become root, or start Docker and add yourself to its group")
 	}
 	dockerd, err := exec.LookPath("dockerd")
 	if err != nil {
-		return false, errors.New("there is no dockerd to start; `hack/deps.sh dockerd:docker.io iptables` installs Debian's")
+		return false, errors.New("dockerd not found; `hack/deps.sh dockerd:docker.io iptables` installs Debian's")
 	}
 	for _, dir := range []string{e.dir, e.run} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -133,9 +133,9 @@ func (e *engine) await(ctx context.Context, cmd *exec.Cmd) error {
 	for {
 		select {
 		case err := <-ended:
-			return fmt.Errorf("dockerd has ended: %w; it said:\n%s", err, tail(e.log()))
+			return fmt.Errorf("dockerd has ended: %w; its output:\n%s", err, tail(e.log()))
 		case <-ctx.Done():
-			return fmt.Errorf("dockerd does not answer: %w; it said:\n%s", ctx.Err(), tail(e.log()))
+			return fmt.Errorf("dockerd does not answer: %w; its output:\n%s", ctx.Err(), tail(e.log()))
 		case <-tick.C:
 			if e.answers(ctx) {
 				return nil
@@ -168,7 +168,7 @@ func (e *engine) exec(ctx context.Context, args []string) error {
 		}
 		env = append(env, "DOCKER_HOST="+e.host())
 	} else if !othersAnswer(ctx) {
-		return errors.New("no engine runs; start one with `engine up`")
+		return errors.New("no engine is running; start one with `engine up`")
 	}
 	return fmt.Errorf("starting %s: %w", path, syscall.Exec(path, args, env))
 }
@@ -195,7 +195,7 @@ func (e *engine) pid() int {
 func (e *engine) stop(ctx context.Context, errOut io.Writer) error {
 	if _, err := os.Stat(e.run); errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(e.dir); errors.Is(err, fs.ErrNotExist) {
-			fmt.Fprintln(errOut, "engine: there is nothing to stop")
+			fmt.Fprintln(errOut, "engine: nothing to stop: `engine up` has not started an engine")
 			return nil
 		}
 	}
@@ -226,7 +226,7 @@ func (e *engine) end(ctx context.Context) error {
 	}
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for e.pid() == pid { // nobody's child: there is nothing to wait on
+	for e.pid() == pid { // it is not a child of this process, so poll
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("dockerd (%d) does not end: %w", pid, ctx.Err())
@@ -243,7 +243,7 @@ func (e *engine) end(ctx context.Context) error {
 // containers are there afterwards, and stopped.
 func (e *engine) restart(ctx context.Context) error {
 	if !e.answers(ctx) {
-		return errors.New("there is no engine of ours to restart")
+		return errors.New("no engine to restart: `engine up` has not started one")
 	}
 	ending, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()

@@ -1,9 +1,9 @@
 //go:build linux
 
 // Command engine starts a container engine for tests on a machine that has
-// none running: Debian's dockerd in a network namespace without a way out,
-// so that no packet of a cluster under test can leave the machine. What runs
-// already is used as it is. `engine down` leaves nothing behind.
+// none running: Debian's dockerd in an isolated network namespace, so that no
+// packet of a cluster under test can leave the machine. It uses an engine that
+// already runs. `engine down` removes everything that it has created.
 //
 //	engine up              start the engine, or say which one runs already
 //	engine run -- COMMAND  run a command that reaches the engine and the
@@ -80,7 +80,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 
 func up(ctx context.Context, e *engine, out, errOut io.Writer) error {
 	if !e.answers(ctx) && othersAnswer(ctx) {
-		fmt.Fprintln(errOut, "engine: an engine runs here already; using that")
+		fmt.Fprintln(errOut, "engine: using the engine that is already running")
 		return nil
 	}
 	start := time.Now()
@@ -103,10 +103,10 @@ func status(ctx context.Context, e *engine, out io.Writer) error {
 	case othersAnswer(ctx):
 		return nil
 	}
-	return errors.New("no engine runs; start one with `engine up`")
+	return errors.New("no engine is running; start one with `engine up`")
 }
 
-// othersAnswer tells whether an engine answers that this command has not
+// othersAnswer reports whether an engine answers that this command has not
 // started, where the docker command looks for it.
 func othersAnswer(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)

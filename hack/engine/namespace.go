@@ -17,11 +17,11 @@ import (
 
 // startIn starts cmd in the network namespace whose file is path, where ip
 // netns and nsenter find it. A namespace that is not there is made: it has a
-// loopback device and nothing else, so that no packet finds a way out.
+// loopback device and nothing else, so that it is isolated.
 func startIn(path string, cmd *exec.Cmd) error {
 	done := make(chan error, 1)
 	go func() {
-		// The thread stays locked and ends with the goroutine: nobody else
+		// The thread stays locked and ends with the goroutine: no other goroutine
 		// may get one that is in another namespace.
 		runtime.LockOSThread()
 		done <- func() error {
@@ -101,7 +101,7 @@ func loopbackUp() error {
 }
 
 // removeNamespace takes the namespace's name away; the kernel removes it
-// when nobody is in it any more.
+// when no process is in it any more.
 func removeNamespace(path string) error {
 	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("unmounting %s: %w", path, err)

@@ -146,7 +146,7 @@ type capabilities struct {
 
 func (c capabilities) all() bool { return c.set == 1<<(c.last+1)-1 }
 
-// has tells whether the capability called name is in the set. What we have
+// has reports whether the capability called name is in the set. What we have
 // never heard of is runc's to judge.
 func (c capabilities) has(name string) bool {
 	for number, known := range strings.Fields(capabilityNames) {

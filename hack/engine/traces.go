@@ -27,7 +27,7 @@ func kubeletSysctls() []string {
 func (e *engine) sysctls() string { return filepath.Join(e.run, "sysctls.json") }
 
 // saveSysctls writes the settings as they are now to file. Those of a run
-// before, which nobody has put back, are the older and the right ones.
+// before, which were not restored, are the older and the right ones.
 func saveSysctls(file string) error {
 	if _, err := os.Stat(file); err == nil {
 		return nil
@@ -130,7 +130,7 @@ func removeCgroups() error {
 			return err
 		}
 		for _, dir := range slices.Backward(dirs) {
-			_ = os.Remove(dir) // EBUSY: somebody uses it
+			_ = os.Remove(dir) // EBUSY: it is in use
 		}
 	}
 	return nil

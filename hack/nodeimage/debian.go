@@ -12,7 +12,7 @@ import (
 )
 
 // suite is the Debian that nodes are made of. Its systemd (252) still starts
-// on cgroup v1 without being told to.
+// on cgroup v1 by default.
 const suite = "bookworm"
 
 // packages is what a node needs beside our own binaries.
@@ -43,7 +43,7 @@ func debianSum() string {
 func debootstrap(ctx context.Context, out string) error {
 	program, err := exec.LookPath("mmdebstrap")
 	if err != nil {
-		return errors.New("there is no mmdebstrap; `hack/deps.sh mmdebstrap` installs it on Debian")
+		return errors.New("mmdebstrap not found; `hack/deps.sh mmdebstrap` installs it on Debian")
 	}
 	sources, err := aptSources("/etc/apt")
 	if err != nil {
@@ -90,7 +90,7 @@ func aptSources(dir string) ([]string, error) {
 	return found, nil
 }
 
-// isSource tells whether an apt source, in either of its formats, has the
+// isSource reports whether an apt source, in either of its formats, has the
 // suite's main component from a Debian mirror.
 func isSource(text string) bool {
 	for line := range strings.Lines(text) {

@@ -12,8 +12,8 @@ import (
 	"github.com/opencontainers/go-digest"
 )
 
-// layer is a layer of an image: a tar file, not compressed, so that nobody
-// who unpacks it has to wait for that.
+// layer is a layer of an image: a tar file, not compressed, because unpacking
+// would take longer than reading.
 type layer struct {
 	path   string
 	size   int64 // bytes

@@ -1,4 +1,4 @@
-// Command nodeimage makes the image of a kind node without asking a
+// Command nodeimage builds the image of a kind node without a
 // registry: Debian's root file system by mmdebstrap, Kubernetes as
 // hack/bundle builds it, containerd, CoreDNS and crictl from their modules,
 // and kind's own files from kind's module. The outcome is an archive that
@@ -40,7 +40,7 @@ func main() {
 	name, err := run(ctx, *out, *bundle, *load, *force)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = errors.New("interrupted; what was made is kept, run the same command to go on")
+			err = errors.New("interrupted; finished parts are kept, so run the same command to resume")
 		}
 		fmt.Fprintf(os.Stderr, "%s: %v\n", programName, err)
 		os.Exit(1)

@@ -128,7 +128,7 @@ func enable(w *layerWriter, unit, text string) error {
 			return w.link("etc/systemd/system/"+target+".wants/"+unit, "../"+unit)
 		}
 	}
-	return fmt.Errorf("unit %s is wanted by nobody", unit)
+	return fmt.Errorf("no unit wants %s", unit)
 }
 
 // kubeletDefaults tells kubelet that cgroup v1 is meant where a machine has
@@ -152,7 +152,7 @@ func containerdConfig(text, pause string) (string, error) {
 	} {
 		from := regexp.MustCompile(edit.from)
 		if len(from.FindAllString(text, -1)) != 1 {
-			return "", fmt.Errorf("%q does not stand there once", edit.from)
+			return "", fmt.Errorf("%q does not occur exactly once", edit.from)
 		}
 		text = from.ReplaceAllLiteralString(text, edit.to)
 	}

@@ -28,7 +28,7 @@ const (
 
 // store is the folder of a containerd that does not run: what is put there
 // it finds when it starts. So a node has its images from the beginning, and
-// nobody has to run containerd to build one.
+// a build does not need to run containerd.
 type store struct {
 	bolt *bbolt.DB
 	db   *metadata.DB
@@ -60,7 +60,7 @@ func newStore(ctx context.Context, dir string) (*store, error) {
 func (s *store) Close() error { return s.bolt.Close() }
 
 // add puts an image into the store, under a name and where Kubernetes looks,
-// and has nobody collect it.
+// and keeps it from garbage collection.
 func (s *store) add(ctx context.Context, i image, name string) error {
 	ctx = namespaces.WithNamespace(ctx, "k8s.io")
 	config, err := i.configJSON()

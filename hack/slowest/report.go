@@ -6,15 +6,24 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
-// shown is how many of the slowest tests the report names.
-const shown = 10
+// shown is how many of the slowest tests the report names; reasonLines, after how many it ends a failed test's words.
+const (
+	shown       = 10
+	reasonLines = 12
+)
+
+// message matches the line with which what a test says begins, "demo_test.go:12: no page", in a test or a part of one.
+var message = regexp.MustCompile(`^\s+\w+_test\.go:\d+: `)
 
 // event is a line of `go test -json`.
 type event struct {
+	Time       time.Time
 	Action     string
 	Package    string
 	ImportPath string // of output of the build
@@ -23,7 +32,10 @@ type event struct {
 	Output     string
 }
 
-// timed is a top-level test and its time in seconds.
+// turn ends the line by which a test says that it has waited for others until now.
+const turn = ": its turn has come\n"
+
+// timed is a top-level test and its time in seconds, or a part of one that has waited for a turn of its own.
 type timed struct {
 	name, pkg string
 	seconds   float64
@@ -32,15 +44,17 @@ type timed struct {
 // report prints the output of `go test` and remembers how long each test took.
 type report struct {
 	out     io.Writer
-	verbose bool                // as go test -v: print the output of tests that pass, too
-	held    map[string][]string // output of the tests that run, by package and top-level test
+	verbose bool                 // as go test -v: print the output of tests that pass, too
+	held    map[string][]string  // output of the tests that run, by package and top-level test
+	turns   map[string]time.Time // when a test's turn came, by package and test
 	tests   []timed
-	last    string // Go's line for a package, held until it is known whether the report ends with it
+	reasons []string // why tests failed, in lines
+	last    string   // Go's line for a package, held until it is known whether the report ends with it
 	failed  bool
 }
 
 func newReport(out io.Writer, verbose bool) *report {
-	return &report{out: out, verbose: verbose, held: map[string][]string{}}
+	return &report{out: out, verbose: verbose, held: map[string][]string{}, turns: map[string]time.Time{}}
 }
 
 // read takes the lines of `go test -json` until the end. What is no JSON, such as an error of the build, is printed.
@@ -70,6 +84,12 @@ func (r *report) take(e event) {
 	key := e.Package + " " + top
 	switch e.Action {
 	case "output", "build-output":
+		if strings.HasPrefix(e.Output, "panic: ") { // so a time-out begins, too
+			r.reasons = append(r.reasons, e.Output)
+		}
+		if e.Test != "" && strings.HasSuffix(e.Output, turn) {
+			r.turns[e.Package+" "+e.Test] = e.Time
+		}
 		switch {
 		case e.Test == "" && isSummary(e.Output):
 			// A panic or a time-out ends a package without an end for each of its tests.
@@ -89,14 +109,24 @@ func (r *report) take(e event) {
 			r.drop(e.Package, e.Action == "fail")
 			return
 		}
+		name := e.Package + " " + e.Test
+		began, waited := r.turns[name]
+		delete(r.turns, name)
+		if waited {
+			e.Elapsed = e.Time.Sub(began).Seconds()
+		}
+		if waited || !sub {
+			r.tests = append(r.tests, timed{e.Test, e.Package, e.Elapsed})
+		}
 		if sub {
 			return
 		}
 		if e.Action == "fail" {
 			r.print(r.held[key]...)
+			r.reasons = append(r.reasons, top+" failed:\n")
+			r.reasons = append(r.reasons, reason(r.held[key])...)
 		}
 		delete(r.held, key)
-		r.tests = append(r.tests, timed{e.Test, e.Package, e.Elapsed})
 	}
 }
 
@@ -112,7 +142,26 @@ func (r *report) drop(pkg string, failed bool) {
 	}
 }
 
-// end prints the slowest tests, and then the line of the package that ended last: a log ends with Go's own words.
+// reason returns the first line of each thing that a failed test said, and the end of it if it has more: of a command,
+// its last words. Where a test prints whole logs, they come after.
+func reason(output []string) (lines []string) {
+	for i := 0; i < len(output) && len(lines) < reasonLines; i++ {
+		if !message.MatchString(output[i]) || strings.HasSuffix(output[i], turn) {
+			continue
+		}
+		end := i + 1
+		for end < len(output) && !message.MatchString(output[end]) && !strings.Contains(output[end], "--- FAIL: ") {
+			end++
+		}
+		lines = append(lines, output[i])
+		lines = append(lines, output[max(i+1, end-4):end]...)
+		i = end - 1
+	}
+	return lines
+}
+
+// end prints the slowest tests, why tests failed, and then the line of the package that ended last: a log ends with
+// Go's own words, and many show only its end.
 func (r *report) end() {
 	last := r.last
 	r.last = ""
@@ -124,6 +173,7 @@ func (r *report) end() {
 	for _, t := range slowest {
 		r.print(fmt.Sprintf("%8.2fs  %s  %s\n", t.seconds, t.name, t.pkg))
 	}
+	r.print(r.reasons...)
 	r.print(last)
 	if r.failed {
 		r.print("FAIL\n") // as go test ends

@@ -17,9 +17,27 @@ func TestReport(t *testing.T) {
 {"Action":"output","Package":"p","Output":"ok  \tp\t9.7s\n"}
 {"Action":"pass","Package":"p","Elapsed":9.7}
 `
+	const waits = `{"Time":"2026-01-02T03:04:05Z","Action":"output","Package":"p","Test":"TestQueued/part","Output":"    queue_test.go:1: its turn has come\n"}
+{"Time":"2026-01-02T03:05:05Z","Action":"pass","Package":"p","Test":"TestQueued/part","Elapsed":99}
+{"Time":"2026-01-02T03:05:05Z","Action":"pass","Package":"p","Test":"TestQueued","Elapsed":0.2}
+{"Action":"output","Package":"p","Output":"ok  \tp\t99.7s\n"}
+{"Action":"pass","Package":"p","Elapsed":99.7}
+`
 	const fails = `{"Action":"output","Package":"q","Test":"TestBad/part","Output":"    bad_test.go:7: it is wrong\n"}
 {"Action":"output","Package":"q","Test":"TestBad/part","Output":"    --- FAIL: TestBad/part (0.00s)\n"}
 {"Action":"fail","Package":"q","Test":"TestBad/part","Elapsed":0}
+{"Action":"output","Package":"q","Test":"TestBad","Output":"--- FAIL: TestBad (0.00s)\n"}
+{"Action":"fail","Package":"q","Test":"TestBad","Elapsed":0}
+{"Action":"output","Package":"q","Output":"FAIL\tq\t0.1s\n"}
+{"Action":"fail","Package":"q","Elapsed":0.1}
+`
+	const explains = `{"Action":"output","Package":"q","Test":"TestBad","Output":"    queue_test.go:1: its turn has come\n"}
+{"Action":"output","Package":"q","Test":"TestBad","Output":"    bad_test.go:7: fluxdemo up\n"}
+{"Action":"output","Package":"q","Test":"TestBad","Output":"        line 1\n"}
+{"Action":"output","Package":"q","Test":"TestBad","Output":"        line 2\n"}
+{"Action":"output","Package":"q","Test":"TestBad","Output":"        line 3\n"}
+{"Action":"output","Package":"q","Test":"TestBad","Output":"        line 4\n"}
+{"Action":"output","Package":"q","Test":"TestBad","Output":"        fluxdemo: it is broken\n"}
 {"Action":"output","Package":"q","Test":"TestBad","Output":"--- FAIL: TestBad (0.00s)\n"}
 {"Action":"fail","Package":"q","Test":"TestBad","Elapsed":0}
 {"Action":"output","Package":"q","Output":"FAIL\tq\t0.1s\n"}
@@ -43,11 +61,13 @@ func TestReport(t *testing.T) {
 	}{
 		"passes": {in: passes, has: []string{"    9.50s  TestSlow  p\n    0.10s  TestQuick  p\n"},
 			lacks: []string{"said while it passed", "=== RUN", "PASS", "TestSlow/part"}, ends: "ok  \tp\t9.7s\n"},
-		"verbose": {in: passes, verbose: true, has: []string{"said while it passed", "=== RUN", "--- PASS: TestQuick"}, ends: "ok  \tp\t9.7s\n"},
-		"fails":   {in: passes + fails, has: []string{"ok  \tp\t9.7s\n", "it is wrong", "--- FAIL: TestBad/part", "--- FAIL: TestBad ("}, ends: "FAIL\tq\t0.1s\nFAIL\n"},
-		"panics":  {in: panics, has: []string{"panic: no way on"}, ends: "FAIL\tr\t0.1s\nFAIL\n"},
-		"broken":  {in: broken, has: []string{"undefined: x"}, ends: "FAIL\ts [build failed]\nFAIL\n"},
-		"no JSON": {in: "go: cannot find main module\n", has: []string{"cannot find main module"}},
+		"verbose":  {in: passes, verbose: true, has: []string{"said while it passed", "=== RUN", "--- PASS: TestQuick"}, ends: "ok  \tp\t9.7s\n"},
+		"waits":    {in: waits, has: []string{"   60.00s  TestQueued/part  p\n    0.20s  TestQueued  p\n"}, ends: "ok  \tp\t99.7s\n"},
+		"fails":    {in: passes + fails, has: []string{"ok  \tp\t9.7s\n", "it is wrong", "--- FAIL: TestBad/part", "--- FAIL: TestBad ("}, ends: "    bad_test.go:7: it is wrong\nFAIL\tq\t0.1s\nFAIL\n"},
+		"explains": {in: explains, ends: "TestBad failed:\n    bad_test.go:7: fluxdemo up\n        line 2\n        line 3\n        line 4\n        fluxdemo: it is broken\nFAIL\tq\t0.1s\nFAIL\n"},
+		"panics":   {in: panics, has: []string{"panic: no way on"}, ends: "panic: no way on\nFAIL\tr\t0.1s\nFAIL\n"},
+		"broken":   {in: broken, has: []string{"undefined: x"}, ends: "FAIL\ts [build failed]\nFAIL\n"},
+		"no JSON":  {in: "go: cannot find main module\n", has: []string{"cannot find main module"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder

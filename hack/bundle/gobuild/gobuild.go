@@ -58,7 +58,7 @@ func (b Build) Run(ctx context.Context) error {
 	return nil
 }
 
-// command returns the go command with the arguments that all verbs share.
+// command returns the go command with the arguments that all subcommands share.
 func (b Build) command(ctx context.Context, args ...string) *exec.Cmd {
 	args = append(append(args, "-trimpath"), b.Flags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, b.Packages...)...)

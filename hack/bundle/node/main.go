@@ -30,7 +30,7 @@ func main() {
 	case "kubeadm":
 		kubeadmutil.HandleError(kubeadm.Run())
 	default:
-		fmt.Fprintf(os.Stderr, "%s: call me kubelet, kube-proxy or kubeadm\n", name)
+		fmt.Fprintf(os.Stderr, "%s: unknown name; call this program as kubelet, kube-proxy, or kubeadm\n", name)
 		os.Exit(2)
 	}
 }
