@@ -54,8 +54,8 @@ web-check: $(WEB)/node_modules/.package-lock.json ## Check types, lint and test 
 	cd $(WEB) && npm run -s check && npm run -s lint && npm run -s test
 
 .PHONY: wire
-wire: ## Write the web app's types from those of slides/stage
-	$(GO) test -count=1 -run '^TestWire$$' ./slides/stage -update-wire
+wire: ## Write the web app's types from those of its servers
+	$(GO) test -count=1 -run '^TestWire$$' ./slides/stage ./slides/learn -update-wire
 
 .PHONY: test
 test: deps bundle web $(SLOWEST) ## Run all tests
