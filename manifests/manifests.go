@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/kio"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 //go:embed flux services
@@ -34,9 +36,10 @@ type Source struct {
 	ServiceAccount string
 }
 
+// The files of the fleet with what makes Flux follow the repository.
 const (
 	syncFile = "clusters/demo/flux-system/gotk-sync.yaml"
-	ownURL   = "  url: http://git.fluxdemo.svc.cluster.local/fleet.git\n"
+	appsFile = "clusters/demo/apps.yaml"
 )
 
 // Fleet returns the first content of the demo's Git repository, which has Flux follow the repository at source.
@@ -53,38 +56,59 @@ func Fleet(source Source) (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
+	return files, source.put(files)
+}
+
+// put has the files of the fleet follow the repository at source. The rest of them stays, comments too.
+func (source Source) put(files fstest.MapFS) error {
 	if source.ServiceAccount != "" {
-		if err := applyAs(files, source.ServiceAccount); err != nil {
-			return nil, err
+		for _, name := range []string{syncFile, appsFile} {
+			err := edit(files, name, "Kustomization", func(spec *yaml.RNode) error {
+				return spec.PipeE(yaml.SetField("serviceAccountName", yaml.NewStringRNode(source.ServiceAccount)))
+			})
+			if err != nil {
+				return err
+			}
 		}
 	}
 	if source.URL == "" {
-		return files, nil
+		return nil
 	}
-	theirs := fmt.Sprintf("  url: %q\n", source.URL)
-	if source.Secret != "" {
-		theirs += "  secretRef:\n    name: " + source.Secret + "\n"
-	}
-	before := string(files[syncFile].Data)
-	after := strings.Replace(before, ownURL, theirs, 1)
-	if after == before {
-		return nil, fmt.Errorf("manifests/fleet/%s does not have the line %q", syncFile, ownURL)
-	}
-	files[syncFile].Data = []byte(after)
-	return files, nil
+	return edit(files, syncFile, "GitRepository", func(spec *yaml.RNode) error {
+		if err := spec.PipeE(yaml.SetField("url", yaml.NewStringRNode(source.URL))); err != nil || source.Secret == "" {
+			return err
+		}
+		return spec.PipeE(yaml.LookupCreate(yaml.MappingNode, "secretRef"), yaml.SetField("name", yaml.NewStringRNode(source.Secret)))
+	})
 }
 
-// applyAs names the service account in the Kustomizations of the fleet.
-func applyAs(files fstest.MapFS, account string) error {
-	const prune = "\n  prune: true\n"
-	for _, name := range []string{syncFile, "clusters/demo/apps.yaml"} {
-		before := string(files[name].Data)
-		after := strings.Replace(before, prune, prune+"  serviceAccountName: "+account+"\n", 1)
-		if after == before {
-			return fmt.Errorf("manifests/fleet/%s has no Kustomization that prunes", name)
-		}
-		files[name].Data = []byte(after)
+// edit changes the spec of each object of a kind in a file of the fleet, of which there has to be one.
+func edit(files fstest.MapFS, name, kind string, change func(spec *yaml.RNode) error) error {
+	var out bytes.Buffer
+	found := false
+	text := &kio.ByteReadWriter{Reader: bytes.NewReader(files[name].Data), Writer: &out, PreserveSeqIndent: true}
+	err := kio.Pipeline{
+		Inputs: []kio.Reader{text},
+		Filters: []kio.Filter{kio.FilterAll(yaml.FilterFunc(func(o *yaml.RNode) (*yaml.RNode, error) {
+			if o.GetKind() != kind {
+				return o, nil
+			}
+			found = true
+			spec, err := o.Pipe(yaml.LookupCreate(yaml.MappingNode, "spec"))
+			if err != nil {
+				return nil, err
+			}
+			return o, change(spec)
+		}))},
+		Outputs: []kio.Writer{text},
+	}.Execute()
+	switch {
+	case err != nil:
+		return fmt.Errorf("editing manifests/fleet/%s: %w", name, err)
+	case !found:
+		return fmt.Errorf("manifests/fleet/%s has no %s", name, kind)
 	}
+	files[name].Data = out.Bytes()
 	return nil
 }
 
