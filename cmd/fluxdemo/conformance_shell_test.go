@@ -145,8 +145,8 @@ func shellInPod(t *testing.T, d *testDemo, env []string) {
 	p.sees(t, `[$#] $`)
 	p.press(t, "PS1='ready> '\r")
 	p.sees(t, `\nready> $`)
-	p.press(t, "echo $((6*7)); stty size\r")
-	p.sees(t, `stty size\n42\n24 80\nready> $`)
+	p.press(t, "until stty size | grep '24 80'; do sleep 0.1; done; echo $((6*7))\r") // the size comes when it comes
+	p.sees(t, `\n24 80\n42\nready> $`)
 	if err := pty.Setsize(p.terminal, &pty.Winsize{Rows: 40, Cols: 132}); err != nil {
 		t.Fatal(err)
 	}

@@ -213,14 +213,14 @@ func (t *Terminal) Resize(s Size) {
 	const most = 1000
 	s = Size{Cols: min(max(s.Cols, 2), most), Rows: min(max(s.Rows, 2), most)}
 	t.mu.Lock()
-	same, tty := t.size == s, t.tty
-	t.size = s
-	if !same {
-		t.wake()
+	defer t.mu.Unlock()
+	if t.size == s {
+		return
 	}
-	t.mu.Unlock()
-	if !same && tty != nil {
-		t.setSize(tty, s)
+	t.size = s
+	t.wake()
+	if t.tty != nil { // under the lock: its descriptor must not be closed meanwhile
+		t.setSize(t.tty, s)
 	}
 }
 

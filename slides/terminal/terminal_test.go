@@ -125,7 +125,7 @@ func TestShare(t *testing.T) {
 	first.see(t, "\n42\r\n24 80\r\n")
 	term.Resize(Size{Cols: 101, Rows: 31})
 	term.enter("stty size")
-	first.see(t, "\n31 101\r\n")
+	first.see(t, "31 101\r\n")
 	second := look(t, term)
 	second.see(t, "\n42\r\n24 80\r\n")
 	await(t, func() bool { second.mu.Lock(); defer second.mu.Unlock(); return second.size == Size{101, 31} }, func() string { return "the second browser has another size" })
@@ -160,7 +160,9 @@ func TestFlood(t *testing.T) {
 	quick := look(t, term)
 	quick.see(t, "> ")
 	slow := look(t, term)
+	slow.mu.Lock()
 	slow.stuck = true
+	slow.mu.Unlock()
 	const lines = 40000
 	term.enter(fmt.Sprintf("i=0; while [ $i -lt %d ]; do echo line $i of many; i=$((i+1)); done; echo o''ver", lines))
 	quick.see(t, "over\r\n")

@@ -21,7 +21,9 @@ const endOfInput = "\x04"
 type terminal struct {
 	master, slave *os.File
 	done          chan struct{} // closed when all output has been copied
-	closing       sync.Once
+
+	mu     sync.Mutex // held while the master's descriptor is used outside of its methods, which know when it is closed
+	closed bool
 }
 
 func openTerminal() (*terminal, error) {
@@ -45,7 +47,14 @@ func (t *terminal) start(spec process.Spec) (*process.Process, error) {
 }
 
 // close takes the terminal away: what runs on it gets a SIGHUP.
-func (t *terminal) close() { t.closing.Do(func() { t.master.Close() }) }
+func (t *terminal) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed {
+		t.closed = true
+		t.master.Close()
+	}
+}
 
 // finish waits for the rest of the output and closes the terminal.
 func (t *terminal) finish() {
@@ -97,9 +106,18 @@ func (t *terminal) resize(sizes <-chan api.TermSize, done <-chan struct{}) {
 			if size.Width == 0 || size.Height == 0 {
 				return
 			}
-			_ = pty.Setsize(t.master, &pty.Winsize{Rows: size.Height, Cols: size.Width}) // fails when it is closed
+			t.setSize(size)
 		case <-done:
 			return
 		}
+	}
+}
+
+// setSize tells the programs on the terminal its size, unless it is closed.
+func (t *terminal) setSize(size api.TermSize) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed {
+		_ = pty.Setsize(t.master, &pty.Winsize{Rows: size.Height, Cols: size.Width}) // the programs keep the old one
 	}
 }
