@@ -63,7 +63,7 @@ test: deps bundle web $(SLOWEST) ## Run all tests
 	cd hack/nodeimage && CGO_ENABLED=0 $(GO) test -trimpath .
 	@# Browsers first: what the cluster tests compare drifts apart beside them.
 	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(SLOWEST) -timeout 20m $(TESTFLAGS) $$($(GO) list ./... | grep -v '/cmd/fluxdemo$$')
-	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(SLOWEST) -timeout 60m $(TESTFLAGS) ./cmd/fluxdemo
+	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(SLOWEST) -timeout 75m $(TESTFLAGS) ./cmd/fluxdemo
 
 .PHONY: race
 race: deps bundle web $(SLOWEST) ## Run all tests with the race detector
