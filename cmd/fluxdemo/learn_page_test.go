@@ -73,7 +73,7 @@ func TestLearnPage(t *testing.T) {
 	for range 2 {
 		before = at()
 		see(`(() => {
-			const b = [...document.querySelectorAll(".task-buttons button")].find((b) => /^(Next|Solve)/.test(b.textContent) && !b.hidden && !b.disabled);
+			const b = [...document.querySelectorAll(".task-buttons button")].find((b) => /^(Next|Solve)/.test(b.textContent) && !b.hidden && b.ariaDisabled !== "true");
 			b?.click();
 			return b !== undefined;
 		})()`)

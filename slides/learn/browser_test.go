@@ -47,7 +47,7 @@ func (p tab) typed(text string) {
 func (p tab) press(label string) {
 	p.T.Helper()
 	p.Await(fmt.Sprintf(`(() => {
-		const b = [...document.querySelectorAll(".task-buttons button")].find((b) => b.textContent.startsWith(%q) && !b.hidden && !b.disabled);
+		const b = [...document.querySelectorAll(".task-buttons button")].find((b) => b.textContent.startsWith(%q) && !b.hidden && b.ariaDisabled !== "true");
 		if (b) b.click();
 		return b !== undefined;
 	})()`, label))
@@ -127,7 +127,9 @@ func TestPage(t *testing.T) {
 	}
 	p.Do(chromedp.KeyEvent(kb.Enter))
 	p.text(".state", "Checked at")
-	p.Do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
+	p.Do(chromedp.KeyEvent(kb.Tab)) // from a button that was busy, and kept the focus
+	p.Await(`document.activeElement.textContent.startsWith("Hint") && document.activeElement.ariaDisabled !== "true"`)
+	p.Do(chromedp.KeyEvent(kb.Enter))
 	p.text(".hints", "A line in a file is enough.")
 	p.press("Hint")
 	p.text(".hints", "echo call > note.txt")

@@ -53,7 +53,9 @@ export class Task {
       const b = el("button", name === "next" || name === "check" ? "main" : "", labels[name]);
       b.type = "button";
       b.title = tips[name];
-      b.onclick = () => void this.ask(name);
+      b.onclick = () => {
+        if (enabled(b)) void this.ask(name);
+      };
       this.all.set(name, b);
       this.bar.append(b);
     }
@@ -90,7 +92,7 @@ export class Task {
 
   /** Moves the focus to the first button that can be pressed. */
   focus(): void {
-    const b = [...this.all.values()].find((button) => !button.hidden && !button.disabled);
+    const b = [...this.all.values()].find((button) => !button.hidden && enabled(button));
     (b ?? this.root).focus();
   }
 
@@ -111,14 +113,14 @@ export class Task {
       next: step?.looks ?? false, check: does, hint: step !== null && step.levels > 0, solve: does, reset: does,
       back: l.position > 0 && !l.ended, stop: !!l.busy, begin: !l.ready, end: !step && !l.ended,
     };
+    const busy = !!l.busy || l.taken < this.awaited;
     for (const [name, b] of this.all) {
       b.hidden = !there[name] || (!l.ready && name !== "begin" && name !== "stop");
-      b.disabled = (!!l.busy || l.taken < this.awaited) && name !== "stop";
+      enable(b, !(busy && name !== "stop") && !(name === "hint" && left <= 0));
     }
     const hint = this.all.get("hint");
     if (hint && step) {
       hint.textContent = step.hints.length > 0 || left > 1 ? `Hint ${Math.min(step.hints.length + 1, step.levels)}/${step.levels}` : "Hint";
-      hint.disabled ||= left <= 0;
     }
   }
 
@@ -162,6 +164,16 @@ export class Task {
     this.drawn.set(e, is);
     e.replaceChildren(...content());
   }
+}
+
+/** Whether a button can be pressed. */
+function enabled(b: HTMLButtonElement): boolean {
+  return b.getAttribute("aria-disabled") !== "true";
+}
+
+/** Enables or disables a button. It keeps the focus, which the attribute disabled would take away. */
+function enable(b: HTMLButtonElement, on: boolean): void {
+  b.setAttribute("aria-disabled", String(!on));
 }
 
 function beforeOf(l: Lesson): HTMLElement[] {
