@@ -374,7 +374,7 @@ func TestHostileTogether(t *testing.T) {
 		must(t, `fluxdemo clone "$T/clone"; cat "$T/clone/apps/demo/app/app.env"`)
 		must(t, `cd "$T"; printf 'graph TD\n  A-->B\n' > plan.mmd; fluxdemo diagram run plan.mmd && fluxdemo diagram clean`)
 		must(t, `fluxdemo shard add shard1 && fluxdemo shard list && fluxdemo shard remove shard1`)
-		must(t, `printf 'q\n' | fluxdemo walk "$T/probe.md" --learn; fluxdemo hint && fluxdemo solve && fluxdemo check`)
+		must(t, `printf 'q\n' | fluxdemo walk "$T/probe.md" --learn; fluxdemo hint && fluxdemo solve && fluxdemo check --wait`)
 		must(t, `fluxdemo logs | grep -q etcd && fluxdemo logs supervisor`)
 		must(t, `cd "$T"; printf '# One\n\n: author\n\n  Me\n\n# Two\n\nText.\n' > deck.md; fluxdemo deck lint deck.md && fluxdemo deck export deck.md --format=html --out=pages`)
 		must(t, `timeout 3 fluxdemo present "$T/deck.md"; test $? = 124`)

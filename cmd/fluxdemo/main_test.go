@@ -84,7 +84,7 @@ func places() int {
 	if os.Getenv(nodeImageVar) != "" {
 		return 1
 	}
-	return runtime.NumCPU() + 2
+	return runtime.NumCPU() + 1
 }
 
 // closeOnEnd cleans up when the test binary would end without coming back to
