@@ -21,6 +21,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/learning"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/repo"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/waiting"
 	"github.com/fluxdemo/fluxdemo/demo/gitconfig"
 )
 
@@ -113,7 +114,7 @@ what happens in the cluster.`,
 	o.AddFlags(root)
 	addGroup(root, "cluster", "Cluster:", newUp(o), newDown(o), newReset(o), newStatus(o), newList(o), newEnv(o),
 		repo.NewClone(o), repo.New(o), newLogs(o), newPrefetch(o), newDoctor(o))
-	addGroup(root, "walk", "Walk:", newWalk(o), learning.New(o), newTask(o), newCheck(o), newHint(o), newSolve(o), newWait())
+	addGroup(root, "walk", "Walk:", newWalk(o), learning.New(o), newTask(o), newCheck(o), newHint(o), newSolve(o), waiting.New(), waiting.NewReconcile(o))
 	addGroup(root, "present", "Present:", newPresent(o), newNext(o), newBack(o), newGoto(o), newDeck(), newDiagram(o))
 	addGroup(root, "scale", "Flux at scale:", newShard(o), newBench(o), newPace(o))
 	addGroup(root, "other", "Other:", newVersion(o))

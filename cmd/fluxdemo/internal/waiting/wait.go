@@ -1,4 +1,6 @@
-package main
+// Package waiting has the commands that wait: `fluxdemo wait` for what kubectl and flux cannot wait for, and `fluxdemo
+// reconcile`, which ends as soon as Flux is done. Walks use both.
+package waiting
 
 import (
 	"context"
@@ -11,14 +13,15 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/wait"
 )
 
-func newWait() *cobra.Command {
+// New returns the command `fluxdemo wait` with its subcommands.
+func New() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "wait",
 		Short: "Wait for a page, a notification, or a webhook",
 		Example: `  fluxdemo wait page "$APP_URL" --contains tomato
   fluxdemo wait notification "$INBOX_URL" --object apps`,
 		Args: cobra.NoArgs,
-		RunE: help,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newWaitPage(), newWaitNotification(), newWaitDelivery())
 	return cmd
@@ -49,7 +52,7 @@ func newWaitPage() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&contains, "contains", "", "text that the page must contain")
 	cmd.Flags().BoolVar(&tell, "time", false, "print the elapsed seconds")
-	addTimeout(cmd.Flags(), &timeout)
+	addTimeout(cmd.Flags(), &timeout, 30*time.Second)
 	return cmd
 }
 
@@ -80,7 +83,7 @@ func newWaitNotification() *cobra.Command {
 	flags.StringVar(&match.Severity, "severity", "", "severity; valid values: info, error")
 	flags.StringVar(&match.Revision, "revision", "", "revision, for example main@sha1:4f2a...")
 	flags.StringVar(&match.Contains, "contains", "", "part of the message")
-	addTimeout(flags, &timeout)
+	addTimeout(flags, &timeout, 30*time.Second)
 	return cmd
 }
 
@@ -107,10 +110,10 @@ func newWaitDelivery() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&match.Commit, "commit", "", "full hash of the pushed commit")
 	flags.IntVar(&match.Status, "status", 0, "HTTP status of the answer, for example 200")
-	addTimeout(flags, &timeout)
+	addTimeout(flags, &timeout, 30*time.Second)
 	return cmd
 }
 
-func addTimeout(flags *pflag.FlagSet, timeout *time.Duration) {
-	flags.DurationVar(timeout, "timeout", 30*time.Second, "how long to wait")
+func addTimeout(flags *pflag.FlagSet, timeout *time.Duration, usually time.Duration) {
+	flags.DurationVar(timeout, "timeout", usually, "how long to wait")
 }
