@@ -29,6 +29,8 @@ func TestTry(t *testing.T) {
 		"```sh check label=\"holds\"\na=1\ntest \"$a\" = 1\n```\n"+
 		"```sh check label=\"explained\"\ntest -f \"$WALK_DIR/done\" || sleep 100\n```\n"+
 		"```sh check label=\"bare\"\ntest -f \"$WALK_DIR/done\"\n```\n"+
+		"```sh check label=\"killed, with a comment\"\n# It is wrong.\ntest -f \"$WALK_DIR/done\" || tail -f /dev/null\n```\n"+
+		"```sh check label=\"killed, with output\"\ntest -f \"$WALK_DIR/done\" || { echo condition met; tail -f /dev/null; }\n```\n"+
 		"```sh undo\nrm -f done\n```\n", o)
 	ctx := walktest.Context(t)
 	if err := ses.Do(ctx, Command{Action: ActionBegin}, nil); err != nil {
@@ -37,15 +39,15 @@ func TestTry(t *testing.T) {
 	begun := time.Now()
 	err := ses.Do(ctx, Command{Action: ActionTry}, nil)
 	unmet, is := errors.AsType[*UnmetError](err)
-	if !is || len(unmet.Results) != 5 {
+	if !is || len(unmet.Results) != 7 {
 		t.Fatal(err)
 	}
 	if took := time.Since(begun); took > 50*time.Second { // of 100: no judgement of how fast it is, only that it does not wait
 		t.Errorf("it took %s", took)
 	}
-	for i, want := range []string{"Nothing is done yet.", "what was found", "", "it sleeps for 100", "failed: exit status 1"} {
+	for i, want := range []string{"Nothing is done yet.", "what was found", "", "it sleeps for 100", "failed: exit status 1", "the cluster does not answer in time", "the cluster does not answer in time"} {
 		r := unmet.Results[i]
-		if r.Holds != (want == "") || !strings.Contains(r.Why, want) {
+		if r.Holds != (want == "") || !strings.Contains(r.Why, want) || strings.HasPrefix(want, "the cluster") && !strings.HasPrefix(r.Why, want) {
 			t.Errorf("%s: %+v, want %q", r.Check.Name(), r, want)
 		}
 	}
