@@ -64,7 +64,7 @@ func Delivery(ctx context.Context, repository string, w Webhook) (*event.Git, er
 		return found != nil
 	})
 	if found == nil {
-		return nil, fmt.Errorf("waiting for a webhook of %s: %w: %w", repository, ctx.Err(), last)
+		return nil, fmt.Errorf("waiting for a webhook of %s: %w: %w", repository, context.Cause(ctx), last)
 	}
 	return found, nil
 }

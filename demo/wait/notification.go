@@ -96,7 +96,7 @@ func Notification(ctx context.Context, inboxURL string, m Match) (*event.Notific
 		return false
 	})
 	if found == nil {
-		return nil, fmt.Errorf("waiting for a notification at %s: %w: %w", base, ctx.Err(), last)
+		return nil, fmt.Errorf("waiting for a notification at %s: %w: %w", base, context.Cause(ctx), last)
 	}
 	return found, nil
 }

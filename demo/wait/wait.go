@@ -46,10 +46,10 @@ func Page(ctx context.Context, url, text string) error {
 		return false
 	})
 	if !found && text == "" {
-		return fmt.Errorf("waiting for the page %s: %w: %w", url, ctx.Err(), last)
+		return fmt.Errorf("waiting for the page %s: %w: %w", url, context.Cause(ctx), last)
 	}
 	if !found {
-		return fmt.Errorf("waiting for %q on the page %s: %w: %w", text, url, ctx.Err(), last)
+		return fmt.Errorf("waiting for %q on the page %s: %w: %w", text, url, context.Cause(ctx), last)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ flux looks every two seconds: walks go back with it.`,
   fluxdemo reconcile gitrepository/flux-system receiver/flux-system`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := context.WithTimeoutCause(cmd.Context(), timeout, fmt.Errorf("not done after %s", timeout))
+			ctx, cancel := context.WithTimeoutCause(cmd.Context(), timeout, fmt.Errorf("not within %s", timeout))
 			defer cancel()
 			cluster, err := o.Running(ctx)
 			if err != nil {

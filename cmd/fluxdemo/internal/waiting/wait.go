@@ -38,7 +38,7 @@ func newWaitPage() *cobra.Command {
   fluxdemo wait page "$APP_URL" --timeout 10s --time`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			ctx, cancel := context.WithTimeoutCause(cmd.Context(), timeout, fmt.Errorf("not within %s", timeout))
 			defer cancel()
 			start := time.Now()
 			if err := wait.Page(ctx, args[0], contains); err != nil {
@@ -66,7 +66,7 @@ func newWaitNotification() *cobra.Command {
   fluxdemo wait notification "$INBOX_URL" --severity error --timeout 1m`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			ctx, cancel := context.WithTimeoutCause(cmd.Context(), timeout, fmt.Errorf("not within %s", timeout))
 			defer cancel()
 			notice, err := wait.Notification(ctx, args[0], match)
 			if err != nil {
@@ -97,7 +97,7 @@ func newWaitDelivery() *cobra.Command {
   fluxdemo wait delivery "$FLEET_URL" --commit "$(git rev-parse HEAD)"`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			ctx, cancel := context.WithTimeoutCause(cmd.Context(), timeout, fmt.Errorf("not within %s", timeout))
 			defer cancel()
 			delivery, err := wait.Delivery(ctx, args[0], match)
 			if err != nil {
