@@ -125,6 +125,10 @@ func (s *Session) Prepares() bool {
 	return !s.Resumed() && (s.Walk().Setup != nil || len(s.o.Needs) > 0)
 }
 
+// CloneFollows has a learner's clone follow after the walk has moved the fleet: it has gone back, or done a step in its own
+// clone.
+const CloneFollows = "git fetch && git reset --hard origin/main"
+
 // HasFleet reports whether the walk changes the fleet's branch, which going back moves.
 func (s *Session) HasFleet() bool { return s.o.Git != nil }
 

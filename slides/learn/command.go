@@ -55,6 +55,7 @@ func (l *lesson) carryOut(ctx context.Context, name string) {
 			l.output.Reset()
 		}
 	})
+	moves := l.movesFleet(name)
 	err := l.perform(ctx, name)
 	stopped := errors.Is(err, context.Canceled) && ctx.Err() != nil
 	l.set(func(m *lessonModel) {
@@ -70,10 +71,18 @@ func (l *lesson) carryOut(ctx context.Context, name string) {
 			m.Ready = true
 		case name == "end":
 			m.Ended = true
-		case name == "reset" && l.o.Session.HasFleet():
-			m.Note = "The fleet is where it was before the step. So that your clone is, too: `git fetch && git reset --hard origin/main`"
+		case moves:
+			m.Note = "Update your clone: `" + walk.CloneFollows + "`"
 		}
 	})
+}
+
+// movesFleet reports whether a command moves the fleet without the learner's clone: it goes back, or does a step in the
+// walk's own clone.
+func (l *lesson) movesFleet(name string) bool {
+	ses := l.o.Session
+	at, steps := ses.Position(), ses.Walk().Steps
+	return ses.HasFleet() && (name == "reset" || name == "back" || name == "solve" && at < len(steps) && !looks(&steps[at]))
 }
 
 func (l *lesson) perform(ctx context.Context, name string) error {

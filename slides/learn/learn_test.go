@@ -263,17 +263,25 @@ func TestLesson(t *testing.T) {
 	}
 }
 
-// TestReset undoes what was done wrong.
+// inFleet is a session that moves the fleet when it goes back.
+type inFleet struct{ Session }
+
+func (inFleet) HasFleet() bool { return true }
+
+// TestReset undoes what was done wrong, and says what that means for a clone until the step is done.
 func TestReset(t *testing.T) {
-	f := serveNote(t)
+	f := serveNote(t, func(o *Options) { o.Session = inFleet{o.Session} })
 	page := f.follow()
 	page.see("the results", func(l *lessonModel) bool { return l.Step != nil && len(l.Step.Result) == 2 })
 	f.write("")
 	f.must("reset")
 	page.see("that it is undone", func(l *lessonModel) bool {
 		left, err := os.ReadDir(f.dir)
-		return err == nil && len(left) == 0 && l.Busy == "" && l.Position == 0 && l.Trouble == ""
+		return err == nil && len(left) == 0 && l.Busy == "" && l.Position == 0 && l.Trouble == "" &&
+			l.Note == "Update your clone: `git fetch && git reset --hard origin/main`"
 	})
+	f.write("mine\n")
+	page.see("the next step without the note", func(l *lessonModel) bool { return l.Position == 1 && l.Note == "" })
 }
 
 // TestGone has the progress removed under the page, as `fluxdemo reset` does.

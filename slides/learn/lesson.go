@@ -231,7 +231,11 @@ func (l *lesson) wait(ctx context.Context) {
 			l.await(ctx, window)
 		}
 	}
-	l.set(func(*lessonModel) {})
+	l.set(func(m *lessonModel) {
+		if ses.Position() != at {
+			m.Note = "" // of a step that is over
+		}
+	})
 }
 
 // try looks at the checks once.

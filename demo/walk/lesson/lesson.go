@@ -21,6 +21,8 @@ type Session interface {
 	Position() int
 	// Hints returns how many hints of that step the learner has seen.
 	Hints() int
+	// HasFleet reports whether going back moves the fleet's branch.
+	HasFleet() bool
 	// Do carries out a command and reports its progress. One at a time.
 	Do(ctx context.Context, c walk.Command, ev walk.Events) error
 }

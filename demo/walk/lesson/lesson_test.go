@@ -38,6 +38,11 @@ func openSession(t *testing.T, dir string) *walk.Session {
 	return ses
 }
 
+// inFleet is a session that moves the fleet when it goes back.
+type inFleet struct{ *walk.Session }
+
+func (inFleet) HasFleet() bool { return true }
+
 // cue is what is done as soon as the screen is so far.
 type cue struct {
 	see  string // on the screen, without colours
@@ -49,7 +54,7 @@ type cue struct {
 const focus = "\x1b[I"
 
 // play runs the whole program without a terminal, and presses keys on their cues.
-func play(t *testing.T, ctx context.Context, ses *walk.Session, cues []cue) (last string, err error) {
+func play(t *testing.T, ctx context.Context, ses Session, cues []cue) (last string, err error) {
 	t.Helper()
 	in, keyboard := io.Pipe()
 	pressed := make(chan string, len(cues))
@@ -85,7 +90,7 @@ func TestLesson(t *testing.T) {
 	dir := t.TempDir()
 	made := filepath.Join(dir, "made")
 	ses := openSession(t, dir)
-	out, err := play(t, walktest.Context(t), ses, []cue{
+	out, err := play(t, walktest.Context(t), inFleet{ses}, []cue{
 		{see: "Make the file."},
 		{see: `eval "$(fluxdemo env)"`},
 		{see: "You have not made it.", keys: "h"},
@@ -100,8 +105,9 @@ func TestLesson(t *testing.T) {
 		}},
 		{see: "Files stay.", keys: "\r"},
 		{see: "Look at the file.", keys: "b"},
-		{see: "Make the file.", keys: "s"},
-		{see: "Files stay.", keys: "\r"},
+		{see: "Update your clone: git fetch && git reset --hard origin/main", keys: "s"},
+		{see: "Files stay."},
+		{see: "Update your clone", keys: "\r"},
 		{see: "$ ls", keys: "\r"},
 		{see: "All 2 steps are done.", keys: "\r"},
 	})

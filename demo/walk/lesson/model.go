@@ -239,7 +239,10 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 		m.hints = m.session.Hints()
 		m.await()
 	case m.session.Position() == m.at+1 && len(m.walk.Steps[m.at].Why()) > 0:
-		m.learnt = true
+		m.learnt, m.note = true, ""
+		if msg.command.Action == walk.ActionNext && !m.looks() {
+			m.note = m.follow()
+		}
 		for i := range m.checks {
 			m.checks[i].state, m.checks[i].why = holds, ""
 		}
@@ -284,6 +287,7 @@ func (m *model) key(key string) tea.Cmd {
 	case key == "b":
 		// The step at Position has begun, because the learner may have: both are undone.
 		m.do(walk.Command{Action: walk.ActionGoTo, Step: m.session.Position() - 1}, "undoing the step before")
+		m.note = m.follow()
 	case key == "enter" && end:
 		m.do(walk.Command{Action: walk.ActionEnd}, "cleaning up")
 	case key == "enter" && m.learnt:
@@ -299,7 +303,15 @@ func (m *model) key(key string) tea.Cmd {
 		m.do(walk.Command{Action: walk.ActionNext}, "doing the step")
 	case key == "r":
 		m.do(walk.Command{Action: walk.ActionGoTo, Step: m.at}, "undoing what was done of the step")
-		m.note = "Your clone: git fetch && git reset --hard origin/main"
+		m.note = m.follow()
 	}
 	return nil
+}
+
+// follow is a message to a learner whose clone is not where the fleet is, "" if the walk does not move it.
+func (m *model) follow() string {
+	if !m.session.HasFleet() {
+		return ""
+	}
+	return "Update your clone: " + walk.CloneFollows
 }

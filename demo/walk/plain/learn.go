@@ -73,7 +73,16 @@ func (l *learner) back(ctx context.Context) {
 		l.s.fail(ctx, walk.ErrStart)
 		return
 	}
-	l.report(ctx, l.ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: at - 1}, l.s.brief("back: ")))
+	err := l.ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: at - 1}, l.s.brief("back: "))
+	l.report(ctx, err)
+	l.follow(err)
+}
+
+// follow says how a learner's clone follows after the walk has moved the fleet, unless that has failed.
+func (l *learner) follow(err error) {
+	if err == nil && l.ses.HasFleet() {
+		l.s.line(indent + "Update your clone: " + walk.CloneFollows)
+	}
 }
 
 // learner is a walk that a learner does.
@@ -138,13 +147,16 @@ func (l *learner) press(ctx context.Context, key string, step *walk.Step, looks 
 		l.s.unmet(ctx, l.ses.Do(ctx, walk.Command{Action: walk.ActionTry}, nil))
 	case "s":
 		l.s.line("")
-		l.report(ctx, l.ses.Do(ctx, walk.Command{Action: walk.ActionNext}, l.s.show(true)))
+		err := l.ses.Do(ctx, walk.Command{Action: walk.ActionNext}, l.s.show(true))
+		l.report(ctx, err)
+		if !looks {
+			l.follow(err)
+		}
 	case "r":
 		err := l.ses.Do(ctx, walk.Command{Action: walk.ActionGoTo, Step: l.ses.Position()}, l.s.brief("back: "))
 		l.report(ctx, err)
-		if err == nil && !looks && l.ses.HasFleet() {
-			l.s.line(indent + "The fleet is where it was before the step. So that your clone is, too:")
-			l.s.line(indent + "git fetch && git reset --hard origin/main")
+		if !looks {
+			l.follow(err)
 		}
 	default:
 		l.s.line("Unknown key " + key + ".")
