@@ -133,6 +133,7 @@ func TestPage(t *testing.T) {
 	p.text(".hints", "A line in a file is enough.")
 	p.press("Hint")
 	p.text(".hints", "echo call > note.txt")
+	p.Await(`document.querySelector(".hint:last-child").getBoundingClientRect().bottom <= innerHeight`)
 	p.Shot("learn-hints")
 
 	// The learner does it another way.

@@ -108,7 +108,9 @@ func TestLesson(t *testing.T) {
 		{see: "Update your clone: git fetch && git reset --hard origin/main", keys: "s"},
 		{see: "Files stay."},
 		{see: "Update your clone", keys: "\r"},
-		{see: "$ ls", keys: "\r"},
+		{see: "$ ls", keys: "s"},
+		{see: "The commands printed:"},
+		{see: "  made", keys: "\r"},
 		{see: "All 2 steps are done.", keys: "\r"},
 	})
 	if err != nil || !strings.Contains(out, "The end.") {
@@ -159,4 +161,25 @@ func TestNarrow(t *testing.T) {
 			t.Errorf("%v: no keys in\n%s", size, strings.Join(lines, "\n"))
 		}
 	}
+}
+
+// TestMore draws a page that is longer than the screen: it says that there is more, and a new hint is in sight.
+func TestMore(t *testing.T) {
+	ses := openSession(t, t.TempDir())
+	m := newModel(walktest.Context(t), ses, Options{Prelude: []string{"cd there"}})
+	m.begun, m.width, m.height = true, 72, 9
+	if got := ansi.Strip(m.View().Content); !strings.Contains(got, "Make the file.") || !strings.Contains(got, "↓ more") {
+		t.Errorf("no mark in\n%s", got)
+	}
+	if err := ses.Do(walktest.Context(t), walk.Command{Action: walk.ActionBegin}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := ses.Do(walktest.Context(t), walk.Command{Action: walk.ActionHint}, nil); err != nil {
+		t.Fatal(err)
+	}
+	m.done(doneMsg{command: walk.Command{Action: walk.ActionHint}})
+	if got := ansi.Strip(m.View().Content); !strings.Contains(got, "Think.") || strings.Contains(got, "↓ more") {
+		t.Errorf("the hint is out of sight:\n%s", got)
+	}
+	m.stop()
 }

@@ -49,15 +49,16 @@ type model struct {
 	width, height, top int
 	dark               bool
 
-	at     int // the step that is shown; len(Steps) for the end
-	begun  bool
-	checks []check
-	hints  int
-	note   string // a message, until the next key
-	failed error
-	learnt bool // the step that is shown is done, and what it meant is shown
-	ended  bool
-	quits  bool
+	at      int // the step that is shown; len(Steps) for the end
+	begun   bool
+	checks  []check
+	hints   int
+	note    string // a message, until the next key
+	failed  error
+	printed string // by the commands that the session has run of the step, without escape sequences
+	learnt  bool   // the step that is shown is done, and what it meant is shown
+	ended   bool
+	quits   bool
 }
 
 type (
@@ -128,7 +129,7 @@ func (m *model) looks() bool { return len(m.walk.Steps[m.at].With(walk.Change)) 
 
 // show turns to the session's step, and waits for its checks if the learner has something to do.
 func (m *model) show() {
-	m.at, m.top, m.learnt, m.failed = m.session.Position(), 0, false, nil
+	m.at, m.top, m.learnt, m.failed, m.printed = m.session.Position(), 0, false, nil, ""
 	m.hints, m.checks, m.since = m.session.Hints(), nil, time.Now()
 	if m.at == len(m.walk.Steps) {
 		return
@@ -172,6 +173,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (m *model) take(ev walk.Event) {
 	if ev.Kind == walk.Note {
 		m.note = ev.Text
+	}
+	if ev.Kind == walk.Output && ev.Block != nil && ev.Block.Role != walk.Check {
+		m.printed += printable(ev.Text)
 	}
 	if ev.Block == nil || ev.Block.Role != walk.Check {
 		return
@@ -236,9 +240,9 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 		m.begun = true
 		m.show()
 	case msg.command.Action == walk.ActionHint:
-		m.hints = m.session.Hints()
+		m.hints, m.top = m.session.Hints(), bottom // the new one is the last on the page
 		m.await()
-	case m.session.Position() == m.at+1 && len(m.walk.Steps[m.at].Why()) > 0:
+	case m.session.Position() == m.at+1 && (len(m.walk.Steps[m.at].Why()) > 0 || m.printed != ""):
 		m.learnt, m.note = true, ""
 		if msg.command.Action == walk.ActionNext && !m.looks() {
 			m.note = m.follow()

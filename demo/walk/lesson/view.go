@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
@@ -14,6 +15,9 @@ import (
 
 // columns is how wide a text is at most: longer lines are hard to read.
 const columns = 72
+
+// bottom is a line below the end of each page: View stops at the last one.
+const bottom = 1 << 20
 
 // looks of what is on the screen. Each meaning also has a sign, so that nothing is lost without colours.
 type looks struct{ title, strong, soft, good, bad lipgloss.Style }
@@ -41,6 +45,7 @@ func (m *model) View() tea.View {
 	body = body[m.top:]
 	if len(body) > room {
 		body = body[:room]
+		foot[0] = look.soft.Render("↓ more")
 	}
 	for len(body) < room {
 		body = append(body, "")
@@ -159,8 +164,27 @@ func (m *model) body(look looks, width int) []string {
 				text("", p.Text, plain)
 			}
 		}
+		if m.printed != "" {
+			out = append(out, "", look.soft.Render("The commands printed:"))
+			for line := range strings.Lines(m.printed) {
+				out = append(out, ansi.Truncate("  "+strings.TrimRight(line, "\n"), max(m.width, 1), "…"))
+			}
+		}
 	}
 	return out
+}
+
+// printable is what a command wrote, as far as it is text.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case r != '\n' && !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, ansi.Strip(s))
 }
 
 // commands are what to type.

@@ -73,6 +73,7 @@ export class Task {
     this.redraw(this.before, l.before ?? null, () => beforeOf(l));
     this.redraw(this.task, [step?.task, step?.do, l.ended, l.position === 0], () => this.taskOf(l));
     this.redraw(this.first, [l.first, l.position === 0, l.terminal], () => this.firstOf(l));
+    const hints = this.hints.childElementCount;
     this.redraw(this.hints, step?.hints ?? [], () => (step ? this.hintsOf(step) : []));
     this.redraw(this.results, step?.result ?? [], () => (step?.result ?? []).map(resultOf));
     this.redraw(this.output, l.output ?? "", () =>
@@ -87,6 +88,8 @@ export class Task {
     if (this.step !== (step?.id ?? "end")) {
       this.step = step?.id ?? "end";
       this.root.scrollTop = 0;
+    } else if (this.hints.childElementCount > hints) {
+      this.hints.lastElementChild?.scrollIntoView({ block: "nearest" });
     }
   }
 
