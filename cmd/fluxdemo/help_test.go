@@ -45,7 +45,7 @@ func visit(cmd *cobra.Command, f func(*cobra.Command)) {
 // imperatives are the verbs that a Short may begin with.
 func imperatives() []string {
 	return strings.Fields("Advance Check Clone Create Divide Do Download Export List Measure Move Present Print " +
-		"Remove Report Restore Run Say Show Start Turn Wait")
+		"Reconcile Remove Report Restore Run Say Show Start Turn Wait")
 }
 
 // unwanted are words of the column "not" of docs/GLOSSARY.md, which the help must not contain.

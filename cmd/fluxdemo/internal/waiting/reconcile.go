@@ -27,7 +27,7 @@ func NewReconcile(o *cli.Options) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "reconcile KIND/NAME...",
-		Short: "Have Flux reconcile objects now, one after the other",
+		Short: "Reconcile Flux objects now, one after the other",
 		Long: `Asks Flux to reconcile an object, and waits until it has and the object is
 ready. It does what flux reconcile does, and ends as soon as Flux is done, where
 flux looks every two seconds: walks go back with it.`,
