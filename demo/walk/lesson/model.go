@@ -247,6 +247,9 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 		if msg.command.Action == walk.ActionNext && !m.looks() {
 			m.note = m.follow()
 		}
+		if m.printed != "" {
+			m.top = bottom // what was asked for is the last on the page
+		}
 		for i := range m.checks {
 			m.checks[i].state, m.checks[i].why = holds, ""
 		}
