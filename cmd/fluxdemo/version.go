@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/mod/module"
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
@@ -15,15 +17,29 @@ import (
 var version = ""
 
 // programVersion returns the version of the release, for example "v1.2.3".
-// Without a release it is the version of the module, or "dev".
+// Without a release it is the commit, for example "0d36794", or "dev".
 func programVersion() string {
 	if version != "" {
 		return version
 	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
+		return moduleVersion(info.Main.Version)
 	}
 	return "dev"
+}
+
+// moduleVersion names the commit of a version that the go command derived from
+// it, in the way of `git describe --always --dirty`: with 7 digits, "0d36794-dirty"
+// for "v0.0.0-20261128011807-0d36794ff819+dirty". A released version stays as it is.
+func moduleVersion(v string) string {
+	commit, err := module.PseudoVersionRev(v)
+	if err != nil || len(commit) < 7 {
+		return v
+	}
+	if strings.HasSuffix(v, "+dirty") {
+		return commit[:7] + "-dirty"
+	}
+	return commit[:7]
 }
 
 // versions is what `version -o json` prints.

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"sigs.k8s.io/yaml"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
@@ -56,7 +57,7 @@ func printTables(out io.Writer, s health.Status, wide bool, program called.Progr
 		if part.Restarts > 0 {
 			state = fmt.Sprintf("%s (%d)", state, part.Restarts)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", componentName(part, wide), part.Version, state,
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", componentName(part, wide), shortVersion(part.Version, wide), state,
 			orDash(part.PID), uptime(part.Started), megabytes(part.Memory))
 		memory += part.Memory
 	}
@@ -157,6 +158,14 @@ func componentName(part clusters.Component, wide bool) string {
 		return part.Namespace + "/" + part.Name
 	}
 	return health.Workload(part)
+}
+
+// shortVersion cuts a version that would push the columns after it out of a terminal of 80.
+func shortVersion(version string, wide bool) string {
+	if wide {
+		return version
+	}
+	return ansi.Truncate(version, 14, "…")
 }
 
 // shortRevision cuts the commit in "main@sha1:<40 digits>" to 8 digits.

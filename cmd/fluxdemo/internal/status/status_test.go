@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -29,6 +30,27 @@ func TestComponentName(t *testing.T) {
 	}
 	if got := componentName(clusters.Component{Name: "etcd"}, false); got != "etcd" {
 		t.Errorf("etcd: %q", got)
+	}
+}
+
+func TestWidth(t *testing.T) {
+	const version = "v0.0.0-20261128011807-0d36794ff819+dirty"
+	s := health.Status{Cluster: clusters.Status{Running: true, Components: []clusters.Component{
+		{Name: "kube-controller-manager", Version: version, State: "Running", Restarts: 12, PID: 4194304, Started: time.Now().Add(-25 * time.Minute), Memory: 1 << 30},
+	}}}
+	for format, whole := range map[string]bool{"": false, "wide": true} {
+		var out bytes.Buffer
+		if err := Print(&out, s, format, called.Program{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(out.String(), "\n") {
+			if !whole && len([]rune(line)) > 80 {
+				t.Errorf("wider than a terminal: %s", line)
+			}
+		}
+		if strings.Contains(out.String(), version) != whole {
+			t.Errorf("-o %q: the version should be whole: %v\n%s", format, whole, &out)
+		}
 	}
 }
 
