@@ -3,7 +3,7 @@
 # Everything but the race detector shares one set of compiled packages with the
 # bundle: another would take a slow machine 6 minutes more.
 export CGO_ENABLED = 0
-export GOFLAGS     ?= -trimpath
+export GOFLAGS     := $(sort $(shell go env GOFLAGS) -trimpath)
 
 GO        ?= go
 BUNDLE    := build/bundle
