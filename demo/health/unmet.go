@@ -182,13 +182,15 @@ func (w *waiting) field(o *unstructured.Unstructured, field, wanted string) stri
 	if err := reader.Execute(&found, o.Object); err != nil {
 		return ""
 	}
-	switch {
-	case found.String() == wanted || wanted == "" && found.Len() > 0:
+	if found.String() == wanted || wanted == "" && found.Len() > 0 {
 		return ""
-	case found.Len() == 0:
-		return strings.TrimPrefix(fmt.Sprintf("%s is not set, wanted %s", field, brief(wanted)), ".") + says(o)
 	}
-	return strings.TrimPrefix(fmt.Sprintf("%s is %s, wanted %s", field, brief(found.String()), brief(wanted)), ".") + says(o)
+	field = strings.TrimPrefix(strings.ReplaceAll(field, `\.`, "."), ".")
+	is := "not set"
+	if found.Len() > 0 {
+		is = brief(found.String())
+	}
+	return fmt.Sprintf("%s is %s, wanted %s", field, is, brief(wanted)) + says(o)
 }
 
 // says returns what an object that is not ready says of itself, to be put behind something else.

@@ -44,7 +44,7 @@ func TestUnmet(t *testing.T) {
 		{"jsonpath={.spec.suspend}=true", `{spec: {}}`, "spec.suspend is not set, wanted true"},
 		{"jsonpath={.status.lastAppliedRevision}=main@sha1:" + other, behind, "status.lastAppliedRevision is main@sha1:01234567, wanted main@sha1:fedcba98; it says: it is bad"},
 		{`jsonpath={.status.inventory.entries[?(@.id=="a")].v}=v1`, `{status: {inventory: {entries: [{id: a, v: v1}]}}}`, ""},
-		{`jsonpath={.metadata.annotations.a\.b/c}=x`, `{metadata: {annotations: {a.b/c: z}}}`, `metadata.annotations.a\.b/c is z, wanted x`},
+		{`jsonpath={.metadata.annotations.a\.b/c}=x`, `{metadata: {annotations: {a.b/c: z}}}`, `metadata.annotations.a.b/c is z, wanted x`},
 		{"rollout", `{kind: Deployment, status: {availableReplicas: 1}}`, "0 of 1 pods are of the new version, 1 are available"},
 		{"create", `{}`, ""},
 	} {

@@ -84,7 +84,11 @@ func (s *Session) next(ctx context.Context, ev Events) error {
 		return err
 	}
 	s.warn(ev)
-	if err := s.runner.RunStep(ctx, i, s.keep(ev)); err != nil {
+	run := s.runner.RunStep
+	if s.o.Learner {
+		run = s.runner.Solve
+	}
+	if err := run(ctx, i, s.keep(ev)); err != nil {
 		return s.explain(ctx, err)
 	}
 	return s.passAt(ctx)
@@ -160,6 +164,9 @@ func (s *Session) undo(ctx context.Context, ev Events) error {
 	}
 	// A learner may have moved the fleet there just now, and Flux may still be at work.
 	if moved || again || s.o.Learner && s.o.Git != nil && b.Commit != "" {
+		if ev != nil && s.o.Learner {
+			ev(Event{Kind: Note, Text: "waiting until Flux has applied the commit before the step"})
+		}
 		if err := s.o.Git.Await(ctx, b.Commit, b.States); err != nil {
 			return fmt.Errorf("restoring the fleet to the commit before the step: %w", err)
 		}
@@ -208,7 +215,7 @@ func (s *Session) begin(ctx context.Context) error {
 // another process, and the undo needs the variables that the step has set so far.
 func (s *Session) keep(ev Events) Events {
 	return func(e Event) {
-		if e.Kind == CommandEnd && e.Block.Role == Change {
+		if e.Kind == CommandEnd && (e.Block.Role == Change || e.Block.Role == Solve) {
 			s.p.Shell = s.runner.snapshot()
 			_ = s.save() // tried again when the step ends
 		}

@@ -75,7 +75,7 @@ func applyInfo(s *source, b *Block, attrs []attr, col int) {
 	if run {
 		b.Role, b.Timeout = Change, defaultTimeout
 	}
-	roles := []Role{Look, Check, Undo, Task, Hint, Why}
+	roles := []Role{Look, Check, Undo, Solve, Task, Hint, Why}
 	var role attr
 	seen := map[string]bool{}
 	for _, a := range attrs {
@@ -92,6 +92,8 @@ func applyInfo(s *source, b *Block, attrs []attr, col int) {
 			}
 			role = a
 			b.Role = Role(a.key)
+		case !a.hasValue && a.key == "always":
+			b.Always = true
 		case a.hasValue && a.key == "timeout":
 			d, err := time.ParseDuration(a.value)
 			if err != nil || d <= 0 {
@@ -105,8 +107,11 @@ func applyInfo(s *source, b *Block, attrs []attr, col int) {
 			}
 			b.Label = a.value
 		default:
-			s.errorf(b.Line, a.col, "unknown attribute %q; valid attributes: look, check, undo, task, hint, why, timeout=30s, label=\"...\"", attrText(a))
+			s.errorf(b.Line, a.col, "unknown attribute %q; valid attributes: look, check, undo, solve, task, hint, why, always, timeout=30s, label=\"...\"", attrText(a))
 		}
+	}
+	if b.Always && b.Role != Check {
+		s.errorf(b.Line, col, "only a check can be always")
 	}
 	switch {
 	case b.text():

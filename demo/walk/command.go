@@ -3,6 +3,7 @@ package walk
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // Action is what a Command does with a session.
@@ -26,10 +27,16 @@ const (
 	ActionTry      Action = "try"      // look within 2 s at which checks hold, and mark the step as done if all do
 )
 
+// Patience is that of those who repeat ActionComplete until the learner has done the step.
+const Patience = 10 * time.Second
+
 // Command is what a key, a button or the shell asks of a session, for example Command{Action: ActionNext}.
 type Command struct {
 	Action Action
 	Step   int // ActionGoTo: the index of the step that comes next, counted from 0; len(Steps) for the end
+	// Patience is how long a program of ActionComplete may wait at a time, 0 for as long as the walk says. It is for those
+	// who repeat the command: what a check compares with, such as the head of main, moves while a learner works.
+	Patience time.Duration
 }
 
 // Do carries out a command and reports its progress to ev, which may be nil. It returns a *StepError when a command
@@ -48,7 +55,7 @@ func (s *Session) carryOut(ctx context.Context, c Command, ev Events) error {
 	case ActionCheck:
 		return s.await(ctx, ev)
 	case ActionComplete:
-		return s.complete(ctx, ev)
+		return s.complete(ctx, c.Patience, ev)
 	case ActionTry:
 		return s.try(ctx)
 	case ActionEnd:

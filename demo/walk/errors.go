@@ -22,6 +22,7 @@ type StepError struct {
 	Output  string        // the end of what the command wrote
 	Elapsed time.Duration // how long it ran
 	Timeout time.Duration // the deadline that it missed; 0 when it ended by itself
+	Why     string        // of a learner's check: what it means, what was found, and what is wanted; "" when that is not known
 	Objects string        // which objects of the cluster are at fault, a line each; "" when that is not known
 	Err     error
 }
@@ -77,8 +78,11 @@ func (e *StepError) Unwrap() error { return e.Err }
 // LastLine is the last line with anything in it that the command wrote, or the block before it.
 func (e *StepError) LastLine() string { return lastLine([]byte(e.Output)) }
 
-// Meaning is the comment above the command, which says what its failure means, or LastLine if there is none.
+// Meaning is Why, or the comment above the command, which says what its failure means, or LastLine if there is none.
 func (e *StepError) Meaning() string {
+	if e.Why != "" {
+		return e.Why
+	}
 	if e.Command.Comment != "" {
 		return e.Command.Comment
 	}

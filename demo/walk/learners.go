@@ -28,7 +28,7 @@ func (w *Walk) forLearners() []script.Finding {
 			found = append(found, w.missing(commands, "it is set elsewhere, and a learner need not set it: set it in this block")...)
 		}
 		var actions []script.Command
-		for _, b := range step.Actions() {
+		for _, b := range append(step.Actions(), step.With(Solve)...) {
 			actions = append(actions, b.script()...)
 		}
 		found = append(found, w.missing(actions, "it is set in another step, which a learner does in another shell: set it in this step")...)

@@ -3,6 +3,7 @@ package walk
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // await only waits for the state that the step at Position leads to. The checks' variables and folders leave no trace.
@@ -31,7 +32,7 @@ func (s *Session) check(ctx context.Context, ev Events) error {
 
 // complete waits as await does, and passes the step. When another process has passed it meanwhile, there is nothing
 // to wait for. It does not look for what is wrong in the cluster: a learner is still at work.
-func (s *Session) complete(ctx context.Context, ev Events) error {
+func (s *Session) complete(ctx context.Context, patience time.Duration, ev Events) error {
 	at := s.Position()
 	err := s.note(ctx)
 	if s.Position() != at {
@@ -40,7 +41,7 @@ func (s *Session) complete(ctx context.Context, ev Events) error {
 	if err != nil {
 		return err
 	}
-	if err := s.check(ctx, ev); err != nil {
+	if err := s.check(hurried(ctx, patience), ev); err != nil {
 		return err
 	}
 	return s.locked(ctx, func() error {

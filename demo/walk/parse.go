@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/yuin/goldmark"
@@ -156,7 +157,7 @@ func (p *reader) finish() {
 		if len(section.Actions()) == 0 {
 			p.errorf(section.Line, 1, "%s has no command", section.Title)
 		}
-		for _, b := range section.With(Undo, Task, Hint, Why) {
+		for _, b := range section.With(Undo, Solve, Task, Hint, Why) {
 			p.errorf(b.Line, 1, "%s cannot have a block %s: only steps can", section.Title, b.Role)
 		}
 	}
@@ -174,8 +175,14 @@ func (p *reader) finishStep(step *Step) {
 	case actions[len(actions)-1].Role != Check:
 		p.errorf(actions[len(actions)-1].Line, 1, "nothing checks what this block does: the last block of a step must be a check")
 	}
+	if checks := step.Checks(); len(changes) > 0 && len(checks) > 0 && !slices.ContainsFunc(checks, func(b Block) bool { return !b.Always }) {
+		p.errorf(checks[0].Line, 1, "all checks of step %q are always: it would be done before it begins", step.Title)
+	}
 	if len(changes) > 0 && len(undo) == 0 && (p.walk.Clone == "" || !step.onlyFleet()) {
 		p.errorf(changes[0].Line, 1, "step %q changes something and has no undo: add a block ```sh undo, or mark this one look if it only looks", step.Title)
+	}
+	if solve := step.With(Solve); len(changes) == 0 && len(solve) > 0 {
+		p.errorf(solve[0].Line, 1, "step %q changes nothing, so there is nothing to solve", step.Title)
 	}
 	if len(changes) == 0 && len(undo) > 0 {
 		p.errorf(undo[0].Line, 1, "step %q changes nothing, so there is nothing to undo", step.Title)

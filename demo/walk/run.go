@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -66,6 +67,7 @@ func NewRunner(w *Walk, o Options) (*Runner, error) {
 		interp.Env(expand.ListEnviron(env...)),
 		interp.Dir(dir),
 		interp.StdIO(nil, r.out, r.out),
+		interp.CallHandler(compares),
 		interp.ExecHandlers(r.execInGroup),
 	)
 	if err != nil {
@@ -93,10 +95,26 @@ func (r *Runner) RunStep(ctx context.Context, i int, ev Events) error {
 	return r.run(ctx, step, step.Actions(), ev)
 }
 
-// Check only waits for the state that step i (counted from 0) leads to. It fails with a *StepError.
+// Solve does step i (counted from 0) for a learner, as RunStep does. It fails with a *StepError.
+func (r *Runner) Solve(ctx context.Context, i int, ev Events) error {
+	step := &r.walk.Steps[i]
+	return r.run(ctx, step, step.Solution(), ev)
+}
+
+// Check only waits for the state that step i (counted from 0) leads to. It fails with a *StepError. What has to stay as it
+// is comes last: it may change while the others wait.
 func (r *Runner) Check(ctx context.Context, i int, ev Events) error {
 	step := &r.walk.Steps[i]
-	return r.run(ctx, step, step.Checks(), ev)
+	checks := step.Checks()
+	slices.SortStableFunc(checks, func(a, b Block) int { return cmp.Compare(last(a), last(b)) })
+	return r.run(ctx, step, checks, ev)
+}
+
+func last(check Block) int {
+	if check.Always {
+		return 1
+	}
+	return 0
 }
 
 // Undo brings back the state before step i (counted from 0). A step that changes nothing has nothing to undo.
@@ -175,6 +193,10 @@ func (r *Runner) command(ctx context.Context, step *Step, b *Block, c *ShellComm
 	if b.Role == Check {
 		stop = every(r.waitingEvery, func() { send(Waiting, cmp.Or(r.awaited(limited), r.out.lastLine()), blockStart, nil) })
 	}
+	t, trying := limited.Value(trialKey{}).(*trial)
+	if trying {
+		t.begin()
+	}
 	err := r.shell.Run(limited, c.stmt)
 	stop()
 	output := r.out.close()
@@ -190,6 +212,9 @@ func (r *Runner) command(ctx context.Context, step *Step, b *Block, c *ShellComm
 			failed.Err, failed.Timeout = limited.Err(), b.Timeout
 		default:
 			failed.Err = err
+			if trying {
+				failed.Why = strings.TrimSpace(c.Comment + " " + t.found(ctx, r.explain))
+			}
 		}
 		err = failed
 	}

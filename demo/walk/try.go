@@ -2,6 +2,7 @@ package walk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -21,7 +22,9 @@ const tryTime, explainTime, patience = 1500 * time.Millisecond, 300 * time.Milli
 type Result struct {
 	Check *Block
 	Holds bool
-	Why   string // what is not as it should be, in one line; "" if it holds
+	// Unknown says that the cluster did not answer in time. Then Holds is false.
+	Unknown bool
+	Why     string // what is not as it should be, in one line; "" if it holds
 }
 
 // UnmetError says that not all checks of a step hold yet.
@@ -41,36 +44,105 @@ func (e *UnmetError) Error() string {
 	return strings.Join(lines, "\n    ")
 }
 
-// trial is what a check runs in that must not wait.
+// trial is what a check runs in that must not wait long.
 type trial struct {
 	patience time.Duration
 	mu       sync.Mutex
 	failed   []string // the last program that failed, with its arguments
+	compared []string // the last call of test, with its arguments
 }
 
 type trialKey struct{}
+
+// hurried is a context for commands whose programs wait for at most patience; 0 changes nothing.
+func hurried(ctx context.Context, patience time.Duration) context.Context {
+	if patience == 0 {
+		return ctx
+	}
+	return context.WithValue(ctx, trialKey{}, &trial{patience: patience})
+}
 
 // hurry shortens what a program of a trial may wait.
 func (t *trial) hurry(args []string) []string {
 	if !slices.Contains([]string{"kubectl", "flux", "fluxdemo"}, path.Base(args[0])) {
 		return args
 	}
+	shorter := func(text string) string {
+		if d, err := time.ParseDuration(text); err == nil && 0 < d && d < t.patience {
+			return text
+		}
+		return t.patience.String()
+	}
 	short := slices.Clone(args)
 	for i, arg := range short {
-		switch {
-		case strings.HasPrefix(arg, "--timeout="):
-			short[i] = "--timeout=" + t.patience.String()
-		case arg == "--timeout" && i+1 < len(short):
-			short[i+1] = t.patience.String()
+		if text, is := strings.CutPrefix(arg, "--timeout="); is {
+			short[i] = "--timeout=" + shorter(text)
+		} else if arg == "--timeout" && i+1 < len(short) {
+			short[i+1] = shorter(short[i+1])
 		}
 	}
 	return short
+}
+
+// begin forgets the command before.
+func (t *trial) begin() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failed, t.compared = nil, nil
 }
 
 func (t *trial) fail(args []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.failed = args
+}
+
+// compares notes what a trial's call of test compares. It is an interp.CallHandlerFunc: the arguments are expanded.
+func compares(ctx context.Context, args []string) ([]string, error) {
+	if t, is := ctx.Value(trialKey{}).(*trial); is && len(args) > 0 && (args[0] == "test" || args[0] == "[") {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.compared = args
+	}
+	return args, nil
+}
+
+// found says what a command that has failed has found, and what it wants; "" if that is not known.
+func (t *trial) found(ctx context.Context, explain func(ctx context.Context, args []string) string) string {
+	t.mu.Lock()
+	failed := t.failed
+	t.mu.Unlock()
+	if explain != nil && len(failed) > 0 {
+		explaining, cancel := context.WithTimeout(context.WithoutCancel(ctx), explainTime)
+		defer cancel()
+		if found := explain(explaining, failed); found != "" {
+			return found
+		}
+	}
+	return t.difference()
+}
+
+// difference says what the last call of test has found and what it wants, "" if that is nothing to read: no comparison
+// of words, or one of commits.
+func (t *trial) difference() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	args := t.compared
+	if len(args) > 0 && args[0] == "[" {
+		args = args[:len(args)-1]
+	}
+	for _, arg := range args {
+		if len(arg) > 32 {
+			return ""
+		}
+	}
+	switch {
+	case len(args) == 4 && (args[2] == "=" || args[2] == "=="):
+		return fmt.Sprintf("Found %s, wanted %s.", cmp.Or(args[1], "nothing"), cmp.Or(args[3], "nothing"))
+	case len(args) == 3 && args[1] == "-z":
+		return "Found " + args[2] + "."
+	}
+	return ""
 }
 
 // try looks once at the checks of step i, all at the same time. It sends BlockStart and BlockEnd of each.
@@ -84,12 +156,15 @@ func (r *Runner) try(ctx context.Context, i int, explain func(ctx context.Contex
 		shell := r.shell.Subshell()
 		all.Go(func() {
 			why := tryOne(ctx, shell, &checks[n], explain)
-			results[n] = Result{Check: &checks[n], Holds: why == "", Why: why}
+			results[n] = Result{Check: &checks[n], Holds: why == "", Unknown: why == unknown, Why: why}
 		})
 	}
 	all.Wait()
 	return results
 }
+
+// unknown is said of a check that was cut short.
+const unknown = "The cluster does not answer in time: the computer is busy."
 
 // tryOne says why a check does not hold, "" if it does.
 func tryOne(ctx context.Context, shell *interp.Runner, check *Block, explain func(ctx context.Context, args []string) string) string {
@@ -101,29 +176,20 @@ func tryOne(ctx context.Context, shell *interp.Runner, check *Block, explain fun
 	trying := context.WithValue(ctx, trialKey{}, t)
 	for _, c := range check.Commands {
 		output.Reset()
-		t.fail(nil)
+		t.begin()
 		err := shell.Run(trying, c.stmt)
 		if err == nil {
 			continue
 		}
-		found := ""
-		if explain != nil && len(t.failed) > 0 {
-			explaining, cancel := context.WithTimeout(context.WithoutCancel(ctx), explainTime)
-			found = explain(explaining, t.failed)
-			cancel()
-		}
+		found := t.found(ctx, explain)
 		if found == "" && ctx.Err() != nil {
-			// The command was killed: neither its end nor its last line say anything of the cluster.
-			return "the cluster does not answer in time; on a busy computer, fluxdemo check --wait waits longer"
+			return unknown // the command was killed: neither its end nor its last line say anything of the cluster
 		}
 		if found == "" && c.Comment == "" {
 			found = lastLine(output.Bytes())
 		}
-		switch {
-		case found != "" && c.Comment != "":
-			return c.Comment + " " + found
-		case found != "" || c.Comment != "":
-			return c.Comment + found
+		if why := strings.TrimSpace(c.Comment + " " + found); why != "" {
+			return why
 		}
 		return fmt.Sprintf("`%s` failed: %s", firstLine(c.Text), cause(err))
 	}

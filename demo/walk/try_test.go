@@ -31,6 +31,8 @@ func TestTry(t *testing.T) {
 		"```sh check label=\"bare\"\ntest -f \"$WALK_DIR/done\"\n```\n"+
 		"```sh check label=\"killed, with a comment\"\n# It is wrong.\ntest -f \"$WALK_DIR/done\" || tail -f /dev/null\n```\n"+
 		"```sh check label=\"killed, with output\"\ntest -f \"$WALK_DIR/done\" || { echo condition met; tail -f /dev/null; }\n```\n"+
+		"```sh check label=\"compared\"\n# It is not done.\ntest \"$(test -f \"$WALK_DIR/done\" && echo done || echo open)\" = done\n```\n"+
+		"```sh check label=\"compared, empty\"\n[ -z \"$(test -f \"$WALK_DIR/done\" || echo something)\" ]\n```\n"+
 		"```sh undo\nrm -f done\n```\n", o)
 	ctx := walktest.Context(t)
 	if err := ses.Do(ctx, Command{Action: ActionBegin}, nil); err != nil {
@@ -39,15 +41,16 @@ func TestTry(t *testing.T) {
 	begun := time.Now()
 	err := ses.Do(ctx, Command{Action: ActionTry}, nil)
 	unmet, is := errors.AsType[*UnmetError](err)
-	if !is || len(unmet.Results) != 7 {
+	if !is || len(unmet.Results) != 9 {
 		t.Fatal(err)
 	}
 	if took := time.Since(begun); took > 50*time.Second { // of 100: no judgement of how fast it is, only that it does not wait
 		t.Errorf("it took %s", took)
 	}
-	for i, want := range []string{"Nothing is done yet.", "what was found", "", "it sleeps for 100", "failed: exit status 1", "the cluster does not answer in time", "the cluster does not answer in time"} {
+	for i, want := range []string{"Nothing is done yet.", "what was found", "", "it sleeps for 100", "failed: exit status 1", "The cluster does not answer", "The cluster does not answer",
+		"It is not done. Found open, wanted done.", "Found something."} {
 		r := unmet.Results[i]
-		if r.Holds != (want == "") || !strings.Contains(r.Why, want) || strings.HasPrefix(want, "the cluster") && !strings.HasPrefix(r.Why, want) {
+		if r.Holds != (want == "") || !strings.Contains(r.Why, want) || r.Unknown != strings.HasPrefix(want, "The cluster") {
 			t.Errorf("%s: %+v, want %q", r.Check.Name(), r, want)
 		}
 	}
@@ -71,10 +74,54 @@ func TestHurry(t *testing.T) {
 		"kubectl wait a/b --timeout=60s --for=delete": "kubectl wait a/b --timeout=900ms --for=delete",
 		"fluxdemo wait page --timeout 60s x":          "fluxdemo wait page --timeout 900ms x",
 		"sleep --timeout=60s":                         "sleep --timeout=60s",
+		"kubectl wait a/b --timeout=500ms":            "kubectl wait a/b --timeout=500ms",
 	} {
 		if got := strings.Join(tr.hurry(strings.Fields(line)), " "); got != want {
 			t.Errorf("%s: %s", line, got)
 		}
+	}
+}
+
+// TestSolve does a step for a learner with its own commands, and on stage as it is written.
+func TestSolve(t *testing.T) {
+	t.Parallel()
+	text := walktest.Front + "## One\n```sh\necho stage > done\n```\n```sh check\ntest -s \"$WALK_DIR/done\"\n```\n```sh solve\necho learner > done\n```\n```sh undo\nrm -f done\n```\n"
+	for want, o := range map[string]SessionOptions{"stage\n": {}, "learner\n": {Learner: true}} {
+		dir := t.TempDir()
+		o.Runner = testOptions(dir)
+		ses := openSession(t, text, o)
+		ctx := walktest.Context(t)
+		for _, a := range []Action{ActionBegin, ActionNext} {
+			if err := ses.Do(ctx, Command{Action: a}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, "done")); err != nil || string(got) != want || ses.Position() != 1 {
+			t.Errorf("at %d: %q, %v, want %q", ses.Position(), got, err, want)
+		}
+	}
+}
+
+// TestPatience has a check begin again, because what it compares with has moved.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	fake := "#!/bin/sh\necho \"$@\" > " + dir + "/args\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(dir, "kubectl"), []byte(fake), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o := SessionOptions{Runner: testOptions(dir)}
+	o.Runner.Env = append(o.Runner.Env, "PATH="+dir+":"+os.Getenv("PATH"))
+	ses := openSession(t, walktest.Front+"## One\n```sh\ntrue\n```\n```sh check\nkubectl wait a/b --timeout=60s\n```\n```sh undo\ntrue\n```\n", o)
+	ctx := walktest.Context(t)
+	for _, c := range []Command{{Action: ActionBegin}, {Action: ActionComplete, Patience: Patience}} {
+		err := ses.Do(ctx, c, nil)
+		if _, failed := errors.AsType[*StepError](err); err != nil && !failed {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "args")); err != nil || string(got) != "wait a/b --timeout=10s\n" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

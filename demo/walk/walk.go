@@ -59,6 +59,7 @@ const (
 	Look    Role = "look"    // commands that change nothing
 	Check   Role = "check"   // commands that wait for a state; exit status 0 means that it holds
 	Undo    Role = "undo"    // commands that bring back the state before the step
+	Solve   Role = "solve"   // commands that do the step for a learner whose earlier steps were done in another way
 
 	// Texts for learners, who do the step without the walk's commands.
 	Task Role = "task" // what to do
@@ -72,6 +73,7 @@ type Block struct {
 	Line     int            // line of its first text, or of its opening fence
 	Lang     string         // the fenced block's language
 	Label    string         // label="...": what a check waits for, in words
+	Always   bool           // of a check: what it looks at is so before the step, too, and has to stay so
 	Timeout  time.Duration  // deadline of each of its commands
 	Text     string         // Markdown of prose; otherwise what is between the fences
 	Commands []ShellCommand // the block's shell commands, in order
@@ -96,6 +98,15 @@ func (b *Block) Name() string {
 // Actions returns the blocks that a run of the step executes, in order: changes, looks and checks.
 func (s *Step) Actions() []Block { return s.With(Change, Look, Check) }
 
+// Solution returns the blocks that do the step for a learner, in order. They are its actions, unless it has blocks
+// that do not depend on how earlier steps were done.
+func (s *Step) Solution() []Block {
+	if own := s.With(Solve); len(own) > 0 {
+		return append(own, s.Checks()...)
+	}
+	return s.Actions()
+}
+
 // Checks returns the step's checks in order.
 func (s *Step) Checks() []Block { return s.With(Check) }
 
@@ -108,13 +119,14 @@ func (s *Step) Task() []Block { return s.With(Task) }
 // Why returns the texts that say to a learner what the step has shown; none when the step has none.
 func (s *Step) Why() []Block { return s.With(Why) }
 
-// Hints returns the help for a step by its levels: each of its hint blocks, and at last its commands.
+// Hints returns the help for a step by its levels: each of its hint blocks, and at last its commands, unless it changes
+// nothing: then learners see the commands with the task.
 func (s *Step) Hints() [][]Block {
 	var levels [][]Block
 	for _, b := range s.With(Hint) {
 		levels = append(levels, []Block{b})
 	}
-	if commands := s.With(Change, Look); len(commands) > 0 {
+	if commands := s.With(Change, Look); len(s.With(Change)) > 0 {
 		levels = append(levels, commands)
 	}
 	return levels

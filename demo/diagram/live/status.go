@@ -98,7 +98,7 @@ func revisionOfObject(o *unstructured.Unstructured) string {
 // deployment is the status of a Deployment.
 func deployment(o *unstructured.Unstructured) (Status, string) {
 	r := object.RolloutOf(o)
-	pods := fmt.Sprintf("%d pods available, %d wanted", r.Available, r.Wanted)
+	pods := fmt.Sprintf("%d of %d pods available", r.Available, r.Wanted)
 	progressing := object.Condition(o, string(appsv1.DeploymentProgressing))
 	switch {
 	case o.GetDeletionTimestamp() != nil:
