@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -114,7 +115,7 @@ func newLearnCommand(o *cli.Options, use, short, long, example string, run func(
 			if at := session.Position(); at >= step.Number {
 				screen.Why(step)
 				if at == len(steps) {
-					fmt.Fprintf(out, "\nThat was the last of %d steps.\n", len(steps))
+					fmt.Fprintf(out, "\nThat was the last of %d steps. Press Enter where the walk runs: it cleans up.\n", len(steps))
 					return nil
 				}
 				screen.Task(&steps[at], len(steps))
@@ -132,22 +133,55 @@ pass, and of the others what was found and what is wanted. If all pass, the step
 is done. If not, the exit code is 1.`,
 		"  fluxdemo check\n  fluxdemo check --wait\n  fluxdemo check gitops",
 		func(cmd *cobra.Command, session *walk.Session, screen *plain.Screen) error {
-			if wait {
-				return session.Do(cmd.Context(), walk.Command{Action: walk.ActionComplete}, screen.Checks())
-			}
 			step := &session.Walk().Steps[session.Position()]
+			if wait {
+				if err := awaitStep(cmd.Context(), session, step, screen); err != nil {
+					return err
+				}
+			}
+			if session.Position() == step.Number {
+				screen.Done(step)
+				return nil
+			}
 			err := session.Do(cmd.Context(), walk.Command{Action: walk.ActionTry}, nil)
 			if unmet, is := errors.AsType[*walk.UnmetError](err); is {
+				screen.Where(step, len(session.Walk().Steps))
 				screen.Results(unmet.Results)
 				return exitCode(exitFailure)
 			}
 			if err == nil {
+				if len(step.With(walk.Change)) == 0 {
+					screen.Task(step, len(session.Walk().Steps)) // maybe not seen: it is done by looking
+				}
 				screen.Done(step)
 			}
 			return err
 		})
 	cmd.Flags().BoolVar(&wait, "wait", false, "wait until all checks pass, or until their time is over")
 	return cmd
+}
+
+// awaitStep waits until a step is done, or until the time of its checks is over. Only another kind of error is one.
+func awaitStep(ctx context.Context, session *walk.Session, step *walk.Step, screen *plain.Screen) error {
+	limit := 10 * time.Second
+	for _, check := range step.Checks() {
+		limit += check.Timeout
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		err := session.Do(limited, walk.Command{Action: walk.ActionComplete, Patience: walk.Patience}, screen.Waits())
+		if _, unmet := errors.AsType[*walk.StepError](err); err == nil || !unmet || ctx.Err() != nil {
+			return err
+		}
+		pause := time.NewTimer(time.Second) // a check that fails at once has nothing to wait for yet
+		select {
+		case <-pause.C:
+		case <-limited.Done():
+			pause.Stop()
+			return ctx.Err()
+		}
+	}
 }
 
 func newTask(o *cli.Options) *cobra.Command {
@@ -170,7 +204,9 @@ more than the one before; the last one shows the commands.`,
 			if err := session.Do(cmd.Context(), walk.Command{Action: walk.ActionHint}, nil); err != nil {
 				return err
 			}
-			screen.Hint(&session.Walk().Steps[session.Position()], session.Hints())
+			step := &session.Walk().Steps[session.Position()]
+			screen.Where(step, len(session.Walk().Steps))
+			screen.Hint(step, session.Hints())
 			return nil
 		})
 }

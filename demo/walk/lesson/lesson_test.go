@@ -25,12 +25,18 @@ const text = walktest.Front + "## Make it\nWhat the speaker says.\n```sh\ntouch 
 
 func openSession(t *testing.T, dir string) *walk.Session {
 	t.Helper()
+	return openShared(t, dir, filepath.Join(t.TempDir(), "p"))
+}
+
+// openShared opens a session as another process does that has the same progress.
+func openShared(t *testing.T, dir, file string) *walk.Session {
+	t.Helper()
 	w, err := walk.Parse("test.md", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ses, err := walk.Open(walktest.Context(t), w, walk.SessionOptions{
-		Runner: walk.Options{Dir: dir, Env: []string{"PATH=" + os.Getenv("PATH")}}, File: filepath.Join(t.TempDir(), "p"),
+		Runner: walk.Options{Dir: dir, Env: []string{"PATH=" + os.Getenv("PATH")}}, File: file,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +102,7 @@ func TestLesson(t *testing.T) {
 		{see: "You have not made it.", keys: "h"},
 		{see: "Hint 1 of 3", keys: "h"},
 		{see: "Think of touch.", keys: "h"},
-		{see: "$ touch made", keys: "c"},
+		{see: "\ntouch made", keys: "c"},
 		{see: "✗ it is there"},
 		{see: "h hint · c check · s solve · r reset · b back · q quit", do: func() {
 			if err := os.WriteFile(made, nil, 0o600); err != nil {
@@ -135,6 +141,32 @@ func TestElsewhere(t *testing.T) {
 	})
 	if err != nil || !strings.Contains(out, "The next run resumes here.") || ses.Position() != 1 {
 		t.Errorf("at %d: %v\n%q", ses.Position(), err, out)
+	}
+}
+
+// TestLookedElsewhere has another process pass a step that only looks, as `fluxdemo check` does.
+func TestLookedElsewhere(t *testing.T) {
+	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "p")
+	ctx := walktest.Context(t)
+	other := openShared(t, dir, file)
+	_, err := play(t, ctx, openShared(t, dir, file), []cue{
+		{see: "You have not made it.", do: func() {
+			if err := os.WriteFile(filepath.Join(dir, "made"), nil, 0o600); err != nil {
+				t.Error(err)
+			}
+		}},
+		{see: "Files stay.", keys: "\r"},
+		{see: "Look at the file.", do: func() {
+			for _, a := range []walk.Action{walk.ActionBegin, walk.ActionComplete} {
+				if err := other.Do(ctx, walk.Command{Action: a}, nil); err != nil {
+					t.Error(err)
+				}
+			}
+		}},
+		{see: "All 2 steps are done.", keys: "q"},
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -44,6 +44,8 @@ type model struct {
 	watch  bool               // what it does is to wait for the checks
 	then   *walk.Command      // what to do when that has ended
 	label  string             // what it does, in words; "" while it waits for the checks
+	busy   time.Time          // since when
+	detail string             // what it is at, as the session says
 	since  time.Time          // when the step was shown
 
 	width, height, top int
@@ -95,13 +97,13 @@ func tick() tea.Cmd { return tea.Tick(time.Second, func(time.Time) tea.Msg { ret
 func (m *model) do(c walk.Command, label string) {
 	if m.cancel != nil {
 		if m.watch {
-			m.then, m.label = &c, label
+			m.then, m.label, m.busy, m.detail = &c, label, time.Now(), ""
 			m.cancel()
 		}
 		return
 	}
 	ctx, cancel := context.WithCancel(m.ctx)
-	m.cancel, m.label, m.watch = cancel, label, label == ""
+	m.cancel, m.label, m.busy, m.detail, m.watch = cancel, label, time.Now(), "", label == ""
 	again := m.watch
 	m.work.Go(func() {
 		err := m.session.Do(ctx, c, func(ev walk.Event) { m.send(eventMsg{ev}) })
@@ -144,7 +146,7 @@ func (m *model) show() {
 // await waits for the checks of a step that the learner has to do.
 func (m *model) await() {
 	if m.at < len(m.walk.Steps) && !m.looks() && !m.learnt {
-		m.do(walk.Command{Action: walk.ActionComplete}, "")
+		m.do(walk.Command{Action: walk.ActionComplete, Patience: walk.Patience}, "")
 	}
 }
 
@@ -164,6 +166,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case doneMsg:
 		return m, m.done(msg)
 	case tickMsg:
+		if m.begun && m.cancel == nil && !m.learnt && m.at < len(m.walk.Steps) && m.looks() {
+			m.do(walk.Command{Action: walk.ActionBegin}, "") // another process may have passed the step
+		}
 		return m, tick()
 	}
 	return m, nil
@@ -172,7 +177,10 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 // take takes in what the session reports of the checks.
 func (m *model) take(ev walk.Event) {
 	if ev.Kind == walk.Note {
-		m.note = ev.Text
+		m.detail = ev.Text
+		if m.note == "" {
+			m.note = ev.Text
+		}
 	}
 	if ev.Kind == walk.Output && ev.Block != nil && ev.Block.Role != walk.Check {
 		m.printed += printable(ev.Text)
@@ -193,10 +201,13 @@ func (m *model) take(ev walk.Event) {
 		case walk.Waiting:
 			c.state, c.why = waiting, ev.Text
 		case walk.BlockEnd:
+			if errors.Is(ev.Err, context.Canceled) {
+				continue // a key has ended it
+			}
 			c.state = holds
 			if ev.Err != nil {
 				c.state = fails
-				if failed, is := errors.AsType[*walk.StepError](ev.Err); is && c.why == "" {
+				if failed, is := errors.AsType[*walk.StepError](ev.Err); is && failed.Meaning() != "" {
 					c.why = failed.Meaning()
 				}
 			}
@@ -220,7 +231,10 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 	if unmet, is := errors.AsType[*walk.UnmetError](err); is {
 		for i, r := range unmet.Results {
 			m.checks[i].state, m.checks[i].why = holds, ""
-			if !r.Holds {
+			switch {
+			case r.Unknown:
+				m.checks[i].state, m.checks[i].why = open, r.Why
+			case !r.Holds:
 				m.checks[i].state, m.checks[i].why = fails, r.Why
 			}
 		}
@@ -228,6 +242,8 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 		return nil
 	}
 	switch {
+	case err == nil && msg.command.Action == walk.ActionBegin && m.begun && m.session.Position() == m.at:
+		// Nothing is new.
 	case errors.Is(err, context.Canceled):
 		m.await()
 	case err != nil:
@@ -236,7 +252,7 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 	case msg.command.Action == walk.ActionEnd:
 		m.ended = true
 		return tea.Quit
-	case msg.command.Action == walk.ActionBegin:
+	case msg.command.Action == walk.ActionBegin && !m.begun:
 		m.begun = true
 		m.show()
 	case msg.command.Action == walk.ActionHint:

@@ -2,6 +2,7 @@ package lesson
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -70,6 +71,12 @@ func (m *model) foot(look looks, width int) []string {
 	switch {
 	case m.cancel != nil && m.label != "":
 		line = "… " + m.label
+		if took := time.Since(m.busy); took > 3*time.Second {
+			line += "  " + walk.Seconds(took.Round(time.Second))
+		}
+		if m.detail != "" {
+			line += ": " + m.detail
+		}
 	case m.note != "":
 		line = m.note
 	}
@@ -86,7 +93,10 @@ func (m *model) keys(look looks) string {
 	case m.learnt:
 		all = []string{key("Enter", "go on"), key("b", "back")}
 	case m.looks():
-		all = []string{key("Enter", "go on"), key("h", "hint"), key("s", "show what it prints"), key("b", "back")}
+		all = []string{key("Enter", "go on"), key("s", "show what it prints"), key("b", "back")}
+		if len(m.walk.Steps[m.at].Hints()) > 0 {
+			all = slices.Insert(all, 1, key("h", "hint"))
+		}
 	default:
 		all = []string{key("h", "hint"), key("c", "check"), key("s", "solve"), key("r", "reset"), key("b", "back")}
 	}
@@ -97,7 +107,7 @@ func (m *model) keys(look looks) string {
 func (m *model) body(look looks, width int) []string {
 	var out []string
 	text := func(indent, text string, style lipgloss.Style) {
-		for _, line := range strings.Split(ansi.Wordwrap(strings.Join(strings.Fields(text), " "), width-len(indent), ""), "\n") {
+		for _, line := range wrap(text, width-len(indent)) {
 			out = append(out, indent+style.Render(line))
 		}
 	}
@@ -118,6 +128,8 @@ func (m *model) body(look looks, width int) []string {
 		return out
 	case m.at == len(m.walk.Steps):
 		text("", fmt.Sprintf("All %d steps are done.", m.at), look.good)
+		out = append(out, "")
+		text("", "Enter removes what the walk has made in the cluster, and resets the fleet. Your own clone stays.", plain)
 		return out
 	}
 	step := &m.walk.Steps[m.at]
@@ -152,7 +164,7 @@ func (m *model) body(look looks, width int) []string {
 				if b := &levels[n][i]; b.Role == walk.Hint {
 					text("  ", b.Text, plain)
 				} else {
-					out = append(out, commands([]walk.Block{*b}, look)...)
+					out = append(out, toPaste(b, look)...)
 				}
 			}
 		}
@@ -172,6 +184,13 @@ func (m *model) body(look looks, width int) []string {
 		}
 	}
 	return out
+}
+
+// wrap breaks a text between its words. Options such as --name stay whole, to be copied.
+func wrap(text string, width int) []string {
+	const hyphen = "\u2011" // one at which Wordwrap does not break
+	text = strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "-", hyphen)
+	return strings.Split(strings.ReplaceAll(ansi.Wordwrap(text, width, ""), hyphen, "-"), "\n")
 }
 
 // printable is what a command wrote, as far as it is text.
@@ -204,6 +223,17 @@ func commands(blocks []walk.Block, look looks) []string {
 	return out
 }
 
+// toPaste are commands as a shell takes them: a here-document that is indented does not end.
+func toPaste(b *walk.Block, look looks) []string {
+	out := []string{""}
+	for _, c := range b.Commands {
+		for line := range strings.SplitSeq(c.Text, "\n") {
+			out = append(out, look.strong.Render(line))
+		}
+	}
+	return out
+}
+
 // states are the checks, each with a sign and, if it fails, the reason.
 func (m *model) states(look looks, width int) []string {
 	var out []string
@@ -214,6 +244,9 @@ func (m *model) states(look looks, width int) []string {
 			sign = look.title.Render("…")
 		case holds:
 			sign = look.good.Render("✓")
+			if c.block.Always && !m.learnt {
+				sign = look.soft.Render("•") // the learner has nothing to do for it
+			}
 		case fails:
 			sign = look.bad.Render("✗")
 		}
@@ -223,7 +256,7 @@ func (m *model) states(look looks, width int) []string {
 		}
 		out = append(out, ansi.Truncate(line, width, "…"))
 		if c.why != "" && c.state != holds {
-			for _, l := range strings.Split(ansi.Wordwrap(c.why, width-4, ""), "\n") {
+			for _, l := range wrap(c.why, width-4) {
 				out = append(out, "    "+look.soft.Render(l))
 			}
 		}

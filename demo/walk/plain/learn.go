@@ -202,7 +202,7 @@ func (s *Screen) Hint(step *walk.Step, n int) {
 	levels := step.Hints()
 	n = min(n, len(levels))
 	if n < 1 {
-		s.line(indent + "This step has no hint. s solves it.")
+		s.line(indent + "This step has no hint: run its commands, and look.")
 		return
 	}
 	s.line("")
@@ -211,10 +211,25 @@ func (s *Screen) Hint(step *walk.Step, n int) {
 		if b := &levels[n-1][i]; b.Role == walk.Hint {
 			s.hint(b)
 		} else {
-			s.commands(b)
+			s.toPaste(b)
 		}
 	}
 }
+
+// toPaste writes commands as a shell takes them: a here-document that is indented does not end.
+func (s *Screen) toPaste(b *walk.Block) {
+	s.line("")
+	for _, c := range b.Commands {
+		s.line(s.command.Render(c.Text))
+	}
+	s.line("")
+}
+
+// Waits is the Events that shows only what is waited for.
+func (s *Screen) Waits() walk.Events { return s.waiting() }
+
+// Where writes which step it is.
+func (s *Screen) Where(step *walk.Step, total int) { s.heading(step, total) }
 
 // hint writes a text, wrapped between words.
 func (s *Screen) hint(b *walk.Block) {
@@ -244,10 +259,23 @@ func (s *Screen) Done(step *walk.Step) {
 func (s *Screen) Results(results []walk.Result) {
 	for _, r := range results {
 		if r.Holds {
-			s.line(indent + s.good.Render("✓") + " " + r.Check.Name())
+			mark := s.good.Render("✓")
+			if r.Check.Always {
+				mark = s.dim.Render("•") // the learner has nothing to do for it
+			}
+			s.line(indent + mark + " " + r.Check.Name())
 			continue
 		}
-		s.line(indent + s.bad.Render("✗") + " not yet: " + r.Check.Name())
+		mark, what := s.bad.Render("✗"), "not yet: "
+		if r.Unknown {
+			mark, what = s.dim.Render("?"), "not known: "
+		}
+		for i, text := range wrap(what+r.Check.Name(), screenWidth-len(indent)-2) {
+			if i > 0 {
+				mark = " "
+			}
+			s.line(indent + mark + " " + text)
+		}
 		for _, text := range wrap(r.Why, screenWidth-len(indent)-2) {
 			s.line(indent + "  " + text)
 		}
@@ -283,7 +311,7 @@ func (l *learner) untilHeld(ctx context.Context) error {
 	title := l.ses.Walk().Steps[l.ses.Position()].Title
 	for {
 		begun := time.Now()
-		err := l.ses.Do(ctx, walk.Command{Action: walk.ActionComplete}, func(ev walk.Event) {
+		err := l.ses.Do(ctx, walk.Command{Action: walk.ActionComplete, Patience: walk.Patience}, func(ev walk.Event) {
 			if ev.Kind == walk.Waiting {
 				l.s.wait(ev.Block, ev.Text, time.Since(start))
 			}

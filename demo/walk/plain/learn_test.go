@@ -88,7 +88,7 @@ func TestLearn(t *testing.T) {
 	y.press(t, "h")
 	y.see(t, "Think of mkdir.")
 	y.press(t, "h")
-	y.see(t, "$ mkdir -p made/deep")
+	y.see(t, "\nmkdir -p made/deep\ncd made\n") // to be pasted
 	y.press(t, "x")
 	y.see(t, "Unknown key x.")
 	if err := os.MkdirAll(filepath.Join(dir, "made", "deep"), 0o700); err != nil { // the learner's own hand
