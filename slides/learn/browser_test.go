@@ -78,17 +78,20 @@ func (n *news) Detail(_ context.Context, t binding.Target) (live.Detail, error) 
 // TestPage does the walk in a browser, in the page's terminal.
 func TestPage(t *testing.T) {
 	n := &news{events: make(chan live.Event)}
-	f := serveNote(t, func(o *Options) { o.Live, o.First = n, []string{"echo first"} })
+	f := serveNote(t, func(o *Options) {
+		o.Live, o.First, o.Links, o.Again = n, []string{"echo first"}, []Link{{"App", "http://127.0.0.1:1/app"}}, "fluxdemo learn note --name mine"
+	})
 	p := newTab(t)
 	p.open(f, "?theme=light")
 	if hash := browsertest.Get[string](p.Tab, "location.hash"); hash != "" {
 		t.Errorf("the token stands in the address: %s", hash)
 	}
 	p.text("h2", "1/3 Write it")
+	p.Await(`document.querySelector(".page-head .links a")?.href === "http://127.0.0.1:1/app"`)
 	p.text(".task", "Write a note into note.txt.")
 	p.text(".results", "✗ Not yet: there is a note")
 	p.text(".results", "There is no note yet.")
-	p.text(".results", "✓ there is a folder")
+	p.text(".results", "• there is a folder")
 	p.Await(`document.querySelectorAll(".map g.node.live").length === 3`)
 	p.Await(`document.querySelector(".map g.live[data-target=git]").dataset.status === "ready"`)
 
@@ -156,7 +159,7 @@ func TestPage(t *testing.T) {
 	p.text("h2", "All 3 steps are done")
 	p.Shot("learn-end")
 	p.press("Clean up")
-	p.text(".task", "to do it again")
+	p.text(".task", "Run fluxdemo learn note --name mine to do it again")
 
 	// A flood leaves the page responsive. The terminal has the focus since a button ran a command there.
 	p.typed("seq 300000; echo flo''oded\r")
@@ -177,6 +180,18 @@ func TestForeignPage(t *testing.T) {
 	p.text(".fatal", "Open the whole address")
 	p.Do(chromedp.Navigate(f.url + "?again#token=wrong"))
 	p.text(".fatal", "has ended")
+}
+
+// TestGonePage says what to do when the server has ended: the next one is elsewhere.
+func TestGonePage(t *testing.T) {
+	f := serveNote(t)
+	p := newTab(t, "WebSocket", "ERR_CONNECTION")
+	p.open(f, "")
+	p.text("h2", "1/3 Write it")
+	f.closed()
+	p.Await(`document.querySelector(".gone").hidden === false`)
+	p.text(".gone", "open the address that it printed")
+	p.Shot("learn-gone")
 }
 
 // TestPageWithoutTerminal says what to type first.

@@ -50,8 +50,9 @@ func (l *lesson) carryOut(ctx context.Context, name string) {
 	defer cancel()
 	l.set(func(m *lessonModel) {
 		l.stop, l.taken, l.ending = cancel, true, name == "end"
-		m.Busy, m.Waiting, m.Trouble, m.Note = busy()[name], "", "", ""
+		m.Busy, m.Waiting, m.Trouble = busy()[name], "", ""
 		if name != "check" && name != "hint" {
+			m.Note = ""
 			l.output.Reset()
 		}
 	})
@@ -117,6 +118,9 @@ func (l *lesson) perform(ctx context.Context, name string) error {
 
 // waiting is the Events that shows what is waited for.
 func (l *lesson) waiting(ev walk.Event) {
+	if ev.Kind == walk.Note {
+		l.set(func(m *lessonModel) { m.Waiting = ev.Text })
+	}
 	if ev.Kind == walk.Waiting {
 		text := ev.Block.Name()
 		if ev.Text != "" {

@@ -49,8 +49,19 @@ type Options struct {
 	Shell *terminal.Options
 	// First are the lines to type first, in the order in which to type them.
 	First []string
+	// Links are the demo's pages, which the page links to.
+	Links []Link
+	// Again is the command that starts the walk again, for example "fluxdemo learn gitops --name mine"; "" for
+	// "fluxdemo learn" with the walk's name.
+	Again string
 	// Token is the secret that clients need; "" generates one.
 	Token string
+}
+
+// Link is a page of the demo, such as the app's.
+type Link struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
 }
 
 // Server serves the page. Make it with New.
@@ -159,6 +170,9 @@ func (s *Server) listen(ctx context.Context) {
 				s.setState(diagrams.NewState(*ev.State, ev.Seen))
 			}
 			if p := ev.Pulse; p != nil {
+				if p.What == binding.Push {
+					s.lesson.look()
+				}
 				edges := map[string][]int{}
 				for id, b := range bound {
 					if crossed := diagrams.Edges(*b, *p); crossed != nil {

@@ -27,7 +27,7 @@ const long = 30 * time.Second
 const note = "---\ntitle: Keep a note\n---\n# Keep a note\n\nA note is a `promise`.\n\n```mermaid\nflowchart LR\n  you([User]) -- git push --> git[Git host] -- webhook --> flux[Flux]\n```\n" +
 	"## Write it\nWe write it.\n```sh\necho call > note.txt\n```\n" +
 	"```sh check label=\"there is a note\"\n# There is no note yet.\ntest -s \"$WALK_DIR/note.txt\"\n```\n" +
-	"```sh check label=\"there is a folder\"\ntest -d \"$WALK_DIR\"\n```\n" +
+	"```sh check always label=\"there is a folder\"\ntest -d \"$WALK_DIR\"\n```\n" +
 	"```text task\nWrite a note into `note.txt`.\n```\n```text hint\nA line in a file is enough.\n```\n```text why\nWhat is written down, others can read.\n```\n" +
 	"```sh undo\nrm -f \"$WALK_DIR/note.txt\"\n```\n" +
 	"## Read it\n```sh look\ncat note.txt\n```\n```sh check label=\"it is there\"\ntest -s \"$WALK_DIR/note.txt\"\n```\n" +

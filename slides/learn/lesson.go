@@ -2,6 +2,7 @@ package learn
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,7 +40,7 @@ type lesson struct {
 	show     func(lessonModel) // called with a new model; locked
 	diagrams []*diagrams.Diagram
 	commands chan string
-	changed  chan struct{} // has an element when another process may have saved progress
+	changed  chan struct{} // has an element when another process may have saved progress, or pushed
 
 	mu      sync.Mutex
 	sent    []byte // the last model, as JSON
@@ -59,6 +60,7 @@ func newLesson(o Options, show func(lessonModel)) *lesson {
 		o: o, show: show, taken: true /* by begin */, commands: make(chan string, 1), changed: make(chan struct{}, 1), came: make(chan struct{}),
 		m: lessonModel{
 			Walk: w.Name, Title: w.Title, Intro: texts(only(w.Intro, walk.Prose)), Of: len(w.Steps), First: []string{}, Terminal: o.Shell != nil,
+			Links: append([]Link{}, o.Links...), Again: cmp.Or(o.Again, "fluxdemo learn "+w.Name),
 		},
 	}
 	l.m.First = append(l.m.First, o.First...)
@@ -168,15 +170,20 @@ func (l *lesson) watch(ctx context.Context) (func(), error) {
 		if file != "" && file != l.o.Progress {
 			return
 		}
-		select {
-		case l.changed <- struct{}{}:
-		default:
-		}
+		l.look()
 	})
 	if err != nil {
 		return nil, fmt.Errorf("watching the walk's progress: %w", err)
 	}
 	return run, nil
+}
+
+// look has the checks tried now.
+func (l *lesson) look() {
+	select {
+	case l.changed <- struct{}{}:
+	default: // it is due already
+	}
 }
 
 // run carries out commands until ctx ends, and tries the checks between them.
@@ -266,7 +273,7 @@ func (l *lesson) await(ctx context.Context, window time.Duration) {
 	at := l.o.Session.Position()
 	for waiting.Err() == nil && l.o.Session.Position() == at {
 		begun := time.Now()
-		err := l.o.Session.Do(waiting, walk.Command{Action: walk.ActionComplete}, func(ev walk.Event) {
+		err := l.o.Session.Do(waiting, walk.Command{Action: walk.ActionComplete, Patience: walk.Patience}, func(ev walk.Event) {
 			if ev.Kind == walk.Waiting {
 				l.set(func(m *lessonModel) { m.Waiting = ev.Text })
 			}

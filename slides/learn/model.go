@@ -25,6 +25,8 @@ type lessonModel struct {
 	Diagram  *diagrams.Diagram `json:"diagram,omitempty"`
 	First    []string          `json:"first"` // what to type first in a shell
 	Terminal bool              `json:"terminal"`
+	Links    []Link            `json:"links"` // the demo's pages
+	Again    string            `json:"again"` // the command that starts the walk again
 	Ready    bool              `json:"ready"` // the setup is done
 	Ended    bool              `json:"ended"` // the walk is cleaned up
 }
@@ -51,9 +53,12 @@ type hintModel struct {
 
 // resultModel says whether a check holds.
 type resultModel struct {
-	Name  string `json:"name"`
-	Holds bool   `json:"holds"`
-	Why   string `json:"why,omitempty"`
+	Name   string `json:"name"`
+	Holds  bool   `json:"holds"`
+	Always bool   `json:"always"` // it holds before the step, too
+	// Unknown says that the cluster did not answer in time.
+	Unknown bool   `json:"unknown"`
+	Why     string `json:"why,omitempty"`
 }
 
 // beforeModel is a step that is done.
@@ -102,16 +107,13 @@ func newStep(step *walk.Step, hints int) *stepModel {
 	}
 	if m.Looks {
 		m.Do = commands(step.With(walk.Look))
-		m.Levels = len(step.With(walk.Hint)) // the commands are shown already
 	}
 	for _, level := range step.Hints()[:min(hints, m.Levels)] {
-		for i := range level {
-			if b := &level[i]; b.Role == walk.Hint {
-				m.Hints = append(m.Hints, hintModel{Text: strings.TrimSpace(b.Text), Commands: []string{}})
-				continue
-			}
-			m.Hints = append(m.Hints, hintModel{Commands: commands(level[i : i+1])})
+		hint := hintModel{Commands: commands(level)}
+		if level[0].Role == walk.Hint {
+			hint.Text = strings.TrimSpace(level[0].Text)
 		}
+		m.Hints = append(m.Hints, hint)
 	}
 	return m
 }
@@ -119,7 +121,7 @@ func newStep(step *walk.Step, hints int) *stepModel {
 func newResults(results []walk.Result) []resultModel {
 	all := []resultModel{}
 	for _, r := range results {
-		all = append(all, resultModel{Name: r.Check.Name(), Holds: r.Holds, Why: r.Why})
+		all = append(all, resultModel{Name: r.Check.Name(), Holds: r.Holds, Always: r.Check.Always, Unknown: r.Unknown, Why: r.Why})
 	}
 	return all
 }

@@ -20,6 +20,7 @@ func TestWire(t *testing.T) {
 	w.Add("Message", reflect.TypeFor[eventModel]())
 	w.Add("Hello", reflect.TypeFor[helloModel]())
 	w.Add("Lesson", reflect.TypeFor[lessonModel]())
+	w.Add("Link", reflect.TypeFor[Link]())
 	w.Add("LessonStep", reflect.TypeFor[stepModel]())
 	w.Add("Hint", reflect.TypeFor[hintModel]())
 	w.Add("Result", reflect.TypeFor[resultModel]())

@@ -1,7 +1,7 @@
 import type { Pulse, State, Status } from "./wire";
 import { type Drawing, type LiveEdge, type LiveNode, rest, wake } from "./diagram";
 import { el, svg } from "./dom";
-import { ago, short } from "./words";
+import { ago, short, titleOf } from "./words";
 
 /** The detail of the event fluxdemo:painted, which the document dispatches after a state or pulse was painted. */
 export interface Painted {
@@ -98,7 +98,7 @@ export class LiveDiagrams {
   /** Describes a target in a few lines: its name, state, revision, and message, as far as they are known. */
   describe(target: string): string[] {
     const s = this.states.get(target);
-    const lines = [target];
+    const lines = [titleOf(target)];
     if (!s) return lines;
     lines.push(`${words[s.status]}${s.since > 0 ? ` for ${ago(Date.now() - s.since)}` : ""}`);
     if (s.revision) lines.push(short(s.revision));

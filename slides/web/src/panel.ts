@@ -1,7 +1,7 @@
 import type { Detail } from "./wire";
 import { fetchDetail } from "./api";
 import { el } from "./dom";
-import { ago } from "./words";
+import { ago, titleOf } from "./words";
 
 type Tab = "YAML" | "Conditions" | "Events" | "Log";
 const tabs: Tab[] = ["YAML", "Conditions", "Events", "Log"];
@@ -46,7 +46,7 @@ export class Panel {
     this.from = document.activeElement;
     this.target = target;
     this.detail = undefined;
-    this.title.textContent = target;
+    this.title.textContent = titleOf(target);
     this.body.replaceChildren(el("p", "quiet", "Loading…"));
     this.root.hidden = false;
     this.body.focus({ preventScroll: true });
@@ -84,13 +84,22 @@ export class Panel {
   }
 
   private render(): void {
-    for (const [t, b] of this.buttons) b.setAttribute("aria-selected", String(t === this.tab));
     const d = this.detail;
-    if (d) this.body.replaceChildren(this.content(d));
+    // A role such as Flux is no object: it has parts.
+    const object = d?.yaml !== undefined && d.yaml !== "";
+    const there = (t: Tab): boolean =>
+      d === undefined || object || t === "YAML" || (t === "Events" && !!d.events?.length) || (t === "Log" && !!d.log?.length);
+    const tab = there(this.tab) ? this.tab : "YAML"; // the choice stays for the next object
+    for (const [t, b] of this.buttons) {
+      b.setAttribute("aria-selected", String(t === tab));
+      b.hidden = !there(t);
+      if (t === "YAML" && d) b.textContent = object ? "YAML" : "Parts";
+    }
+    if (d) this.body.replaceChildren(this.content(d, tab));
   }
 
-  private content(d: Detail): Node {
-    switch (this.tab) {
+  private content(d: Detail, tab: Tab): Node {
+    switch (tab) {
       case "YAML":
         return d.yaml ? el("pre", "yaml", d.yaml) : parts(d);
       case "Conditions":

@@ -21,3 +21,12 @@ export function clock(milliseconds: number): string {
 export function short(revision: string): string {
   return revision.replace(/(sha1:|sha256:)([0-9a-f]{7})[0-9a-f]+/, "$1$2");
 }
+
+const roles: Record<string, string> = {
+  user: "User", git: "Git host", webhook: "Webhook", flux: "Flux", kubernetes: "Kubernetes", app: "App", inbox: "Inbox", registry: "Registry",
+};
+
+/** What a target is called: a role in words, an object by its kind, namespace, and name. */
+export function titleOf(target: string): string {
+  return roles[target] ?? target;
+}

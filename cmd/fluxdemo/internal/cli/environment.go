@@ -37,6 +37,7 @@ type Environment struct {
 	shell   *shell.Demo
 	env     []string
 	git     walk.Git // nil when there is no Git host
+	urls    demo.URLs
 }
 
 // Environment prepares the environment of the running cluster. It fails if the cluster does not run.
@@ -55,6 +56,7 @@ func (o *Options) Environment(ctx context.Context) (*Environment, error) {
 	}
 	p.shell, p.env = prepared, o.commandEnviron(prepared)
 	urls, err := demo.FindURLs(ctx, p.client, cluster)
+	p.urls = urls
 	if err != nil || urls.Git == "" {
 		return p, err
 	}
@@ -110,6 +112,9 @@ func (p *Environment) Flag() string { return p.o.Called().Flag }
 
 // Called returns how the user called this program.
 func (p *Environment) Called() called.Program { return p.o.Called() }
+
+// URLs returns the addresses of the demo's pages; those that the cluster lacks are "".
+func (p *Environment) URLs() demo.URLs { return p.urls }
 
 // Dir returns the work folder of a walk.
 func (p *Environment) Dir(name string) string {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/serving"
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
@@ -85,9 +86,10 @@ func (f *flags) run(cmd *cobra.Command, o *cli.Options, chain *builtin.Chain) (e
 	if po.First, err = env.First(chain.Walk); err != nil {
 		return err
 	}
+	po.Again, po.Links = env.Called().Command("learn "+chain.Arg), links(env.URLs())
 	if f.noTerminal {
 		po.First = append([]string{`eval "$(` + env.Called().Command("env") + `)"`}, po.First...)
-	} else if po.Shell, err = newShell(env.Shell(ctx), dir); err != nil {
+	} else if po.Shell, err = newShell(env.Shell(ctx), shellDir(dir, session)); err != nil {
 		return err
 	}
 	if watcher, _, err := serving.Watch(ctx, o); err == nil {
@@ -134,6 +136,28 @@ func (f *flags) run(cmd *cobra.Command, o *cli.Options, chain *builtin.Chain) (e
 	cancel()
 	<-opened
 	return err
+}
+
+// links returns the pages of a demo.
+func links(urls demo.URLs) []learn.Link {
+	var all []learn.Link
+	for _, link := range []learn.Link{{Name: "App", URL: urls.App}, {Name: "Git", URL: urls.Git}, {Name: "Inbox", URL: urls.Inbox}} {
+		if link.URL != "" {
+			all = append(all, link)
+		}
+	}
+	return all
+}
+
+// shellDir returns where the learner's shell starts: in the clone of an earlier run if the walk is past the step that
+// makes it, else in the learner's folder.
+func shellDir(dir string, session *walk.Session) string {
+	w := session.Walk()
+	clone := filepath.Join(dir, w.Clone)
+	if info, err := os.Stat(clone); w.Clone != "" && session.Position() > w.CloneStep() && err == nil && info.IsDir() {
+		return clone
+	}
+	return dir
 }
 
 // newShell returns the shell of the page's terminal: bash, or sh where there is none, without the user's start-up files.

@@ -13,6 +13,9 @@ import { Task } from "./task";
 import { progress } from "./text";
 import type { Hello, Lesson, Message } from "./wire";
 
+/** How long the server may be silent before the page says what to do, in milliseconds. */
+const patience = 5000;
+
 /** Page shows a walk to a learner: the task beside the diagram and the terminal. */
 export class Page {
   private readonly live = new LiveDiagrams();
@@ -23,6 +26,9 @@ export class Page {
   private readonly bar = el("progress");
   private readonly side = el("div", "side");
   private readonly figure = el("figure", "diagram");
+  private readonly gone = el("p", "gone", "fluxdemo learn does not answer. If you have started it again, open the address that it printed.");
+  private readonly links = el("nav", "links");
+  private lost = 0;
   private task: Task | undefined;
   private shell: Shell | undefined;
   private diagram = "";
@@ -38,12 +44,15 @@ export class Page {
     theme.title = "Change the theme: light, dark, high contrast";
     theme.onclick = nextTheme;
     this.bar.setAttribute("aria-label", "Progress");
-    const head = el("header", "page-head", this.title, this.count, this.bar, theme);
+    this.links.setAttribute("aria-label", "Pages of the demo");
+    const head = el("header", "page-head", this.title, this.links, this.count, this.bar, theme);
+    this.gone.setAttribute("role", "alert");
+    this.gone.hidden = true;
     const map = el("section", "map", this.figure);
     map.setAttribute("aria-label", "Diagram");
     this.side.append(map);
     document.body.className = "learn";
-    document.body.append(head, this.side, this.panel.root, this.notice.root);
+    document.body.append(head, this.side, this.panel.root, this.notice.root, this.gone);
     hover(document.body, this.live, (t) => void this.panel.open(t));
     document.addEventListener("keydown", (e) => {
       if (e.key === "Escape" && this.panel.isOpen) this.panel.close();
@@ -52,11 +61,20 @@ export class Page {
       this.shell?.focus();
     });
     new Connection(this.access, "api/events", {
-      open: () => document.body.classList.remove("away"),
-      lost: () => document.body.classList.add("away"),
+      open: () => this.away(false),
+      lost: () => this.away(true),
       text: (json) => this.take(JSON.parse(json) as Message),
       bytes: () => undefined,
     });
+  }
+
+  /** Shows whether the server answers. A new one is at another address, so the page says so after a while. */
+  private away(is: boolean): void {
+    document.body.classList.toggle("away", is);
+    if (is && this.lost !== 0) return;
+    window.clearTimeout(this.lost);
+    this.lost = is ? window.setTimeout(() => (this.gone.hidden = false), patience) : 0;
+    if (!is) this.gone.hidden = true;
   }
 
   private take(m: Message): void {
@@ -92,8 +110,15 @@ export class Page {
     this.draw(l.diagram);
   }
 
-  /** Makes what depends on whether there is a terminal. */
+  /** Makes what depends on whether there is a terminal, and on which pages the demo has. */
   private build(l: Lesson): void {
+    for (const link of l.links) {
+      const a = el("a", "", link.name);
+      a.href = link.url;
+      a.target = "_blank";
+      a.rel = "noopener";
+      this.links.append(a);
+    }
     if (l.terminal) {
       this.shell = new Shell(this.access, () => this.task?.focus());
       this.side.append(this.shell.root);

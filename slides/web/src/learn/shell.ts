@@ -75,8 +75,9 @@ export class Shell {
     this.xterm?.focus();
   }
 
-  /** Types a command, and runs it. */
+  /** Types a command in place of what stands in the line, and runs it. */
   run(command: string): void {
+    this.xterm?.input("\x15"); // Ctrl-U
     this.xterm?.paste(command);
     this.xterm?.input("\r");
     this.focus();

@@ -129,7 +129,7 @@ export class Task {
 
   private taskOf(l: Lesson): HTMLElement[] {
     if (!l.step) {
-      const again = `Run \`fluxdemo learn ${l.walk}\` to do it again.`;
+      const again = `Run \`${l.again}\` to do it again. \`fluxdemo learn --help\` lists the other walks.`;
       return paragraphs([l.ended ? "What the walk made is gone. " + again : "Clean up removes what the walk made in the cluster."]);
     }
     return [...(l.position === 0 ? paragraphs(l.intro) : []), ...paragraphs(l.step.task), ...l.step.do.map((c) => this.commandOf(c))];
@@ -185,6 +185,8 @@ function beforeOf(l: Lesson): HTMLElement[] {
 }
 
 function resultOf(r: Result): HTMLElement {
+  if (r.holds && r.always) return el("li", "", "• " + r.name); // there is nothing to do for it
+  if (r.unknown) return el("li", "", el("strong", "", "? Not known: " + r.name), el("span", "why", ...rich(r.why ?? "")));
   const item = el("li", r.holds ? "good" : "bad", el("strong", "", r.holds ? "✓ " + r.name : "✗ Not yet: " + r.name));
   if (r.why) item.append(el("span", "why", ...rich(r.why)));
   return item;
@@ -196,6 +198,6 @@ function stateOf(l: Lesson): string {
   if (l.note) return l.note.replaceAll("`", "");
   const step = l.step;
   if (!step || step.looks || step.at === 0 || step.result.length === 0) return "";
-  const at = new Date(step.at).toLocaleTimeString();
+  const at = new Date(step.at).toLocaleTimeString([], { hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit" });
   return step.asked ? `Checked at ${at}` : `The step is done as soon as all of this holds. Last checked at ${at}.`;
 }

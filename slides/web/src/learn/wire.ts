@@ -29,8 +29,15 @@ export interface Lesson {
   diagram?: Diagram;
   first: string[];
   terminal: boolean;
+  links: Link[];
+  again: string;
   ready: boolean;
   ended: boolean;
+}
+
+export interface Link {
+  name: string;
+  url: string;
 }
 
 export interface LessonStep {
@@ -54,6 +61,8 @@ export interface Hint {
 export interface Result {
   name: string;
   holds: boolean;
+  always: boolean;
+  unknown: boolean;
   why?: string;
 }
 
