@@ -135,6 +135,23 @@ func TestExisting(t *testing.T) {
 	d.sub(t, "labels on everything", func(t *testing.T) { labelled(t, d, before) })
 	d.sub(t, "a second up changes nothing", func(t *testing.T) { conformIdempotent(t, d, s) })
 	d.sub(t, "service names", func(t *testing.T) { conformServiceNames(t, d) })
+	d.sub(t, "reconcile", func(t *testing.T) {
+		d.must(t, "reconcile", "kustomization/apps", "--with-source")
+		file := filepath.Join(t.TempDir(), "theirs.yaml")
+		if err := os.WriteFile(file, []byte("apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: theirs}\n"+
+			"spec: {interval: 1h, suspend: true, url: http://127.0.0.1:1/theirs.git}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		host.kubectl(t, "-n", "theirs", "apply", "-f", file)
+		r := d.fluxdemo("reconcile", "-n", "theirs", "gitrepository/theirs")
+		if r.code != exitUsage || !strings.Contains(r.stderr, "is not this demo's") {
+			t.Errorf("an object of others: %v", r)
+		}
+		if asked := host.kubectl(t, "-n", "theirs", "get", "gitrepository", "theirs", "-o", "jsonpath={.metadata.annotations}"); strings.Contains(asked, "requestedAt") {
+			t.Errorf("it was asked for: %s", asked)
+		}
+		host.kubectl(t, "-n", "theirs", "delete", "gitrepository", "theirs")
+	})
 	d.sub(t, "reset", func(t *testing.T) { conformReset(t, d) })
 	d.sub(t, "the port forwarder", func(t *testing.T) { forwards(t, d) })
 	d.sub(t, "down", func(t *testing.T) {

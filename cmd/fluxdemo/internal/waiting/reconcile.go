@@ -3,6 +3,7 @@ package waiting
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/object"
+	"github.com/fluxdemo/fluxdemo/demo/ownership"
 )
 
 // NewReconcile returns the command `fluxdemo reconcile`.
@@ -30,7 +32,8 @@ func NewReconcile(o *cli.Options) *cobra.Command {
 		Short: "Reconcile Flux objects now, one after the other",
 		Long: `Asks Flux to reconcile an object, and waits until it has and the object is
 ready. It does what flux reconcile does, and ends as soon as Flux is done, where
-flux looks every two seconds: walks go back with it.`,
+flux looks every two seconds: walks go back with it. On a cluster that others
+use, it leaves their objects alone.`,
 		Example: `  fluxdemo reconcile kustomization/apps --with-source
   fluxdemo reconcile gitrepository/flux-system receiver/flux-system`,
 		Args: cobra.MinimumNArgs(1),
@@ -43,6 +46,9 @@ flux looks every two seconds: walks go back with it.`,
 			}
 			r := &reconciler{namespace: namespace}
 			if r.client, err = demo.Connect(cluster.Kubeconfig()); err != nil {
+				return err
+			}
+			if r.owner, err = ownership.New(r.client, cluster); err != nil {
 				return err
 			}
 			if r.kinds, err = object.FluxKinds(ctx, r.client); err != nil {
@@ -74,6 +80,26 @@ type reconciler struct {
 	client    client.WithWatch
 	namespace string
 	kinds     []schema.GroupVersionKind // that Flux has
+	owner     *ownership.Owner
+}
+
+// walkLabel is on what walks create outside of Git.
+const walkLabel = "fluxdemo.github.io/walk"
+
+// ours returns an error if an object is not provably the demo's, nor made by a walk. The request is an annotation.
+func (r *reconciler) ours(ctx context.Context, o *unstructured.Unstructured) error {
+	there := o.DeepCopy()
+	if err := r.client.Get(ctx, client.ObjectKeyFromObject(o), there); err != nil {
+		return fmt.Errorf("reading %s: %w", object.Key(o), err)
+	}
+	if there.GetLabels()[walkLabel] != "" {
+		return nil
+	}
+	err := r.owner.Check(ctx, there)
+	if foreign, is := errors.AsType[*ownership.ForeignError](err); is {
+		return cli.Usage(fmt.Errorf("%s is not this demo's (%s); flux reconcile asks for it all the same", object.Key(o), foreign.Why))
+	}
+	return err
 }
 
 // kind returns the kind with a name such as kustomization.
@@ -127,9 +153,15 @@ func (r *reconciler) reconcile(ctx context.Context, objects []*unstructured.Unst
 			if err != nil {
 				return err
 			}
+			if err := r.ours(ctx, source); err != nil {
+				return err
+			}
 			if err := object.Reconcile(ctx, r.client, source); err != nil {
 				return err
 			}
+		}
+		if err := r.ours(ctx, o); err != nil {
+			return err
 		}
 		if err := object.Reconcile(ctx, r.client, o); err != nil {
 			return err
