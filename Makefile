@@ -70,6 +70,11 @@ test: deps bundle web $(SLOWEST) ## Run all tests
 	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(SLOWEST) -timeout 20m $(TESTFLAGS) $$($(GO) list ./... | grep -v '/cmd/fluxdemo$$')
 	FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(SLOWEST) -timeout 75m $(TESTFLAGS) ./cmd/fluxdemo
 
+.PHONY: test-learn
+test-learn: deps bundle web $(SLOWEST) ## Run the contract of learning for the walks that `make test` leaves out
+	FLUXDEMO_TEST_LEARN='multi-tenancy receivers-gone-wrong sharding' FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) \
+		$(SLOWEST) -timeout 60m -run '^TestLearn$$' ./cmd/fluxdemo
+
 .PHONY: race
 race: deps bundle web $(SLOWEST) ## Run all tests with the race detector
 	CGO_ENABLED=1 FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) $(SLOWEST) -race -timeout 45m $(TESTFLAGS) ./...
