@@ -21,7 +21,7 @@ import (
 )
 
 // long is how long anything here may take on a busy machine.
-const long = 30 * time.Second
+const long = 2 * time.Minute
 
 // note is a walk without a cluster.
 const note = "---\ntitle: Keep a note\n---\n# Keep a note\n\nA note is a `promise`.\n\n```mermaid\nflowchart LR\n  you([User]) -- git push --> git[Git host] -- webhook --> flux[Flux]\n```\n" +

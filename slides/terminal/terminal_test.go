@@ -15,7 +15,7 @@ import (
 )
 
 // long is how long anything here may take on a busy machine.
-const long = 20 * time.Second
+const long = 2 * time.Minute
 
 // browser is a view, and what it shows.
 type browser struct {

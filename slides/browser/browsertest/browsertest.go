@@ -20,7 +20,7 @@ import (
 
 const (
 	// Patience is how long a page may take: long, for a machine on which several builds run beside the tests.
-	Patience = 30 * time.Second
+	Patience = 2 * time.Minute
 	// Ready is an expression that is true once a page of fluxdemo is drawn.
 	Ready = `document.documentElement.dataset.ready === "true"`
 	// ShotsVar names a folder for pictures of what the tests see; none are made without it.
