@@ -97,7 +97,7 @@ func TestWalkSession(t *testing.T) {
 		edit(t, filepath.Join(dir, "apps", "demo", "app", "app.env"), "COLOR=", "COLOR=gold # was ")
 		d.git(t, dir, "commit", "-q", "-a", "-m", "Mine")
 		d.git(t, dir, "push", "-q")
-		if out := d.must(t, "check", "--wait"); !strings.Contains(out, "✓ the learner's commit is applied") || !strings.Contains(out, "2/2 Nonsense") {
+		if out := d.must(t, "check", "--wait"); !strings.Contains(out, "✓ done: Gold") || !strings.Contains(out, "2/2 Nonsense") {
 			t.Error(out)
 		}
 		r = keys(t, `g 1\ns\nb\nq\n`, file)
