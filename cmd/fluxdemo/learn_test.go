@@ -169,8 +169,9 @@ func (l *learner) step(t *testing.T, i int, said *answers) {
 	begun := time.Now()
 	r := l.d.fluxdemo("check")
 	said.add(time.Since(begun))
-	// What holds before has no ✓: the learner has nothing done for it.
-	if r.code != exitFailure || !strings.Contains(r.stdout, "✗ not yet: ") || strings.Contains(r.stdout, "✓") {
+	// What holds before has no ✓: the learner has nothing done for it. On a busy machine a check may not be known.
+	open := strings.Contains(r.stdout, "✗ not yet: ") || strings.Contains(r.stdout, "? not known: ")
+	if r.code != exitFailure || !open || strings.Contains(r.stdout, "✓") {
 		t.Fatalf("before it was done: %v", r)
 	}
 	if out := l.d.must(t, "solve"); strings.Contains(out, "✗") {
