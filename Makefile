@@ -72,7 +72,7 @@ test: deps bundle web $(SLOWEST) ## Run all tests
 
 .PHONY: test-learn
 test-learn: deps bundle web $(SLOWEST) ## Run the contract of learning for the walks that `make test` leaves out
-	FLUXDEMO_TEST_LEARN='multi-tenancy receivers-gone-wrong sharding' FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) \
+	FLUXDEMO_TEST_LEARN='ga how-flux-does-it multi-tenancy receivers-gone-wrong sharding' FLUXDEMO_BUNDLE=$(CURDIR)/$(BUNDLE) \
 		$(SLOWEST) -timeout 60m -run '^TestLearn$$' ./cmd/fluxdemo
 
 .PHONY: race

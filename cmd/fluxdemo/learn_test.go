@@ -97,7 +97,7 @@ func (l *learner) solution(i int) string {
 func learntWalks() []string {
 	switch names := os.Getenv("FLUXDEMO_TEST_LEARN"); names {
 	case "":
-		return []string{"drift", "ga", "gitops", "how-flux-does-it", "principles"}
+		return []string{"drift", "gitops", "principles"}
 	case "all":
 		return builtin.Names()
 	default:
