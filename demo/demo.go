@@ -19,6 +19,9 @@ const (
 	SyncName   = "flux-system" // GitRepository, Kustomization and Receiver
 )
 
+// WalkLabel is on what walks create outside of Git, with the walk's name (docs/SAFETY.md).
+const WalkLabel = "fluxdemo.github.io/walk"
+
 // Namespaces lists the namespaces that a demo is made of.
 func Namespaces() []string { return []string{FluxNamespace, DemoNamespace, AppNamespace, Playground} }
 

@@ -19,9 +19,6 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/strays"
 )
 
-// walkLabel is on what walks create outside of Git (docs/SAFETY.md).
-const walkLabel = "fluxdemo.github.io/walk"
-
 // strays removes what walks have created outside of Git, anywhere, and what is in the fleet's namespaces and not in Git.
 // It keeps everything else that people have created since up, because it may be work that they want, and takes note of
 // it. A namespace stands for what it holds.
@@ -79,7 +76,7 @@ func sorted(found []*strays.Object) (remove []*strays.Object, keep []kept) {
 		flux := strings.HasSuffix(o.GroupVersionKind().Group, ".toolkit.fluxcd.io")
 		switch {
 		case namespaces[o.Namespace] != nil: // it stays or goes with that
-		case o.Labels[walkLabel] != "", fleets:
+		case o.Labels[demo.WalkLabel] != "", fleets:
 			remove = append(remove, o)
 		case flux && o.Namespace == demo.FluxNamespace: // strangers removes it
 		case o.Kind == "Namespace":

@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/strays"
 )
 
@@ -18,7 +19,7 @@ func TestSorted(t *testing.T) {
 	}
 	namespace, config := schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}
 	flux := schema.GroupVersionKind{Group: "kustomize.toolkit.fluxcd.io", Version: "v1", Kind: "Kustomization"}
-	ofWalk := map[string]string{walkLabel: "drift"}
+	ofWalk := map[string]string{demo.WalkLabel: "drift"}
 	remove, keep := sorted([]*strays.Object{
 		object(namespace, "", "mine", nil), object(config, "mine", "one", nil), object(config, "mine", "two", nil), object(config, "mine", "of-a-walk", ofWalk),
 		object(namespace, "", "empty", nil),

@@ -83,16 +83,13 @@ type reconciler struct {
 	owner     *ownership.Owner
 }
 
-// walkLabel is on what walks create outside of Git.
-const walkLabel = "fluxdemo.github.io/walk"
-
 // ours returns an error if an object is not provably the demo's, nor made by a walk. The request is an annotation.
 func (r *reconciler) ours(ctx context.Context, o *unstructured.Unstructured) error {
 	there := o.DeepCopy()
 	if err := r.client.Get(ctx, client.ObjectKeyFromObject(o), there); err != nil {
 		return fmt.Errorf("reading %s: %w", object.Key(o), err)
 	}
-	if there.GetLabels()[walkLabel] != "" {
+	if there.GetLabels()[demo.WalkLabel] != "" {
 		return nil
 	}
 	err := r.owner.Check(ctx, there)
