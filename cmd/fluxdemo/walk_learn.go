@@ -135,17 +135,15 @@ is done. If not, the exit code is 1.`,
 		func(cmd *cobra.Command, session *walk.Session, screen *plain.Screen) error {
 			step := &session.Walk().Steps[session.Position()]
 			if wait {
-				if err := awaitStep(cmd.Context(), session, step, screen); err != nil {
+				ctx, cancel := context.WithTimeout(cmd.Context(), waitingTime(step))
+				defer cancel()
+				if err := screen.UntilDone(ctx, session); !errors.Is(err, context.DeadlineExceeded) {
 					return err
 				}
 			}
-			if session.Position() == step.Number {
-				screen.Done(step)
-				return nil
-			}
 			err := session.Do(cmd.Context(), walk.Command{Action: walk.ActionTry}, nil)
 			if unmet, is := errors.AsType[*walk.UnmetError](err); is {
-				screen.Where(step, len(session.Walk().Steps))
+				screen.Heading(step, len(session.Walk().Steps))
 				screen.Results(unmet.Results)
 				return exitCode(exitFailure)
 			}
@@ -161,27 +159,13 @@ is done. If not, the exit code is 1.`,
 	return cmd
 }
 
-// awaitStep waits until a step is done, or until the time of its checks is over. Only another kind of error is one.
-func awaitStep(ctx context.Context, session *walk.Session, step *walk.Step, screen *plain.Screen) error {
-	limit := 10 * time.Second
+// waitingTime is how long `fluxdemo check --wait` waits: for all checks of a step, one after the other.
+func waitingTime(step *walk.Step) time.Duration {
+	limit := 10 * time.Second // for a computer that is busy
 	for _, check := range step.Checks() {
 		limit += check.Timeout
 	}
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	for {
-		err := session.Do(limited, walk.Command{Action: walk.ActionComplete, Patience: walk.Patience}, screen.Waits())
-		if _, unmet := errors.AsType[*walk.StepError](err); err == nil || !unmet || ctx.Err() != nil {
-			return err
-		}
-		pause := time.NewTimer(time.Second) // a check that fails at once has nothing to wait for yet
-		select {
-		case <-pause.C:
-		case <-limited.Done():
-			pause.Stop()
-			return ctx.Err()
-		}
-	}
+	return limit
 }
 
 func newTask(o *cli.Options) *cobra.Command {
@@ -205,7 +189,7 @@ more than the one before; the last one shows the commands.`,
 				return err
 			}
 			step := &session.Walk().Steps[session.Position()]
-			screen.Where(step, len(session.Walk().Steps))
+			screen.Heading(step, len(session.Walk().Steps))
 			screen.Hint(step, session.Hints())
 			return nil
 		})

@@ -155,22 +155,19 @@ func (r *Runner) try(ctx context.Context, i int, explain func(ctx context.Contex
 	for n := range checks {
 		shell := r.shell.Subshell()
 		all.Go(func() {
-			why := tryOne(ctx, shell, &checks[n], explain)
-			results[n] = Result{Check: &checks[n], Holds: why == "", Unknown: why == unknown, Why: why}
+			results[n] = tryOne(ctx, shell, &checks[n], explain)
 		})
 	}
 	all.Wait()
 	return results
 }
 
-// unknown is said of a check that was cut short.
-const unknown = "The cluster does not answer in time: the computer is busy."
-
-// tryOne says why a check does not hold, "" if it does.
-func tryOne(ctx context.Context, shell *interp.Runner, check *Block, explain func(ctx context.Context, args []string) string) string {
+// tryOne looks at one check in a shell of its own.
+func tryOne(ctx context.Context, shell *interp.Runner, check *Block, explain func(ctx context.Context, args []string) string) Result {
 	var output bytes.Buffer
+	open := func(why string) Result { return Result{Check: check, Why: why} }
 	if err := interp.StdIO(nil, &output, &output)(shell); err != nil {
-		return err.Error()
+		return open(err.Error())
 	}
 	t := &trial{patience: patience}
 	trying := context.WithValue(ctx, trialKey{}, t)
@@ -183,15 +180,16 @@ func tryOne(ctx context.Context, shell *interp.Runner, check *Block, explain fun
 		}
 		found := t.found(ctx, explain)
 		if found == "" && ctx.Err() != nil {
-			return unknown // the command was killed: neither its end nor its last line say anything of the cluster
+			// The command was killed: neither its end nor its last line say anything of the cluster.
+			return Result{Check: check, Unknown: true, Why: "The cluster does not answer in time: the computer is busy."}
 		}
 		if found == "" && c.Comment == "" {
 			found = lastLine(output.Bytes())
 		}
 		if why := strings.TrimSpace(c.Comment + " " + found); why != "" {
-			return why
+			return open(why)
 		}
-		return fmt.Sprintf("`%s` failed: %s", firstLine(c.Text), cause(err))
+		return open(fmt.Sprintf("`%s` failed: %s", firstLine(c.Text), cause(err)))
 	}
-	return ""
+	return Result{Check: check, Holds: true}
 }

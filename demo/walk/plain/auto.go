@@ -25,7 +25,7 @@ func Auto(ctx context.Context, ses *walk.Session, s *Screen, o AutoOptions) erro
 	s.intro(w)
 	err := Start(ctx, ses, s, o)
 	for err == nil && ses.Position() < len(w.Steps) {
-		s.heading(&w.Steps[ses.Position()], len(w.Steps))
+		s.Heading(&w.Steps[ses.Position()], len(w.Steps))
 		ev := walk.Both(o.Events, s.show(true))
 		if err = ses.Do(ctx, walk.Command{Action: walk.ActionNext}, ev); err != nil {
 			err = s.onceMore(ctx, ses, ev, err)

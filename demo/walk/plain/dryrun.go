@@ -14,7 +14,7 @@ func DryRun(w *walk.Walk, s *Screen, from int) {
 	}
 	for i := from; i < len(w.Steps); i++ {
 		step := &w.Steps[i]
-		s.heading(step, len(w.Steps))
+		s.Heading(step, len(w.Steps))
 		for _, b := range step.Actions() {
 			if b.Role == walk.Check {
 				s.line(indent + s.dim.Render(fmt.Sprintf("… %s (at most %s)", b.Name(), b.Timeout)))

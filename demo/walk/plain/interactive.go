@@ -141,7 +141,7 @@ func (p *presenter) press(ctx context.Context, key string) {
 			p.s.fail(ctx, err)
 			return
 		}
-		p.s.heading(&p.steps()[at-1], len(p.steps()))
+		p.s.Heading(&p.steps()[at-1], len(p.steps()))
 		p.do(ctx, walk.Command{Action: walk.ActionNext}, p.s.show(true))
 	case key == "b" && (failed || at > 0):
 		p.do(ctx, walk.Command{Action: walk.ActionBack}, p.s.brief("back: "))
@@ -207,7 +207,7 @@ func (p *presenter) present() {
 
 // present shows the text of a step and, with typed, its commands.
 func (s *Screen) present(step *walk.Step, total int, typed bool) {
-	s.heading(step, total)
+	s.Heading(step, total)
 	for i := range step.Blocks {
 		b := &step.Blocks[i]
 		switch {

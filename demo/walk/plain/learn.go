@@ -178,7 +178,7 @@ func (s *Screen) Task(step *walk.Step, total int) {
 		s.present(step, total, looks)
 		return
 	}
-	s.heading(step, total)
+	s.Heading(step, total)
 	for i := range tasks {
 		s.prose(&tasks[i])
 	}
@@ -224,12 +224,6 @@ func (s *Screen) toPaste(b *walk.Block) {
 	}
 	s.line("")
 }
-
-// Waits is the Events that shows only what is waited for.
-func (s *Screen) Waits() walk.Events { return s.waiting() }
-
-// Where writes which step it is.
-func (s *Screen) Where(step *walk.Step, total int) { s.heading(step, total) }
 
 // hint writes a text, wrapped between words.
 func (s *Screen) hint(b *walk.Block) {
@@ -289,7 +283,7 @@ func (l *learner) wait(ctx context.Context) (key string, err error) {
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		err = l.untilHeld(checking)
+		err = l.s.untilDone(checking, l.ses, l.again)
 	}()
 	select {
 	case <-over:
@@ -305,30 +299,35 @@ func (l *learner) wait(ctx context.Context) (key string, err error) {
 	}
 }
 
-// untilHeld begins the step's checks again and again until they hold or ctx ends, and shows what is missing.
-func (l *learner) untilHeld(ctx context.Context) error {
+// UntilDone begins the checks of the session's step again and again until the learner has done it or ctx ends, and shows what
+// is missing. At ctx's end it returns ctx's error.
+func (s *Screen) UntilDone(ctx context.Context, ses *walk.Session) error {
+	return s.untilDone(ctx, ses, checkAgain)
+}
+
+func (s *Screen) untilDone(ctx context.Context, ses *walk.Session, again time.Duration) error {
 	start := time.Now()
-	title := l.ses.Walk().Steps[l.ses.Position()].Title
+	title := ses.Walk().Steps[ses.Position()].Title
 	for {
 		begun := time.Now()
-		err := l.ses.Do(ctx, walk.Command{Action: walk.ActionComplete, Patience: walk.Patience}, func(ev walk.Event) {
+		err := ses.Do(ctx, walk.Command{Action: walk.ActionComplete, Patience: walk.Patience}, func(ev walk.Event) {
 			if ev.Kind == walk.Waiting {
-				l.s.wait(ev.Block, ev.Text, time.Since(start))
+				s.wait(ev.Block, ev.Text, time.Since(start))
 			}
 		})
 		var failed *walk.StepError
 		switch {
 		case err == nil:
-			l.s.result(true, "done: "+title, time.Since(start))
+			s.result(true, "done: "+title, time.Since(start))
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case !errors.As(err, &failed):
 			return err
 		}
-		l.s.wait(failed.Block, failed.Meaning(), time.Since(start))
+		s.wait(failed.Block, failed.Meaning(), time.Since(start))
 		// Checks wait by themselves. One that fails at once has nothing to wait for yet.
-		pause := time.NewTimer(l.again - time.Since(begun))
+		pause := time.NewTimer(again - time.Since(begun))
 		select {
 		case <-pause.C:
 		case <-ctx.Done():

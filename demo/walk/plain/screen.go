@@ -78,8 +78,8 @@ func (s *Screen) line(text string) {
 	_, _ = fmt.Fprintln(s.w, strings.TrimRight(text, " "))
 }
 
-// heading writes where the walk is.
-func (s *Screen) heading(step *walk.Step, total int) {
+// Heading writes which step it is.
+func (s *Screen) Heading(step *walk.Step, total int) {
 	s.line("")
 	s.line(s.step.Render(fmt.Sprintf("%d/%d %s", step.Number, total, step.Title)))
 }
