@@ -72,7 +72,10 @@ func (n *news) Subscribe(context.Context) ([]live.State, <-chan live.Event) {
 }
 
 func (n *news) Detail(_ context.Context, t binding.Target) (live.Detail, error) {
-	return live.Detail{State: live.State{Target: t}, YAML: "kind: Git\n"}, nil
+	if t == binding.Flux {
+		return live.Detail{State: live.State{Target: t}, Parts: []live.State{{Target: "Deployment/flux-system/source-controller", Status: live.Ready}}}, nil
+	}
+	return live.Detail{State: live.State{Target: t}, YAML: "kind: Git\n", Log: []string{"a line"}}, nil
 }
 
 // TestPage does the walk in a browser, in the page's terminal.
@@ -170,6 +173,30 @@ func TestPage(t *testing.T) {
 		.map((e) => e.className + " is wider than its place: " + e.scrollWidth + " in " + e.clientWidth)`) {
 		t.Error(wrong)
 	}
+}
+
+// TestDrawer opens a node that is an object, and one that has only parts: that one shows no tab without anything in it.
+func TestDrawer(t *testing.T) {
+	f := serveNote(t, func(o *Options) { o.Live, o.Shell = &news{events: make(chan live.Event)}, nil })
+	p := newTab(t)
+	p.open(f, "")
+	click := func(selector string) {
+		p.Await(fmt.Sprintf(`document.querySelector(%q)?.dispatchEvent(new MouseEvent("click", {bubbles: true})) !== undefined`, selector))
+	}
+	click("g.live[data-target=git]")
+	p.text(".panel h3", "Git host")
+	p.text(".panel .yaml", "kind: Git")
+	click(".panel-tabs button:nth-child(4)")
+	p.text(".panel .log", "a line")
+	click("g.live[data-target=flux]")
+	p.text(".panel-body", "source-controller")
+	tabs := `[...document.querySelectorAll(".panel-tabs button")].filter((b) => !b.hidden).map((b) => b.textContent + b.ariaSelected).join()`
+	if got := browsertest.Get[string](p.Tab, tabs); got != "Partstrue" {
+		t.Errorf("tabs: %s", got)
+	}
+	p.Shot("learn-drawer")
+	click("g.live[data-target=git]")
+	p.text(".panel .log", "a line") // the choice stays
 }
 
 // TestForeignPage opens the page without the token.

@@ -13,7 +13,10 @@ import { Task } from "./task";
 import { progress } from "./text";
 import type { Hello, Lesson, Message } from "./wire";
 
-/** How long the server may be silent before the page says what to do, in milliseconds. */
+/**
+ * How long the server may be silent before the page says what to do, in milliseconds. There is nothing to await: a
+ * server that has ended does not come back at this address.
+ */
 const patience = 5000;
 
 /** Page shows a walk to a learner: the task beside the diagram and the terminal. */
@@ -26,7 +29,7 @@ export class Page {
   private readonly bar = el("progress");
   private readonly side = el("div", "side");
   private readonly figure = el("figure", "diagram");
-  private readonly gone = el("p", "gone", "fluxdemo learn does not answer. If you have started it again, open the address that it printed.");
+  private readonly gone = el("div", "notice gone", "fluxdemo learn does not answer. If you have started it again, open the address that it printed.");
   private readonly links = el("nav", "links");
   private lost = 0;
   private task: Task | undefined;
