@@ -1,11 +1,12 @@
 # The commands that matter are `make demo`, `make check` and `make test`.
 
+GO ?= go
+
 # Everything but the race detector shares one set of compiled packages with the
 # bundle: another would take a slow machine 6 minutes more.
 export CGO_ENABLED = 0
-export GOFLAGS     := $(sort $(shell go env GOFLAGS) -trimpath)
+export GOFLAGS     := $(sort $(shell $(GO) env GOFLAGS) -trimpath)
 
-GO        ?= go
 BUNDLE    := build/bundle
 WEB       := slides/web
 APP       := $(WEB)/dist/app/index.html
