@@ -57,11 +57,18 @@ func (c *cluster) kubeconfig() string { return filepath.Join(c.dir(), "kubeconfi
 // fluxdemo runs the program with the cluster's name and returns how long it
 // took and what it printed on stdout.
 func (c *cluster) fluxdemo(ctx context.Context, args ...string) (time.Duration, []byte, error) {
+	took, out, _, err := c.narrated(ctx, args...)
+	return took, out, err
+}
+
+// narrated is as fluxdemo, and returns what the command says of its progress as well.
+func (c *cluster) narrated(ctx context.Context, args ...string) (took time.Duration, data, progress []byte, err error) {
 	cmd := exec.CommandContext(ctx, c.o.fluxdemo, append(args, "--name", c.name)...)
 	cmd.Env = c.env
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
-	return timed(ctx, cmd, &out, &errOut)
+	took, data, err = timed(ctx, cmd, &out, &errOut)
+	return took, data, errOut.Bytes(), err
 }
 
 // timed runs a command. Ctrl-C reaches it through ctx and not through the

@@ -4,13 +4,14 @@ package mess
 import "math/rand/v2"
 
 // All returns lines for bash in a clone of the fleet, with the environment that `fluxdemo env` makes. One may be in the
-// way of another: a line that fails has changed nothing that matters. What deletes a namespace of the fleet is not among
-// them: Kubernetes takes five seconds for that.
+// way of another: a line that fails has changed nothing that matters.
 func All() []string {
 	return []string{
 		`kubectl -n app scale deployment app --replicas=0`,
 		`kubectl -n app delete deployment app`,
 		`kubectl -n app delete service app`,
+		`kubectl delete namespace app --wait=false`,
+		`kubectl delete namespace playground --wait=false`,
 		`kubectl -n app set image deployment/app app=nowhere/nothing:1`,
 		`kubectl -n app annotate deployment app kustomize.toolkit.fluxcd.io/reconcile=disabled --overwrite`,
 		`kubectl -n playground create deployment guest-$RANDOM --image=nginx`,
