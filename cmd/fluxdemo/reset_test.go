@@ -29,7 +29,7 @@ func timedReset(t *testing.T, d *testDemo, after string) result {
 	return r
 }
 
-// TestResetAfter resets after what leaves Kustomizations that Flux prunes.
+// TestResetAfter resets after what leaves Kustomizations that Flux prunes, and namespaces that are being deleted.
 func TestResetAfter(t *testing.T) {
 	d := sharedDemo(t)
 	d.must(t, "reset")
@@ -46,6 +46,14 @@ func TestResetAfter(t *testing.T) {
 		{"diagram clean", func(t *testing.T) { d.must(t, "diagram", "run", file); d.must(t, "diagram", "clean") }},
 		{"how-flux-does-it", func(t *testing.T) { d.must(t, "walk", "how-flux-does-it", "--auto") }},
 		{"a half of how-flux-does-it", func(t *testing.T) { press(t, d, `g 6\nq\n`, "how-flux-does-it") }},
+		{"the app is not in Git", func(t *testing.T) {
+			dir := clone(t, d, "gone")
+			d.git(t, dir, "rm", "-q", "clusters/demo/apps.yaml")
+			d.git(t, dir, "commit", "-q", "-m", "No apps")
+			d.git(t, dir, "push", "-q")
+			d.kubectl(t, "wait", "namespace/app", "--for=jsonpath={.status.phase}=Terminating", "--timeout=60s")
+		}},
+		{"its namespace is being deleted", func(t *testing.T) { d.kubectl(t, "delete", "namespace", "app", "--wait=false") }},
 		{"down --keep-data", func(t *testing.T) {
 			d.must(t, "diagram", "run", file)
 			d.must(t, "down", "--keep-data")

@@ -56,7 +56,7 @@ func Run(ctx context.Context, cluster clusters.Cluster, report clusters.Steps) (
 	if err != nil {
 		return nil, err
 	}
-	r := &resetter{client: c, cluster: cluster, owner: owner, urls: urls}
+	r := &resetter{client: c, cluster: cluster, owner: owner, urls: urls, going: map[string]bool{}}
 	// One after the other, see resetter.
 	err = steps.Run(ctx, report, steps.Sequence(
 		steps.Step{Name: "What is not in Git", Do: r.tidy},
@@ -86,6 +86,7 @@ type resetter struct {
 	names      []string                     // of the Kustomizations that the beginning has
 	sync       []*unstructured.Unstructured // what Flux follows, as Git says in the beginning
 	stood      map[string]bool              // Kustomizations that were at the beginning before the branch moved
+	going      map[string]bool              // namespaces of the fleet that were being deleted
 }
 
 // tidy restores what Flux starts from, and removes what it does not know. These have nothing to do with each
@@ -104,14 +105,14 @@ func (r *resetter) tidy(ctx context.Context) (err error) {
 	if err := r.inventories(ctx); err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return r.find(ctx) })
-	group.Go(func() error { return r.token(ctx) })
-	group.Go(func() error { return r.strangers(ctx) })
-	group.Go(func() error { return r.resumeAll(ctx) })
-	group.Go(func() error { return r.leftovers(ctx) })
-	group.Go(func() error { return r.strays(ctx) })
-	return group.Wait()
+	group, groupCtx := errgroup.WithContext(ctx)
+	for _, do := range []func(context.Context) error{r.find, r.token, r.strangers, r.resumeAll, r.leftovers, r.strays} {
+		group.Go(func() error { return do(groupCtx) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return r.revive(ctx)
 }
 
 // inventories reads what all Kustomizations have applied.
