@@ -15,6 +15,7 @@ import (
 	"github.com/go-git/go-git/v6/config"
 	"github.com/go-git/go-git/v6/plumbing"
 	gitclient "github.com/go-git/go-git/v6/plumbing/client"
+	"github.com/go-git/go-git/v6/plumbing/object"
 	"github.com/go-git/go-git/v6/plumbing/transport"
 	githttp "github.com/go-git/go-git/v6/plumbing/transport/http"
 
@@ -89,6 +90,36 @@ func (r *Repository) head(ctx context.Context) (commit string, err error) {
 		return ref.Hash().String(), copied.remember(ref.Hash())
 	}
 	return "", fmt.Errorf("reading %s: %w; `fluxdemo up` repairs it", r.URL, ErrNoBranch)
+}
+
+// Contains reports whether the branch has a commit, at its head or before. The commit is one that Head returned at any time
+// before; of any other it is not known, and the answer is no.
+func (r *Repository) Contains(ctx context.Context, commit string) (bool, error) {
+	head, err := r.Head(ctx)
+	if errors.Is(err, ErrNoBranch) {
+		return false, nil
+	}
+	if err != nil || head == commit {
+		return err == nil, err
+	}
+	copied := r.open()
+	defer copied.close()
+	if !copied.has(plumbing.NewHash(commit)) {
+		return false, nil
+	}
+	earlier, err := object.GetCommit(copied, plumbing.NewHash(commit))
+	if err != nil {
+		return false, fmt.Errorf("reading commit %s: %w", commit, err)
+	}
+	latest, err := object.GetCommit(copied, plumbing.NewHash(head))
+	if err != nil {
+		return false, fmt.Errorf("reading commit %s: %w", head, err)
+	}
+	kept, err := earlier.IsAncestor(latest)
+	if err != nil {
+		return false, fmt.Errorf("reading the history of %s: %w", r.URL, err)
+	}
+	return kept, nil
 }
 
 // Restore moves the branch to a commit, as Move does, and waits until the cluster has it, as Await does.

@@ -76,6 +76,20 @@ func TestRestore(t *testing.T) {
 			t.Errorf("at %s, want %s", now, commits[to])
 		}
 	}
+	if err := r.Move(ctx, commits[1]); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, true, false} {
+		if kept, err := r.Contains(ctx, commits[i]); err != nil || kept != want {
+			t.Errorf("%s is in the branch: %t, %v; want %t", commits[i], kept, err, want)
+		}
+	}
+	if kept, err := r.Contains(ctx, strings.Repeat("1", 40)); err != nil || kept {
+		t.Errorf("a commit that was never there is in the branch: %t, %v", kept, err)
+	}
+	if err := r.Move(ctx, commits[0]); err != nil {
+		t.Fatal(err)
+	}
 	if err := r.Restore(ctx, strings.Repeat("1", 40), nil); err == nil || !strings.Contains(err.Error(), "does not have it") {
 		t.Errorf("a commit that was never there: %v", err)
 	}

@@ -13,8 +13,14 @@ import (
 // and a fresh start costs nothing there.
 func (s *Session) start(ctx context.Context, ev Events) error {
 	if s.Resumed() {
+		if s.ready.Load() {
+			return nil
+		}
+		if err := s.rejoin(ctx); err != nil {
+			return err
+		}
 		s.ready.Store(true)
-		return s.rejoin(ctx)
+		return nil
 	}
 	for _, r := range s.o.Needs {
 		if err := whole(ctx, r); err != nil {
@@ -27,29 +33,6 @@ func (s *Session) start(ctx context.Context, ev Events) error {
 	s.ready.Store(true)
 	s.p.Set, s.p.Shell = true, s.runner.snapshot()
 	return s.save()
-}
-
-// rejoin restores the fleet to the commit of the last step. A step that was begun needs no help: the next command
-// undoes it first.
-func (s *Session) rejoin(ctx context.Context) error {
-	if !s.o.Rejoin || s.o.Git == nil || s.p.Begun != nil || s.p.Commit == "" {
-		return nil
-	}
-	head, err := s.o.Git.Head(ctx)
-	if err == nil && head != s.p.Commit {
-		s.rejoined.Store(true)
-		var states map[string]string
-		if states, err = s.o.Git.States(ctx); err == nil {
-			err = s.o.Git.Move(ctx, s.p.Commit)
-		}
-		if err == nil {
-			err = s.o.Git.Await(ctx, s.p.Commit, states)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("restoring the fleet to the commit of this walk: %w", err)
-	}
-	return nil
 }
 
 // whole does a walk silently, but for its cleanup.

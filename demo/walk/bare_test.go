@@ -81,6 +81,16 @@ func (b bare) Head(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
+func (b bare) Contains(ctx context.Context, commit string) (bool, error) {
+	cmd := exec.CommandContext(ctx, "git", "-C", string(b), "merge-base", "--is-ancestor", commit, "main")
+	cmd.Env = gitEnv()
+	err := cmd.Run()
+	if exit, is := errors.AsType[*exec.ExitError](err); is && exit.ExitCode() == 1 {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func (bare) States(context.Context) (map[string]string, error) { return map[string]string{}, nil }
 
 func (b bare) Await(context.Context, string, map[string]string) error { return nil }

@@ -12,6 +12,8 @@ import (
 type Git interface {
 	// Head returns the commit of the fleet's branch.
 	Head(ctx context.Context) (commit string, err error)
+	// Contains reports whether the branch has a commit that Head returned, at its head or before.
+	Contains(ctx context.Context, commit string) (bool, error)
 	// States returns why each object that follows the branch in the cluster is not ready, by its name; "" for one that is.
 	States(ctx context.Context) (map[string]string, error)
 	// Move moves the branch to a commit that Head returned, by force.

@@ -41,7 +41,7 @@ func (s *Session) complete(ctx context.Context, patience time.Duration, ev Event
 	if err != nil {
 		return err
 	}
-	if err := s.check(hurried(ctx, patience), ev); err != nil {
+	if err := s.checkKept(hurried(ctx, patience), ev); err != nil {
 		return err
 	}
 	return s.locked(ctx, func() error {
@@ -74,6 +74,10 @@ func (s *Session) try(ctx context.Context) error {
 		return err
 	}
 	results := s.runner.try(ctx, at, s.o.Explain)
+	if kept, err := s.keepsHistory(ctx); err == nil && !kept && len(results) > 0 {
+		last := &results[len(results)-1]
+		last.Holds, last.Why = false, lostHistory
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

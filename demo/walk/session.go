@@ -35,7 +35,7 @@ type SessionOptions struct {
 	// requires a cluster of its own.
 	Guest bool
 	// Rejoin restores the fleet to the commit of the saved progress if it has moved since, for example by another walk.
-	// Do not set it for learners: they may push while no session is open.
+	// Learners may push while no session is open: for them it is restored only if the branch has lost that commit.
 	Rejoin bool
 	// Learner says that the user does the steps, maybe while no session is open. Each step then begins as soon as the one
 	// before is done or undone: what is pushed from then on belongs to it.

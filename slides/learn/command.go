@@ -70,6 +70,9 @@ func (l *lesson) carryOut(ctx context.Context, name string) {
 			m.Trouble = err.Error()
 		case name == "begin":
 			m.Ready = true
+			if l.o.Session.Rejoined() {
+				m.Note = "The fleet had moved since the last run. It is restored. Update your clone: `" + walk.CloneFollows + "`"
+			}
 		case name == "end":
 			m.Ended = true
 		case moves:

@@ -31,6 +31,7 @@ type Session interface {
 	Position() int
 	Hints() int
 	HasFleet() bool
+	Rejoined() bool
 	Do(ctx context.Context, c walk.Command, ev walk.Events) error
 }
 

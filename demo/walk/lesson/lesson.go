@@ -23,6 +23,8 @@ type Session interface {
 	Hints() int
 	// HasFleet reports whether going back moves the fleet's branch.
 	HasFleet() bool
+	// Rejoined reports whether ActionBegin has restored a fleet that had moved.
+	Rejoined() bool
 	// Do carries out a command and reports its progress. One at a time.
 	Do(ctx context.Context, c walk.Command, ev walk.Events) error
 }

@@ -256,6 +256,9 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 	case msg.command.Action == walk.ActionBegin && !m.begun:
 		m.begun = true
 		m.show()
+		if m.session.Rejoined() {
+			m.note = "The fleet had moved since the last run. It is restored. " + m.follow()
+		}
 	case msg.command.Action == walk.ActionHint:
 		m.hints, m.top = m.session.Hints(), bottom // the new one is the last on the page
 		m.await()

@@ -35,6 +35,10 @@ func (l *learner) learn(ctx context.Context, prelude []string) error {
 	if err := s.begin(ctx, ses, nil); err != nil {
 		return err
 	}
+	if ses.Rejoined() {
+		s.line(s.dim.Render(movedNote))
+		l.follow(nil)
+	}
 	l.keys = lines(ctx, l.in)
 	s.line("")
 	s.line("In another terminal, run these commands first:")
