@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/called"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/progress"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/status"
@@ -56,7 +58,7 @@ that.`,
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "Ready in %.1f s.\n\n", time.Since(start).Seconds())
 			status.PrintURLs(cmd.OutOrStdout(), urls)
-			fmt.Fprintf(cmd.ErrOrStderr(), "\nNext: %s, or eval \"$(%s)\"\n", o.Called().Command("walk gitops"), o.Called().Command("env"))
+			printNext(cmd.ErrOrStderr(), o.Called())
 			return nil
 		},
 	}
@@ -65,4 +67,16 @@ that.`,
 	cmd.Flags().StringVar(&o.GitURL, "git-url", "", "empty Git repository of yours for Flux to follow; its token is read from $"+cli.GitTokenVar)
 	o.AddProviderFlags(cmd)
 	return cmd
+}
+
+// printNext says what to type next, for a speaker, an attendee, and all others.
+func printNext(out io.Writer, program called.Program) {
+	fmt.Fprintln(out, "\nNext:")
+	for _, next := range []struct{ who, command string }{
+		{"on stage", program.Command("walk gitops")},
+		{"to learn", program.Command("learn gitops")},
+		{"freely", "eval \"$(" + program.Command("env") + ")\""},
+	} {
+		fmt.Fprintf(out, "  %-9s %s\n", next.who, next.command)
+	}
 }
