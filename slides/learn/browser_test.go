@@ -233,3 +233,18 @@ func TestPageWithoutTerminal(t *testing.T) {
 	}
 	p.Shot("learn-no-terminal")
 }
+
+// TestFollow says how a clone follows after a step was undone, and runs that in the terminal.
+func TestFollow(t *testing.T) {
+	f := serveNote(t, func(o *Options) { o.Session = inFleet{o.Session} })
+	p := newTab(t)
+	p.open(f, "")
+	p.text(".results", "✗ Not yet: there is a note")
+	p.screen(">")
+	p.press("Reset")
+	p.text(".follow", "Update your clone")
+	p.text(".follow .do pre", "git fetch && git reset --hard origin/main")
+	p.Shot("learn-follow")
+	browsertest.Get[bool](p.Tab, `(document.querySelector(".follow .do button").click(), true)`)
+	p.screen("fatal: not a git repository (or any of the parent directories): .git") // it runs where the shell is
+}

@@ -52,7 +52,7 @@ func (l *lesson) carryOut(ctx context.Context, name string) {
 		l.stop, l.taken, l.ending = cancel, true, name == "end"
 		m.Busy, m.Waiting, m.Trouble = busy()[name], "", ""
 		if name != "check" && name != "hint" {
-			m.Note = ""
+			m.Note, m.Follow = "", ""
 			l.output.Reset()
 		}
 	})
@@ -71,12 +71,12 @@ func (l *lesson) carryOut(ctx context.Context, name string) {
 		case name == "begin":
 			m.Ready = true
 			if l.o.Session.Rejoined() {
-				m.Note = "The fleet had moved since the last run. It is restored. Update your clone: `" + walk.CloneFollows + "`"
+				m.Note, m.Follow = "The fleet had moved since the last run, and is restored. Update your clone:", walk.CloneFollows
 			}
 		case name == "end":
 			m.Ended = true
 		case moves:
-			m.Note = "Update your clone: `" + walk.CloneFollows + "`"
+			m.Note, m.Follow = "The fleet has moved. Update your clone:", walk.CloneFollows
 		}
 	})
 }

@@ -278,7 +278,7 @@ func TestReset(t *testing.T) {
 	page.see("that it is undone", func(l *lessonModel) bool {
 		left, err := os.ReadDir(f.dir)
 		return err == nil && len(left) == 0 && l.Busy == "" && l.Position == 0 && l.Trouble == "" &&
-			l.Note == "Update your clone: `git fetch && git reset --hard origin/main`"
+			strings.Contains(l.Note, "Update your clone") && l.Follow == "git fetch && git reset --hard origin/main"
 	})
 	f.write("mine\n")
 	page.see("the next step without the note", func(l *lessonModel) bool { return l.Position == 1 && l.Note == "" })

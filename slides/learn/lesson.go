@@ -240,7 +240,7 @@ func (l *lesson) wait(ctx context.Context) {
 	}
 	l.set(func(m *lessonModel) {
 		if ses.Position() != at {
-			m.Note = "" // of a step that is over
+			m.Note, m.Follow = "", "" // of a step that is over
 		}
 	})
 }

@@ -20,7 +20,8 @@ type lessonModel struct {
 	Taken    int               `json:"taken"`            // how many commands of pages were taken
 	Waiting  string            `json:"waiting,omitempty"`
 	Trouble  string            `json:"trouble,omitempty"`
-	Note     string            `json:"note,omitempty"`
+	Note     string            `json:"note,omitempty"`   // what the learner has to do because of the last command
+	Follow   string            `json:"follow,omitempty"` // the command that does it
 	Output   string            `json:"output,omitempty"` // of the commands that the page has run last
 	Diagram  *diagrams.Diagram `json:"diagram,omitempty"`
 	First    []string          `json:"first"` // what to type first in a shell

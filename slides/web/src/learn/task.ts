@@ -37,6 +37,7 @@ export class Task {
   private readonly first = el("section", "first");
   private readonly bar = el("div", "task-buttons");
   private readonly hints = el("section", "hints");
+  private readonly note = el("section", "follow");
   private readonly state = el("p", "state");
   private readonly results = el("ul", "results");
   private readonly trouble = el("pre", "trouble");
@@ -63,7 +64,7 @@ export class Task {
     this.results.setAttribute("aria-live", "polite");
     this.trouble.setAttribute("role", "alert");
     this.root.append(
-      this.before, this.title, this.task, this.first, this.bar, this.state, this.trouble, this.results, this.hints, this.output,
+      this.before, this.title, this.task, this.first, this.bar, this.note, this.state, this.trouble, this.results, this.hints, this.output,
     );
   }
 
@@ -79,6 +80,8 @@ export class Task {
     this.redraw(this.output, l.output ?? "", () =>
       l.output ? [el("summary", "", "What fluxdemo ran"), el("pre", "", l.output)] : [],
     );
+    this.redraw(this.note, [l.note, l.follow, l.terminal], () => this.noteOf(l));
+    this.note.hidden = !l.note || !!l.busy;
     this.output.hidden = !l.output;
     this.state.textContent = stateOf(l);
     this.state.hidden = this.state.textContent === "";
@@ -141,6 +144,10 @@ export class Task {
     return [el("p", "", where), ...l.first.map((c) => this.commandOf(c))];
   }
 
+  private noteOf(l: Lesson): Node[] {
+    return [...paragraphs(l.note ? [l.note] : []), ...(l.follow ? [this.commandOf(l.follow)] : [])];
+  }
+
   private hintsOf(step: LessonStep): HTMLElement[] {
     return step.hints.map((h, i) => {
       const box = el("div", "hint", el("h3", "", `Hint ${i + 1} of ${step.levels}`));
@@ -192,10 +199,9 @@ function resultOf(r: Result): HTMLElement {
   return item;
 }
 
-/** What runs, or what the learner should know. */
+/** What runs, or how old the results are. */
 function stateOf(l: Lesson): string {
   if (l.busy) return l.waiting ? `${l.busy}: ${l.waiting}` : `${l.busy} …`;
-  if (l.note) return l.note.replaceAll("`", "");
   const step = l.step;
   if (!step || step.looks || step.at === 0 || step.result.length === 0) return "";
   const at = new Date(step.at).toLocaleTimeString([], { hourCycle: "h23", hour: "2-digit", minute: "2-digit", second: "2-digit" });

@@ -25,6 +25,7 @@ export interface Lesson {
   waiting?: string;
   trouble?: string;
   note?: string;
+  follow?: string;
   output?: string;
   diagram?: Diagram;
   first: string[];
