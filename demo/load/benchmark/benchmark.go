@@ -159,6 +159,8 @@ func (b *bench) push(ctx context.Context, edition string) error {
 // restore leaves the cluster as it was found: without tenants, shards and the
 // branch, and Flux with the settings of a demo.
 func (b *bench) restore(ctx context.Context) error {
+	branch := make(chan error, 1)
+	go func() { branch <- b.removeBranch(ctx) }() // nothing below needs it
 	errs := []error{b.remove(ctx)}
 	own := demo.MayChangeFlux(b.cluster) == nil
 	if own {
@@ -170,17 +172,22 @@ func (b *bench) restore(ctx context.Context) error {
 			}
 		}
 	}
-	if b.urls.Upstream == "" { // on a forge there never was a load
-		password, err := demo.GitPassword(ctx, b.client)
-		if err == nil {
-			err = fleet.DeleteBranch(ctx, b.urls.Git, demo.GitUser, password, load.Branch)
-		}
-		errs = append(errs, err)
-	}
 	if own {
 		errs = append(errs, shard.Resize(ctx, b.cluster, b.Install, manifests.ForDemo, b.steps))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, <-branch)...)
+}
+
+// removeBranch removes the load's branch, if there is one. On a forge there never was one.
+func (b *bench) removeBranch(ctx context.Context) error {
+	if b.urls.Upstream != "" {
+		return nil
+	}
+	password, err := demo.GitPassword(ctx, b.client)
+	if err != nil {
+		return err
+	}
+	return fleet.DeleteBranch(ctx, b.urls.Git, demo.GitUser, password, load.Branch)
 }
 
 func (b *bench) all(ctx context.Context, report *Report) error {
