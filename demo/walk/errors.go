@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"mvdan.cc/sh/v3/interp"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk/tap"
 )
 
 // errorLines is how much of a failed command's output an error shows; the end of it says why.
@@ -76,7 +78,7 @@ func (e *StepError) Error() string {
 func (e *StepError) Unwrap() error { return e.Err }
 
 // LastLine is the last line with anything in it that the command wrote, or the block before it.
-func (e *StepError) LastLine() string { return lastLine([]byte(e.Output)) }
+func (e *StepError) LastLine() string { return tap.LastLine(e.Output) }
 
 // Meaning is Why, or the comment above the command, which says what its failure means, or LastLine if there is none.
 func (e *StepError) Meaning() string {

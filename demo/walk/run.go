@@ -15,6 +15,8 @@ import (
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk/tap"
 )
 
 // waitingEvery is how often a check that has not ended says what it is waiting for.
@@ -43,7 +45,7 @@ type Runner struct {
 	shell  *interp.Runner
 	start  map[string]expand.Variable // the shell's variables before the first command
 	goHome *syntax.Stmt               // cd "$WALK_DIR"
-	out    *tap
+	out    *tap.Tap
 	// What a waiting check waits for; see SessionOptions.Explain. running is the program that runs, with its arguments.
 	explain func(ctx context.Context, args []string) string
 	running atomic.Pointer[[]string]
@@ -62,7 +64,7 @@ func NewRunner(w *Walk, o Options) (*Runner, error) {
 	// A question on the terminal would hang the show, and so would a pager.
 	env := append([]string{"GIT_TERMINAL_PROMPT=0", "GIT_PAGER=cat", "PAGER=cat"}, o.Env...)
 	env = append(env, "WALK_DIR="+dir)
-	r := &Runner{walk: w, dir: dir, out: &tap{}, waitingEvery: cmp.Or(o.waiting, waitingEvery), killGrace: cmp.Or(o.grace, killGrace)}
+	r := &Runner{walk: w, dir: dir, out: &tap.Tap{}, waitingEvery: cmp.Or(o.waiting, waitingEvery), killGrace: cmp.Or(o.grace, killGrace)}
 	r.shell, err = interp.New(
 		interp.Env(expand.ListEnviron(env...)),
 		interp.Dir(dir),
@@ -162,7 +164,7 @@ func (r *Runner) run(ctx context.Context, step *Step, blocks []Block, ev Events)
 
 func (r *Runner) block(ctx context.Context, step *Step, b *Block, em *emitter) error {
 	start := time.Now()
-	r.out.forget()
+	r.out.Forget()
 	em.emit(Event{Kind: BlockStart, Step: step, Block: b})
 	var err error
 	for i := range b.Commands {
@@ -188,10 +190,10 @@ func (r *Runner) command(ctx context.Context, step *Step, b *Block, c *ShellComm
 	send(CommandStart, "", time.Time{}, nil)
 	limited, cancel := context.WithTimeout(ctx, b.Timeout)
 	defer cancel()
-	r.out.open(func(p []byte) { send(Output, string(p), time.Time{}, nil) })
+	r.out.Open(func(p []byte) { send(Output, string(p), time.Time{}, nil) })
 	stop := func() {}
 	if b.Role == Check {
-		stop = every(r.waitingEvery, func() { send(Waiting, cmp.Or(r.awaited(limited), r.out.lastLine()), blockStart, nil) })
+		stop = every(r.waitingEvery, func() { send(Waiting, cmp.Or(r.awaited(limited), r.out.LastLine()), blockStart, nil) })
 	}
 	t, trying := limited.Value(trialKey{}).(*trial)
 	if trying {
@@ -199,9 +201,9 @@ func (r *Runner) command(ctx context.Context, step *Step, b *Block, c *ShellComm
 	}
 	err := r.shell.Run(limited, c.stmt)
 	stop()
-	output := r.out.close()
+	output := r.out.Close()
 	if output == "" {
-		output = r.out.lastLine() // a check may say first what it then waits for
+		output = r.out.LastLine() // a check may say first what it then waits for
 	}
 	if err != nil || limited.Err() != nil {
 		failed := &StepError{File: r.walk.File, Step: step, Block: b, Command: c, Output: output, Elapsed: time.Since(start)}

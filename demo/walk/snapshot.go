@@ -11,6 +11,8 @@ import (
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk/tap"
 )
 
 // snapshot is a shell's state in a form that another process can take up.
@@ -128,9 +130,9 @@ func (r *Runner) quietly(ctx context.Context, script string) (output string, err
 	if err != nil {
 		return "", err
 	}
-	r.out.open(func([]byte) {})
+	r.out.Open(func([]byte) {})
 	err = r.statements(ctx, file)
-	return lastLine([]byte(r.out.close())), err
+	return tap.LastLine(r.out.Close()), err
 }
 
 func (r *Runner) statements(ctx context.Context, file *syntax.File) error {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"mvdan.cc/sh/v3/interp"
+
+	"github.com/fluxdemo/fluxdemo/demo/walk/tap"
 )
 
 // It takes at most tryTime to find out which checks hold, and then explainTime to say why one does not. Each command may
@@ -184,7 +186,7 @@ func tryOne(ctx context.Context, shell *interp.Runner, check *Block, explain fun
 			return Result{Check: check, Unknown: true, Why: "The cluster does not answer in time: the computer is busy."}
 		}
 		if found == "" && c.Comment == "" {
-			found = lastLine(output.Bytes())
+			found = tap.LastLine(output.String())
 		}
 		if why := strings.TrimSpace(c.Comment + " " + found); why != "" {
 			return open(why)
