@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
@@ -39,8 +40,10 @@ func main() {
 func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// Without a logger, controller-runtime writes a stack trace to the terminal.
+	// Without a logger, controller-runtime writes a stack trace to the terminal, and client-go a line for each request that
+	// is given up. What matters of that is an error, too.
 	ctrllog.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
 	if err := gitconfig.Ignore(); err != nil {
 		fmt.Fprintf(errOut, "fluxdemo: %v\n", err)
 		return exitFailure
