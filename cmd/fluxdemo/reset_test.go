@@ -38,6 +38,12 @@ func TestResetAfter(t *testing.T) {
 	if err := os.WriteFile(file, []byte("graph TD\nA-->B\nA-->C\nB-->D\nC-->D\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	remove := func(dir string) {
+		t.Helper()
+		d.git(t, dir, "rm", "-q", "clusters/demo/apps.yaml")
+		d.git(t, dir, "commit", "-q", "-m", "No apps")
+		d.git(t, dir, "push", "-q")
+	}
 	for _, tt := range []struct {
 		name string
 		do   func(t *testing.T)
@@ -47,13 +53,18 @@ func TestResetAfter(t *testing.T) {
 		{"how-flux-does-it", func(t *testing.T) { d.must(t, "walk", "how-flux-does-it", "--auto") }},
 		{"a half of how-flux-does-it", func(t *testing.T) { press(t, d, `g 6\nq\n`, "how-flux-does-it") }},
 		{"the app is not in Git", func(t *testing.T) {
-			dir := clone(t, d, "gone")
-			d.git(t, dir, "rm", "-q", "clusters/demo/apps.yaml")
-			d.git(t, dir, "commit", "-q", "-m", "No apps")
-			d.git(t, dir, "push", "-q")
+			remove(clone(t, d, "gone"))
 			d.kubectl(t, "wait", "namespace/app", "--for=jsonpath={.status.phase}=Terminating", "--timeout=60s")
 		}},
 		{"its namespace is being deleted", func(t *testing.T) { d.kubectl(t, "delete", "namespace", "app", "--wait=false") }},
+		{"commits while its namespace is being deleted", func(t *testing.T) {
+			dir := clone(t, d, "gone")
+			d.kubectl(t, "delete", "namespace", "app", "--wait=false")
+			edit(t, dir+"/apps/demo/app/app.env", "COLOR=", "COLOR=dark")
+			d.git(t, dir, "commit", "-q", "-a", "-m", "Dark")
+			d.git(t, dir, "push", "-q")
+			remove(dir) // Flux waits for the namespace before it removes the app
+		}},
 		{"down --keep-data", func(t *testing.T) {
 			d.must(t, "diagram", "run", file)
 			d.must(t, "down", "--keep-data")

@@ -56,7 +56,8 @@ func Run(ctx context.Context, cluster clusters.Cluster, report clusters.Steps) (
 	if err != nil {
 		return nil, err
 	}
-	r := &resetter{client: c, cluster: cluster, owner: owner, urls: urls, going: map[string]bool{}}
+	r := &resetter{client: c, cluster: cluster, owner: owner, urls: urls}
+	stop := r.reviving(ctx)
 	// One after the other, see resetter.
 	err = steps.Run(ctx, report, steps.Sequence(
 		steps.Step{Name: "What is not in Git", Do: r.tidy},
@@ -64,8 +65,8 @@ func Run(ctx context.Context, cluster clusters.Cluster, report clusters.Steps) (
 		steps.Step{Name: "GitRepository and Kustomizations", Do: r.reconcile},
 		steps.Step{Name: "Sample app", Do: r.app},
 	)...)
-	if err != nil {
-		return nil, err
+	if stopped := stop(); err != nil {
+		return nil, errors.Join(err, stopped)
 	}
 	return append(owner.Left(), r.kept...), nil
 }
@@ -86,7 +87,6 @@ type resetter struct {
 	names      []string                     // of the Kustomizations that the beginning has
 	sync       []*unstructured.Unstructured // what Flux follows, as Git says in the beginning
 	stood      map[string]bool              // Kustomizations that were at the beginning before the branch moved
-	going      map[string]bool              // namespaces of the fleet that were being deleted
 }
 
 // tidy restores what Flux starts from, and removes what it does not know. These have nothing to do with each
@@ -105,14 +105,11 @@ func (r *resetter) tidy(ctx context.Context) (err error) {
 	if err := r.inventories(ctx); err != nil {
 		return err
 	}
-	group, groupCtx := errgroup.WithContext(ctx)
+	group, ctx := errgroup.WithContext(ctx)
 	for _, do := range []func(context.Context) error{r.find, r.token, r.strangers, r.resumeAll, r.leftovers, r.strays} {
-		group.Go(func() error { return do(groupCtx) })
+		group.Go(func() error { return do(ctx) })
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return r.revive(ctx)
+	return group.Wait()
 }
 
 // inventories reads what all Kustomizations have applied.

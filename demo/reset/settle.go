@@ -60,9 +60,6 @@ type settling struct {
 
 // look returns what is not as in the beginning, and why; "" if nothing is. It asks Kustomizations that rest.
 func (s *settling) look(ctx context.Context, all []*unstructured.Unstructured) (waits string, err error) {
-	if err := s.revive(ctx); err != nil {
-		return "", err
-	}
 	there := map[string]*unstructured.Unstructured{}
 	for _, o := range all {
 		there[o.GetName()] = o
