@@ -38,6 +38,12 @@ func TestResetAfter(t *testing.T) {
 	if err := os.WriteFile(file, []byte("graph TD\nA-->B\nA-->C\nB-->D\nC-->D\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	darken := func(dir string) {
+		t.Helper()
+		edit(t, dir+"/apps/demo/app/app.env", "COLOR=", "COLOR=dark")
+		d.git(t, dir, "commit", "-q", "-a", "-m", "Dark")
+		d.git(t, dir, "push", "-q")
+	}
 	remove := func(dir string) {
 		t.Helper()
 		d.git(t, dir, "rm", "-q", "clusters/demo/apps.yaml")
@@ -60,10 +66,20 @@ func TestResetAfter(t *testing.T) {
 		{"commits while its namespace is being deleted", func(t *testing.T) {
 			dir := clone(t, d, "gone")
 			d.kubectl(t, "delete", "namespace", "app", "--wait=false")
-			edit(t, dir+"/apps/demo/app/app.env", "COLOR=", "COLOR=dark")
-			d.git(t, dir, "commit", "-q", "-a", "-m", "Dark")
-			d.git(t, dir, "push", "-q")
+			darken(dir)
 			remove(dir) // Flux waits for the namespace before it removes the app
+		}},
+		{"suspended while its namespace is being deleted", func(t *testing.T) {
+			dir := clone(t, d, "gone")
+			d.kubectl(t, "delete", "namespace", "app", "--wait=false")
+			d.kubectl(t, "-n", "flux-system", "patch", "kustomization", "apps", "--type=merge", `-p={"spec":{"suspend":true}}`)
+			darken(dir)
+			d.kubectl(t, "-n", "app", "scale", "deployment", "app", "--replicas=0")
+		}},
+		{"its namespace is gone, and Flux waits for it", func(t *testing.T) {
+			d.kubectl(t, "delete", "namespace", "app", "--wait=false")
+			darken(clone(t, d, "gone"))
+			d.kubectl(t, "wait", "namespace/app", "--for=delete", "--timeout=60s")
 		}},
 		{"down --keep-data", func(t *testing.T) {
 			d.must(t, "diagram", "run", file)

@@ -105,11 +105,14 @@ func (r *resetter) tidy(ctx context.Context) (err error) {
 	if err := r.inventories(ctx); err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	for _, do := range []func(context.Context) error{r.find, r.token, r.strangers, r.resumeAll, r.leftovers, r.strays} {
-		group.Go(func() error { return do(ctx) })
+		group.Go(func() error { return do(groupCtx) })
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return r.namespaced(ctx)
 }
 
 // inventories reads what all Kustomizations have applied.

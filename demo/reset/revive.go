@@ -7,11 +7,14 @@ import (
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/demo"
@@ -23,12 +26,15 @@ import (
 // whole seconds.
 const untouched = 4 * time.Second
 
-// reviving creates namespaces of the fleet anew that are being deleted: by a learner, or by Flux because a commit took
-// them out. Flux applies such a namespace without a change, and then waits a minute for it, though it was gone after five
-// seconds. That happens before a reset, too, so it goes on from the beginning of the reset until stop.
+// fleetNamespaces are those that the fleet's beginning has.
+func fleetNamespaces() []string { return []string{demo.AppNamespace, demo.Playground} }
+
+// reviving creates namespaces of the fleet that are missing, and those that are being deleted: by a learner, or by Flux
+// because a commit took them out. Flux applies such a namespace without a change, and then waits a minute for it, though it
+// was gone after five seconds. Before a reset, too: so this goes on from the beginning of the reset until stop.
 //
-// It lets a namespace go at once, as long as Kubernetes has not begun to delete what it holds: the reset removes what
-// does not belong there, and Flux takes up the rest. On a cluster of others it leaves that to Kubernetes.
+// It does not wait five seconds for Kubernetes to begin: it removes what such a namespace holds, and lets it go. On a
+// cluster of others it leaves all that to Kubernetes and Flux.
 //
 // stop returns why it has ended before.
 func (r *resetter) reviving(ctx context.Context) (stop func() error) {
@@ -38,10 +44,8 @@ func (r *resetter) reviving(ctx context.Context) (stop func() error) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() {
-		going := map[string]bool{}
-		kind := corev1.SchemeGroupVersion.WithKind("Namespace")
-		done <- object.Follow(ctx, r.client, kind, "", func(all []*unstructured.Unstructured) (string, error) {
-			return "the end of the reset", r.revive(ctx, all, going)
+		done <- object.Follow(ctx, r.client, namespaces(), "", func(all []*unstructured.Unstructured) (string, error) {
+			return "the end of the reset", r.revive(ctx, all)
 		})
 	}()
 	return func() error {
@@ -54,20 +58,18 @@ func (r *resetter) reviving(ctx context.Context) (stop func() error) {
 	}
 }
 
-// revive looks once at all namespaces. going are those of the fleet that were being deleted, by name.
-func (r *resetter) revive(ctx context.Context, all []*unstructured.Unstructured, going map[string]bool) error {
-	for _, name := range []string{demo.AppNamespace, demo.Playground} {
-		i := slices.IndexFunc(all, func(o *unstructured.Unstructured) bool { return o.GetName() == name })
+// revive looks once at all namespaces.
+func (r *resetter) revive(ctx context.Context, all []*unstructured.Unstructured) error {
+	for _, name := range fleetNamespaces() {
 		var err error
-		switch {
-		case i < 0 && going[name]:
+		switch there := find(all, name); {
+		case there == nil:
 			err = r.anew(ctx, name)
-		case i >= 0 && all[i].GetDeletionTimestamp() != nil:
-			going[name] = true
-			err = r.letGo(ctx, all[i])
+		case there.GetDeletionTimestamp() != nil:
+			err = r.letGo(ctx, there)
 		}
 		if err != nil {
-			return fmt.Errorf("creating the namespace %s, which was deleted, anew: %w", name, err)
+			return fmt.Errorf("creating the namespace %s, which was deleted: %w", name, err)
 		}
 	}
 	return nil
@@ -83,10 +85,31 @@ func (r *resetter) anew(ctx context.Context, name string) error {
 	return err
 }
 
-// letGo removes what keeps a namespace there that is being deleted.
+// letGo removes what a namespace holds that is being deleted, and once that is gone, what keeps the namespace there. What
+// would stay would never work again: Kubernetes's controllers give up an object for good when its namespace is going.
 func (r *resetter) letGo(ctx context.Context, namespace *unstructured.Unstructured) error {
 	if time.Since(namespace.GetDeletionTimestamp().Time) > untouched {
 		return nil // it is gone in a moment
+	}
+	holds := 0
+	for _, kind := range append(sweptKinds(), appsv1.SchemeGroupVersion.WithKind("ReplicaSet"), discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice")) {
+		err := object.Each(ctx, r.client, kind, []string{namespace.GetName()}, func(o *unstructured.Unstructured) error {
+			switch {
+			case furniture(o):
+				return nil // the next namespace has it, too
+			case o.GetDeletionTimestamp() == nil:
+				holds++
+				return r.owner.Delete(ctx, o, metav1.DeletePropagationBackground)
+			}
+			holds++
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if holds > 0 {
+		return nil // until the next look
 	}
 	there := &corev1.Namespace{}
 	err := runtime.DefaultUnstructuredConverter.FromUnstructured(namespace.Object, there)
@@ -100,3 +123,34 @@ func (r *resetter) letGo(ctx context.Context, namespace *unstructured.Unstructur
 	}
 	return client.IgnoreNotFound(err)
 }
+
+// namespaced waits until no namespace of the fleet is being deleted: what Flux applies to one goes with it.
+func (r *resetter) namespaced(ctx context.Context) error {
+	return object.Follow(ctx, r.client, namespaces(), "", func(all []*unstructured.Unstructured) (string, error) {
+		for _, name := range fleetNamespaces() {
+			switch there := find(all, name); {
+			case there == nil && r.owner.Alone():
+				return "namespace/" + name + ": it is not created yet", nil
+			case there != nil && there.GetDeletionTimestamp() != nil:
+				return "namespace/" + name + ": it is being deleted", nil
+			}
+		}
+		return "", nil
+	})
+}
+
+// find returns the object of that name, nil if there is none.
+func find(all []*unstructured.Unstructured, name string) *unstructured.Unstructured {
+	i := slices.IndexFunc(all, func(o *unstructured.Unstructured) bool { return o.GetName() == name })
+	if i < 0 {
+		return nil
+	}
+	return all[i]
+}
+
+// furniture reports whether Kubernetes puts the object into each namespace.
+func furniture(o *unstructured.Unstructured) bool {
+	return o.GetName() == "kube-root-ca.crt" || o.GetKind() == "ServiceAccount" && o.GetName() == "default"
+}
+
+func namespaces() schema.GroupVersionKind { return corev1.SchemeGroupVersion.WithKind("Namespace") }

@@ -72,7 +72,7 @@ func sorted(found []*strays.Object) (remove []*strays.Object, keep []kept) {
 	}
 	for _, o := range found {
 		name := ownership.Object{APIVersion: o.APIVersion, Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
-		fleets := slices.Contains([]string{demo.AppNamespace, demo.Playground}, o.Namespace)
+		fleets := slices.Contains(fleetNamespaces(), o.Namespace)
 		flux := strings.HasSuffix(o.GroupVersionKind().Group, ".toolkit.fluxcd.io")
 		switch {
 		case namespaces[o.Namespace] != nil: // it stays or goes with that

@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/apply"
 	"github.com/fluxdemo/fluxdemo/demo/object"
 )
@@ -54,11 +53,11 @@ func (r *resetter) leftovers(ctx context.Context) error {
 	group.SetLimit(apply.Parallel)
 	for _, kind := range sweptKinds() {
 		group.Go(func() error {
-			return object.Each(ctx, r.client, kind, []string{demo.AppNamespace, demo.Playground}, func(o *unstructured.Unstructured) error {
+			return object.Each(ctx, r.client, kind, fleetNamespaces(), func(o *unstructured.Unstructured) error {
 				switch {
 				case r.managed(o):
 					return r.owner.Leave(r.handBack(ctx, o))
-				case len(o.GetOwnerReferences()) > 0, o.GetName() == "kube-root-ca.crt", o.GetKind() == "ServiceAccount" && o.GetName() == "default":
+				case len(o.GetOwnerReferences()) > 0, furniture(o):
 					return nil // Kubernetes's own
 				}
 				return r.remove(ctx, o)
