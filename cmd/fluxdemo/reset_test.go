@@ -71,10 +71,10 @@ func TestResetAfter(t *testing.T) {
 		}},
 		{"suspended while its namespace is being deleted", func(t *testing.T) {
 			dir := clone(t, d, "gone")
+			d.kubectl(t, "-n", "app", "scale", "deployment", "app", "--replicas=0")
 			d.kubectl(t, "delete", "namespace", "app", "--wait=false")
 			d.kubectl(t, "-n", "flux-system", "patch", "kustomization", "apps", "--type=merge", `-p={"spec":{"suspend":true}}`)
 			darken(dir)
-			d.kubectl(t, "-n", "app", "scale", "deployment", "app", "--replicas=0")
 		}},
 		{"its namespace is gone, and Flux waits for it", func(t *testing.T) {
 			d.kubectl(t, "delete", "namespace", "app", "--wait=false")
