@@ -69,14 +69,14 @@ that.`,
 	return cmd
 }
 
-// printNext says what to type next, for a speaker, an attendee, and all others.
+// printNext says what to type next, for a speaker, an attendee, and whoever has a shell.
 func printNext(out io.Writer, program called.Program) {
 	fmt.Fprintln(out, "\nNext:")
 	for _, next := range []struct{ who, command string }{
 		{"on stage", program.Command("walk gitops")},
 		{"to learn", program.Command("learn gitops")},
-		{"freely", "eval \"$(" + program.Command("env") + ")\""},
+		{"in a shell", "eval \"$(" + program.Command("env") + ")\""},
 	} {
-		fmt.Fprintf(out, "  %-9s %s\n", next.who, next.command)
+		fmt.Fprintf(out, "  %-10s %s\n", next.who, next.command)
 	}
 }

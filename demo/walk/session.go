@@ -129,6 +129,9 @@ func (s *Session) Prepares() bool {
 // clone.
 const CloneFollows = "git fetch && git reset --hard origin/main"
 
+// FleetRestored is what all who show a walk say after Rejoined.
+const FleetRestored = "The fleet had moved since the last run. It is restored."
+
 // HasFleet reports whether the walk changes the fleet's branch, which going back moves.
 func (s *Session) HasFleet() bool { return s.o.Git != nil }
 

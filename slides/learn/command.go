@@ -71,7 +71,7 @@ func (l *lesson) carryOut(ctx context.Context, name string) {
 		case name == "begin":
 			m.Ready = true
 			if l.o.Session.Rejoined() {
-				m.Note, m.Follow = "The fleet had moved since the last run, and is restored. Update your clone:", walk.CloneFollows
+				m.Note, m.Follow = walk.FleetRestored+" Update your clone:", walk.CloneFollows
 			}
 		case name == "end":
 			m.Ended = true

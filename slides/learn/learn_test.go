@@ -268,6 +268,19 @@ type inFleet struct{ Session }
 
 func (inFleet) HasFleet() bool { return true }
 
+// moved is a session whose fleet another walk has moved.
+type moved struct{ inFleet }
+
+func (moved) Rejoined() bool { return true }
+
+// TestMoved says how a clone follows a fleet that had moved and is restored.
+func TestMoved(t *testing.T) {
+	f := serveNote(t, func(o *Options) { o.Session = moved{inFleet{o.Session}} })
+	f.follow().see("what to do", func(l *lessonModel) bool {
+		return l.Ready && strings.HasPrefix(l.Note, walk.FleetRestored) && l.Follow == walk.CloneFollows
+	})
+}
+
 // TestReset undoes what was done wrong, and says what that means for a clone until the step is done.
 func TestReset(t *testing.T) {
 	f := serveNote(t, func(o *Options) { o.Session = inFleet{o.Session} })

@@ -257,7 +257,7 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 		m.begun = true
 		m.show()
 		if m.session.Rejoined() {
-			m.note = "The fleet had moved since the last run. It is restored. " + m.follow()
+			m.note = walk.FleetRestored + " " + m.follow()
 		}
 	case msg.command.Action == walk.ActionHint:
 		m.hints, m.top = m.session.Hints(), bottom // the new one is the last on the page

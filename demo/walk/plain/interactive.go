@@ -31,7 +31,7 @@ func Interactive(ctx context.Context, ses *walk.Session, s *Screen, in io.Reader
 		return err
 	}
 	if ses.Rejoined() {
-		s.line(s.dim.Render(movedNote))
+		s.line(s.dim.Render(walk.FleetRestored))
 	}
 	p := &presenter{ses: ses, s: s, keys: lines(ctx, in), echo: echoes(in)}
 	p.present()
@@ -48,9 +48,6 @@ func Interactive(ctx context.Context, ses *walk.Session, s *Screen, in io.Reader
 	}
 	return s.end(ctx, ses, nil)
 }
-
-// movedNote is shown when a resumed walk has restored the fleet.
-const movedNote = "The fleet had moved since the last run. It is restored."
 
 // opening writes the text before the first step.
 func (s *Screen) opening(w *walk.Walk) {

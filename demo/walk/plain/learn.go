@@ -36,7 +36,7 @@ func (l *learner) learn(ctx context.Context, prelude []string) error {
 		return err
 	}
 	if ses.Rejoined() {
-		s.line(s.dim.Render(movedNote))
+		s.line(s.dim.Render(walk.FleetRestored))
 		l.follow(nil)
 	}
 	l.keys = lines(ctx, l.in)

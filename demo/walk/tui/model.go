@@ -178,7 +178,7 @@ func (m *model) done(err error) tea.Cmd {
 		if m.pos > 0 {
 			m.note = "Resumed at the last position. To start again, press g 1 Enter."
 			if m.session.Rejoined() {
-				m.note = "The fleet had moved since the last run. It is restored."
+				m.note = walk.FleetRestored
 			}
 			m.show(m.pos)
 		}
