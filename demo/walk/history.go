@@ -59,7 +59,8 @@ func (s *Session) checkKept(ctx context.Context, ev Events) error {
 }
 
 // strayed returns the commit to which the fleet has to go back for this walk to go on, "" if it need not. A presenter's
-// fleet is where the last step has left it. A learner may have pushed since then: it only has to descend from there.
+// fleet is where the last step has left it. A learner may have pushed since then: it only has to descend from there. The
+// commit with which another walk begins looks the same, and stays.
 func (s *Session) strayed(ctx context.Context) (commit string, err error) {
 	if s.o.Git == nil || s.base() == "" {
 		return "", nil
@@ -82,7 +83,7 @@ func (s *Session) strayed(ctx context.Context) (commit string, err error) {
 	return "", nil
 }
 
-// rejoin restores the fleet if it has moved since the session that the progress is from, for example by another walk.
+// rejoin restores the fleet if it has moved since the session that the progress is from; see strayed.
 func (s *Session) rejoin(ctx context.Context) error {
 	commit, err := s.strayed(ctx)
 	if err == nil && commit != "" {
