@@ -83,7 +83,7 @@ func TestHistory(t *testing.T) {
 	}
 	paint("blue", "--amend")
 	git(t, clone, "reset", "-q", "--hard", red+"^")
-	paint("purple") // as another walk might
+	paint("purple") // as one who began anew
 	if again := open(); !again.Rejoined() || git(t, string(fleet), "rev-parse", "main") != red {
 		t.Error("the fleet is not restored")
 	}
