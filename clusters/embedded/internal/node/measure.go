@@ -26,7 +26,7 @@ func newMetricsServer(n *Node) (*metricsServer, error) {
 	s := &metricsServer{api: &metrics.API{
 		Sampler: metrics.New(n.runtime.measured), NodeName: n.cfg.Name,
 		Node: func() metav1.ObjectMeta {
-			return metav1.ObjectMeta{Labels: n.object().Labels, CreationTimestamp: created}
+			return metav1.ObjectMeta{Labels: n.registered.Object().Labels, CreationTimestamp: created}
 		},
 	}}
 	if n.cfg.ProxyCAFile == "" {

@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	kuberuntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -35,6 +36,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/objects"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/registration"
 )
 
 // Config is what a node needs. All fields without a note have to be set.
@@ -78,17 +80,18 @@ type PodProcess struct {
 
 // Node is a virtual node. Make it with New and run it once.
 type Node struct {
-	cfg      Config
-	listener net.Listener
-	kubelet  *kubelet
-	metrics  *metricsServer
-	runtime  *runtime
-	informer informers.SharedInformerFactory
-	events   record.EventBroadcaster
-	stopPods context.CancelFunc
-	ready    chan struct{}
-	settled  chan struct{}
-	once     sync.Once
+	cfg        Config
+	listener   net.Listener
+	kubelet    *kubelet
+	metrics    *metricsServer
+	registered *registration.Node
+	runtime    *runtime
+	informer   informers.SharedInformerFactory
+	events     record.EventBroadcaster
+	stopPods   context.CancelFunc
+	ready      chan struct{}
+	settled    chan struct{}
+	once       sync.Once
 }
 
 // podWorkers is how many pods virtual-kubelet looks at side by side. None of
@@ -128,7 +131,7 @@ func New(cfg Config) (*Node, error) {
 		ctx: ctx, api: cfg.Client.CoreV1(), objects: objects.New(cfg.Client.CoreV1()),
 		events: n.events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "fluxdemo-node", Host: cfg.Name}),
 		images: cfg.Images, ips: addresses.NewIPs(), ports: addresses.NewPorts(cfg.Cluster, cfg.Clusters), logs: podlog.New(cfg.LogDir),
-		machine: machineResources(), env: cfg.Env,
+		machine: registration.Machine(), env: cfg.Env,
 		dir: filepath.Join(cfg.Dir, "pods"), hostDir: filepath.Join(cfg.Dir, "host"),
 		server: cfg.Server, caFile: cfg.CAFile, logf: cfg.Logf,
 		pods: map[types.UID]*pod{}, byIP: map[string]*pod{},
@@ -143,6 +146,8 @@ func New(cfg Config) (*Node, error) {
 	if n.metrics, err = newMetricsServer(n); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
+	n.registered = registration.New(cfg.Client, cfg.Name, n.Addr(), cfg.Logf)
+	n.runtime.woken = n.registered.Kick
 	n.kubelet = newKubelet(n.runtime, tlsConfig)
 	return n, nil
 }
@@ -205,7 +210,7 @@ func (n *Node) Run(ctx context.Context) error {
 	defer background.Wait()
 	defer cancel()
 	background.Go(func() { n.kubelet.serve(ctx, n.listener) })
-	background.Go(func() { n.register(ctx) })
+	background.Go(func() { n.registered.Run(ctx, func() { n.once.Do(func() { close(n.ready) }) }) })
 	background.Go(func() { n.metrics.run(ctx, n) })
 	n.informer.Start(ctx.Done())
 	defer n.informer.Shutdown()
@@ -310,4 +315,12 @@ func (p *pod) processes() []PodProcess {
 		list = append(list, process)
 	}
 	return list
+}
+
+// silentRecorder drops the pod controller's events: the pods' own are clearer.
+type silentRecorder struct{}
+
+func (silentRecorder) Event(kuberuntime.Object, string, string, string)          {}
+func (silentRecorder) Eventf(kuberuntime.Object, string, string, string, ...any) {}
+func (silentRecorder) AnnotatedEventf(kuberuntime.Object, map[string]string, string, string, string, ...any) {
 }

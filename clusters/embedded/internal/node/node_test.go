@@ -284,3 +284,12 @@ func TestInitContainersRunInOrder(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 }
+
+func isReady(node *corev1.Node) bool {
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}

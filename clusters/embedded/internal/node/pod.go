@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/conns"
@@ -57,6 +58,9 @@ type pod struct {
 	failure   string        // why the pod as a whole failed, e.g. DeadlineExceeded
 	finished  bool          // all containers have ended for good
 	pushed    corev1.PodStatus
+	// comparing says that a look at what the API shows is due; see compare.
+	comparing  bool
+	correction backoff.Backoff
 }
 
 func newPod(rt *runtime, object *corev1.Pod, ip string) *pod {
@@ -64,6 +68,7 @@ func newPod(rt *runtime, object *corev1.Pod, ip string) *pod {
 		rt: rt, uid: object.UID, namespace: object.Namespace, podName: object.Name, dir: rt.podDir(object.UID), ip: ip,
 		kill: make(chan struct{}), object: object, ports: map[int32]int{},
 		startTime: metav1.Now(), pushed: *object.Status.DeepCopy(),
+		correction: backoff.Backoff{Min: settleTime, Max: time.Minute},
 	}
 	if object.Status.StartTime != nil {
 		p.startTime = *object.Status.StartTime

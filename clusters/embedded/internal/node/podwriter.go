@@ -69,10 +69,11 @@ func writeStatus(ctx context.Context, pods corev1client.PodInterface, pod *corev
 // status. The UID in it is a precondition.
 func statusPatch(pod *corev1.Pod) ([]byte, error) {
 	own := []corev1.PodCondition{}
-	for _, condition := range pod.Status.Conditions {
-		switch condition.Type {
-		case corev1.PodReadyToStartContainers, corev1.PodInitialized, corev1.ContainersReady, corev1.PodReady, conditionSimulated:
-			own = append(own, condition)
+	for _, kind := range ownConditions() {
+		for _, condition := range pod.Status.Conditions {
+			if condition.Type == kind {
+				own = append(own, condition)
+			}
 		}
 	}
 	data, err := json.Marshal(corev1.PodStatus{

@@ -65,6 +65,8 @@ type runtime struct {
 	logf           func(format string, args ...any)
 	// find returns a pod as the API has it now; nil if there is none.
 	find func(namespace, name string) *corev1.Pod
+	// woken is called when the cluster has taken the node for gone.
+	woken func()
 
 	mu       sync.Mutex
 	pods     map[types.UID]*pod
@@ -233,6 +235,7 @@ func (r *runtime) handler() cache.ResourceEventHandlerFuncs {
 			}
 			if p := r.byUID(object.UID); p != nil {
 				p.observe(object)
+				p.compare()
 			}
 		},
 		DeleteFunc: func(object any) {

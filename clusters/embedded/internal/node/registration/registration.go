@@ -1,4 +1,6 @@
-package node
+// Package registration keeps the node's object and its lease in the API, so that
+// the cluster takes the node for alive. It repairs both after the machine slept.
+package registration
 
 import (
 	"bufio"
@@ -9,6 +11,7 @@ import (
 	goruntime "runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -16,7 +19,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	kuberuntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/stream"
@@ -26,17 +29,39 @@ const (
 	leaseNamespace = corev1.NamespaceNodeLease
 	leaseSeconds   = 40
 	heartbeat      = 10 * time.Second
+	// requestTimeout is the deadline of a single request to the API.
+	requestTimeout = 10 * time.Second
+	// hostIP is the node's address.
+	hostIP = "127.0.0.1"
 )
 
-// register creates the Node object and keeps it alive until ctx ends. It
-// retries, quickly at first, because an API server that has just started
-// answers with many kinds of errors.
-func (n *Node) register(ctx context.Context) {
+// Node is the node as the API shows it.
+type Node struct {
+	Client kubernetes.Interface // an administrator's
+	Name   string
+	Addr   string                           // of the kubelet API, "127.0.0.1:41234"
+	Logf   func(format string, args ...any) // for what fails
+
+	kick chan struct{}
+
+	mu      sync.Mutex
+	renewed time.Time
+}
+
+// New returns a node that Run has to register.
+func New(client kubernetes.Interface, name, addr string, logf func(format string, args ...any)) *Node {
+	return &Node{Client: client, Name: name, Addr: addr, Logf: logf, kick: make(chan struct{}, 1)}
+}
+
+// Run creates the Node object and keeps it alive until ctx ends. It calls ready
+// once, when the API shows the node as Ready. It retries, quickly at first,
+// because an API server that has just started answers with many kinds of errors.
+func (n *Node) Run(ctx context.Context, ready func()) {
 	retry, reported := backoff.Backoff{Min: 20 * time.Millisecond, Max: time.Second}, ""
 	for ctx.Err() == nil {
-		err := n.ensureNode(ctx)
+		err := n.ensure(ctx)
 		if err == nil {
-			n.once.Do(func() { close(n.ready) })
+			ready()
 			// The lease only matters half a minute later: being ready does
 			// not wait for it.
 			err = n.renewLease(ctx)
@@ -44,28 +69,59 @@ func (n *Node) register(ctx context.Context) {
 		if err == nil {
 			retry.Reset()
 			reported = ""
-			backoff.Pause(ctx, heartbeat)
+			n.mu.Lock()
+			n.renewed = time.Now()
+			n.mu.Unlock()
+			n.pause(ctx)
 			continue
 		}
 		if ctx.Err() == nil && err.Error() != reported {
 			reported = err.Error()
-			n.cfg.Logf("node: %v", err)
+			n.Logf("node: %v", err)
 		}
 		retry.Wait(ctx)
 	}
 }
 
-// ensureNode creates the Node object, or brings an existing one up to date. It
+// pause waits for the next heartbeat, or for a kick.
+func (n *Node) pause(ctx context.Context) {
+	timer := time.NewTimer(heartbeat)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-n.kick:
+	case <-ctx.Done():
+	}
+}
+
+// Kick asks for a heartbeat at once. It is for a sign that the cluster took the
+// node for gone: after a sleep of the machine the next heartbeat may be seconds
+// away, because the timers slept too.
+func (n *Node) Kick() {
+	select {
+	case n.kick <- struct{}{}:
+	default: // it looks already
+	}
+}
+
+// Renewed returns when the API last took a heartbeat; zero if it never did.
+func (n *Node) Renewed() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.renewed
+}
+
+// ensure creates the Node object, or brings an existing one up to date. It
 // is also the heartbeat: an object that was deleted, or marked as unknown
 // while the machine slept, is repaired.
-func (n *Node) ensureNode(ctx context.Context) error {
+func (n *Node) ensure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	nodes := n.cfg.Client.CoreV1().Nodes()
-	wanted := n.object()
-	existing, err := nodes.Get(ctx, n.cfg.Name, metav1.GetOptions{})
+	nodes := n.Client.CoreV1().Nodes()
+	wanted := n.Object()
+	existing, err := nodes.Get(ctx, n.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		if version, err := n.cfg.Client.Discovery().ServerVersion(); err == nil {
+		if version, err := n.Client.Discovery().ServerVersion(); err == nil {
 			wanted.Status.NodeInfo.KubeletVersion = version.GitVersion
 		}
 		if _, err := nodes.Create(ctx, wanted, metav1.CreateOptions{}); err != nil {
@@ -121,13 +177,13 @@ func isReady(node *corev1.Node) bool {
 func (n *Node) renewLease(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	leases := n.cfg.Client.CoordinationV1().Leases(leaseNamespace)
+	leases := n.Client.CoordinationV1().Leases(leaseNamespace)
 	seconds, now := int32(leaseSeconds), metav1.NowMicro()
-	lease, err := leases.Get(ctx, n.cfg.Name, metav1.GetOptions{})
+	lease, err := leases.Get(ctx, n.Name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		lease = &coordinationv1.Lease{
-			ObjectMeta: metav1.ObjectMeta{Name: n.cfg.Name, Namespace: leaseNamespace},
-			Spec:       coordinationv1.LeaseSpec{HolderIdentity: &n.cfg.Name, LeaseDurationSeconds: &seconds, RenewTime: &now},
+			ObjectMeta: metav1.ObjectMeta{Name: n.Name, Namespace: leaseNamespace},
+			Spec:       coordinationv1.LeaseSpec{HolderIdentity: &n.Name, LeaseDurationSeconds: &seconds, RenewTime: &now},
 		}
 		if _, err = leases.Create(ctx, lease, metav1.CreateOptions{}); err != nil {
 			return fmt.Errorf("creating the node's lease: %w", err)
@@ -137,15 +193,15 @@ func (n *Node) renewLease(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the node's lease: %w", err)
 	}
-	lease.Spec.HolderIdentity, lease.Spec.LeaseDurationSeconds, lease.Spec.RenewTime = &n.cfg.Name, &seconds, &now
+	lease.Spec.HolderIdentity, lease.Spec.LeaseDurationSeconds, lease.Spec.RenewTime = &n.Name, &seconds, &now
 	if _, err = leases.Update(ctx, lease, metav1.UpdateOptions{}); err != nil {
 		return fmt.Errorf("renewing the node's lease: %w", err)
 	}
 	return nil
 }
 
-// object returns the Node object.
-func (n *Node) object() *corev1.Node {
+// Object returns the Node object as it should be.
+func (n *Node) Object() *corev1.Node {
 	now := metav1.Now()
 	condition := func(kind corev1.NodeConditionType, status corev1.ConditionStatus, reason, message string) corev1.NodeCondition {
 		return corev1.NodeCondition{
@@ -161,14 +217,14 @@ func (n *Node) object() *corev1.Node {
 		corev1.ResourceEphemeralStorage: resource.MustParse("4Ti"),
 		corev1.ResourcePods:             resource.MustParse("20000"),
 	}
-	_, portText, _ := net.SplitHostPort(n.Addr())
+	_, portText, _ := net.SplitHostPort(n.Addr)
 	port, _ := strconv.ParseInt(portText, 10, 32)
 	return &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: n.cfg.Name, Labels: map[string]string{
+		ObjectMeta: metav1.ObjectMeta{Name: n.Name, Labels: map[string]string{
 			// The images are Linux images, whatever runs the processes.
 			corev1.LabelOSStable:   "linux",
 			corev1.LabelArchStable: goruntime.GOARCH,
-			corev1.LabelHostname:   n.cfg.Name,
+			corev1.LabelHostname:   n.Name,
 		}},
 		Status: corev1.NodeStatus{
 			Capacity: capacity, Allocatable: capacity,
@@ -180,7 +236,7 @@ func (n *Node) object() *corev1.Node {
 			},
 			Addresses: []corev1.NodeAddress{
 				{Type: corev1.NodeInternalIP, Address: hostIP},
-				{Type: corev1.NodeHostName, Address: n.cfg.Name},
+				{Type: corev1.NodeHostName, Address: n.Name},
 			},
 			DaemonEndpoints:  corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: int32(port)}},
 			DeclaredFeatures: []string{stream.Feature},
@@ -192,9 +248,9 @@ func (n *Node) object() *corev1.Node {
 	}
 }
 
-// machineResources returns what the machine really has: what a resource field
+// Machine returns what the machine really has: what a resource field
 // reference means when a container has no limit.
-func machineResources() corev1.ResourceList {
+func Machine() corev1.ResourceList {
 	return corev1.ResourceList{
 		corev1.ResourceCPU:    *resource.NewQuantity(int64(goruntime.NumCPU()), resource.DecimalSI),
 		corev1.ResourceMemory: *resource.NewQuantity(machineMemory(), resource.BinarySI),
@@ -219,12 +275,4 @@ func machineMemory() int64 {
 		}
 	}
 	return fallback
-}
-
-// silentRecorder drops the pod controller's events: the pods' own are clearer.
-type silentRecorder struct{}
-
-func (silentRecorder) Event(kuberuntime.Object, string, string, string)          {}
-func (silentRecorder) Eventf(kuberuntime.Object, string, string, string, ...any) {}
-func (silentRecorder) AnnotatedEventf(kuberuntime.Object, map[string]string, string, string, string, ...any) {
 }
