@@ -28,6 +28,10 @@ type Spec struct {
 	// Terminal is the process's controlling terminal. It stands in for Input,
 	// Output, and Errors.
 	Terminal *os.File
+	// Confine limits what the process may do (optional). It is called on the
+	// thread that starts the process, which runs nothing else afterwards: what
+	// it does to this thread, the process inherits.
+	Confine func() error
 }
 
 // Exit is how a process ended.
@@ -81,7 +85,7 @@ func Start(spec Spec) (*Process, error) {
 	cmd.SysProcAttr = sysProcAttr(spec.Terminal != nil)
 	p := &Process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
-	go p.run(started)
+	go p.run(started, spec.Confine)
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("starting %s: %w", spec.Path, err)
 	}
@@ -90,10 +94,17 @@ func Start(spec Spec) (*Process, error) {
 
 // run starts the process and waits for it on one locked thread: Linux sends
 // the parent death signal when the thread that forked ends, not the process.
-func (p *Process) run(started chan<- error) {
+func (p *Process) run(started chan<- error, confine func() error) {
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err := p.cmd.Start()
+	var err error
+	if confine == nil {
+		defer runtime.UnlockOSThread()
+	} else {
+		err = confine() // without being unlocked, the thread ends with this goroutine
+	}
+	if err == nil {
+		err = p.cmd.Start()
+	}
 	p.started = time.Now()
 	started <- err
 	if err != nil {

@@ -1,0 +1,99 @@
+// Package fence confines the processes of pods with what the kernel gives an
+// ordinary user: on Linux Landlock for files, TCP ports, and signals, and
+// seccomp for every other way to a network. It adds nothing to a start but a few
+// system calls, because a process inherits the fence of the thread that forks.
+package fence
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Rules are what a confined process may use. Everything else of the machine is
+// out of its reach: other files, other programs, other ports, UDP, and unix
+// sockets. Paths that do not exist are left out.
+type Rules struct {
+	Run     []string // programs, and folders of programs and libraries
+	Read    []string // files, and folders with all that is below them
+	Write   []string // the same, to read and to change
+	Devices []string // to read, to write, and to control
+	Bind    []int    // TCP ports to listen on
+	Connect []int    // TCP ports to connect to, at any address
+}
+
+// Kernel is what this machine's kernel can confine.
+type Kernel struct {
+	Landlock int  // version of Landlock's interface; 0 without it
+	Ports    bool // TCP ports
+	Signals  bool // signals to processes outside the fence
+	Sockets  bool // sockets other than TCP
+}
+
+// Confines reports whether the kernel can confine a process to its own files:
+// without that, the rest is easily evaded.
+func (k Kernel) Confines() bool { return k.Landlock >= minimalABI && k.Sockets }
+
+// minimalABI is the first version of Landlock with which files can be renamed
+// between folders, as Flux does with artifacts (Linux 5.19).
+const minimalABI = 2
+
+// String names what is confined, for people.
+func (k Kernel) String() string {
+	if !k.Confines() {
+		return "none: this kernel has no Landlock"
+	}
+	parts := []string{"files"}
+	if k.Ports {
+		parts = append(parts, "TCP ports")
+	}
+	if k.Signals {
+		parts = append(parts, "signals")
+	}
+	text := fmt.Sprintf("Landlock %d (%s), seccomp", k.Landlock, strings.Join(parts, ", "))
+	if !k.Ports {
+		text += "; TCP to the world is not blocked before Linux 6.7"
+	}
+	return text
+}
+
+// System returns rules for the files that programs of any kind read: certificate
+// authorities, names, time zones, and the harmless devices.
+func System() Rules {
+	return Rules{
+		Read: []string{
+			"/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/ca-certificates.conf", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
+			"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services", "/etc/protocols", "/etc/mime.types",
+			"/etc/localtime", "/etc/timezone", "/usr/share/zoneinfo", "/usr/share/mime",
+			"/sys/kernel/mm/transparent_hugepage", "/proc/sys/net/core/somaxconn", "/proc/meminfo", "/proc/stat", "/proc/cpuinfo",
+		},
+		Devices: []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"},
+	}
+}
+
+// Tools returns rules for what a shell and its usual programs need besides
+// System: programs and libraries of this machine, and terminals. Home folders
+// and most of /etc are not among it.
+func Tools() Rules {
+	return Rules{
+		Run: []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/run/current-system", "/gnu/store"},
+		Read: []string{
+			"/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.preload", "/etc/alternatives",
+			"/etc/profile", "/etc/profile.d", "/etc/bash.bashrc", "/etc/inputrc", "/etc/terminfo", "/etc/os-release", "/etc/hostname", "/etc/locale.alias", "/etc/static",
+		},
+		Devices: []string{"/dev/tty", "/dev/pts", "/dev/ptmx"},
+	}
+}
+
+// And returns the rules with others added.
+func (r Rules) And(others ...Rules) Rules {
+	for _, o := range others {
+		r.Run, r.Read = join(r.Run, o.Run), join(r.Read, o.Read)
+		r.Write, r.Devices = join(r.Write, o.Write), join(r.Devices, o.Devices)
+		r.Bind, r.Connect = join(r.Bind, o.Bind), join(r.Connect, o.Connect)
+	}
+	return r
+}
+
+// join makes a list of its own: rules are shared by processes that start side
+// by side.
+func join[T any](a, b []T) []T { return append(append(make([]T, 0, len(a)+len(b)), a...), b...) }
