@@ -41,6 +41,7 @@ type Options struct {
 	BundleDir   string   // where the bundle is; empty to look for it
 	Port        int      // of the API server; 0 for any free one
 	AllowEgress bool     // let pods reach the world
+	NoFence     bool     // do not confine pods, until the cluster is stopped
 	Children    []string // what else is kept in the cluster's folder, and goes with it
 }
 
@@ -103,7 +104,7 @@ func (c *Cluster) Up(ctx context.Context, report clusters.Steps, answers func())
 	}
 	_, status, err := supervisor.Dial(ctx, c.dir)
 	restart := errors.Is(err, supervisor.ErrUnreachable) ||
-		err == nil && (c.options.AllowEgress && !status.Settings.AllowEgress || hasFailed(status))
+		err == nil && (c.options.AllowEgress && !status.Settings.AllowEgress || c.options.NoFence && !status.NoFence || hasFailed(status))
 	if restart {
 		// What the running supervisor does not hear, or cannot do, the next
 		// one does on the same data.
@@ -236,6 +237,9 @@ func (c *Cluster) launch(ctx context.Context) error {
 	args := []string{"--dir=" + c.dir, "--bundle=" + b.Dir}
 	if c.options.AllowEgress {
 		args = append(args, "--allow-egress")
+	}
+	if c.options.NoFence {
+		args = append(args, "--no-fence")
 	}
 	if c.options.Port != 0 {
 		args = append(args, fmt.Sprintf("--port=%d", c.options.Port))

@@ -21,6 +21,7 @@ type SuperviseOptions struct {
 	Logf        func(format string, args ...any) // to the file that Up opened
 	Port        int                              // of the API server; 0 for that of last time, or any free one
 	AllowEgress bool                             // let pods reach the internet, from now on
+	NoFence     bool                             // do not confine pods, this time
 }
 
 // Supervise runs the cluster in o.Dir until ctx ends or Down ends it. Up
@@ -35,6 +36,6 @@ func Supervise(ctx context.Context, o SuperviseOptions) error {
 		settings.Port, settings.FixedPort = o.Port, true
 	}
 	return supervisor.Run(ctx, supervisor.Options{
-		Dir: o.Dir, Bundle: o.Bundle, Programs: o.Programs, Version: o.Version, Logf: o.Logf, Settings: settings,
+		Dir: o.Dir, Bundle: o.Bundle, Programs: o.Programs, Version: o.Version, Logf: o.Logf, NoFence: o.NoFence, Settings: settings,
 	}, detached.Ready)
 }

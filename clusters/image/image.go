@@ -138,6 +138,10 @@ type Program struct {
 	// PortFlags maps the name of a container port to the flag that sets its
 	// listen address, for example "http" to "--addr".
 	PortFlags map[string]string
+	// Only are the first arguments of which a container has to have one; without
+	// any, all are fine. Never are flags and variables that it may not have,
+	// because they make the program run others: "--kubeconfig", "HOME", "AWS_*".
+	Only, Never []string
 }
 
 // Repository returns an image's name without its tag and digest.

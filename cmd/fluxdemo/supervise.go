@@ -38,6 +38,7 @@ func newSupervise() *cobra.Command {
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "folder of the cluster")
 	cmd.Flags().StringVar(&bundleDir, "bundle", "", "folder of the bundle")
 	cmd.Flags().BoolVar(&o.AllowEgress, "allow-egress", false, "let pods reach the internet")
+	cmd.Flags().BoolVar(&o.NoFence, "no-fence", false, "do not confine pods")
 	cmd.Flags().IntVar(&o.Port, "port", 0, "port of the API server")
 	_ = cmd.MarkFlagRequired("dir") // fails only if there is no such flag
 	return cmd

@@ -63,6 +63,7 @@ that.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.AllowEgress, "allow-egress", false, "embedded: let pods reach the internet (blocked by default)")
+	cmd.Flags().BoolVar(&o.NoFence, "no-fence", false, "embedded: let pods reach your files, programs, and ports (Linux confines them by default)")
 	cmd.Flags().IntVar(&o.Port, "port", 0, "port of the API server on 127.0.0.1 (default: any free port)")
 	cmd.Flags().StringVar(&o.GitURL, "git-url", "", "empty Git repository of yours for Flux to follow; its token is read from $"+cli.GitTokenVar)
 	o.AddProviderFlags(cmd)

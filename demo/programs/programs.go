@@ -26,6 +26,19 @@ func OwnProgram(path string) image.Program {
 	return image.Program{
 		Repository: Own, Tags: []string{ownTag}, Path: path, User: "65532:65532",
 		PortFlags: map[string]string{"http": "--addr"},
+		// Its other commands would find the user's clusters.
+		Only: []string{"serve"}, Never: []string{"KUBECONFIG", "HOME", "PATH", "XDG_*", "FLUXDEMO_*"},
+	}
+}
+
+// runsOthers are the flags and variables with which the libraries of Flux's
+// controllers run programs, or look for files that name some: credential plugins
+// of kubeconfigs and clouds, helpers of container registries and Git, gpg and
+// age for SOPS.
+func runsOthers() []string {
+	return []string{
+		"--kubeconfig", "--insecure-kubeconfig-exec", "KUBECONFIG", "HOME", "PATH", "XDG_*", "AWS_*", "AZURE_*", "GOOGLE_*", "CLOUDSDK_*",
+		"DOCKER_*", "REGISTRY_AUTH_FILE", "HELM_*", "GIT_*", "SSH_*", "GNUPGHOME", "SOPS_*", "LD_*",
 	}
 }
 
@@ -52,7 +65,7 @@ func Flux(b *bundle.Bundle) []image.Program {
 		}
 		all = append(all, image.Program{
 			Repository: "ghcr.io/fluxcd/" + controller.name, Tags: tags, Path: b.Path(controller.name), User: "65534:65534",
-			Flags: []string{"--enable-leader-election=false"}, PortFlags: flags,
+			Flags: []string{"--enable-leader-election=false"}, PortFlags: flags, Never: runsOthers(),
 		})
 	}
 	return all

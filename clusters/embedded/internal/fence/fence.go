@@ -5,6 +5,7 @@
 package fence
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -19,6 +20,10 @@ type Rules struct {
 	Devices []string // to read, to write, and to control
 	Bind    []int    // TCP ports to listen on
 	Connect []int    // TCP ports to connect to, at any address
+	// Pods is a folder whose content pods can change, without symbolic links in
+	// its path. A path below it that leads through one is an error, because it
+	// could lead anywhere.
+	Pods string
 }
 
 // Kernel is what this machine's kernel can confine.
@@ -78,7 +83,7 @@ func Tools() Rules {
 		Run: []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/run/current-system", "/gnu/store"},
 		Read: []string{
 			"/etc/passwd", "/etc/group", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.preload", "/etc/alternatives",
-			"/etc/profile", "/etc/profile.d", "/etc/bash.bashrc", "/etc/inputrc", "/etc/terminfo", "/etc/os-release", "/etc/hostname", "/etc/locale.alias", "/etc/static",
+			"/etc/profile", "/etc/profile.d", "/etc/bash.bashrc", "/etc/inputrc", "/etc/terminfo", "/etc/os-release", "/etc/hostname", "/etc/locale.alias", "/etc/gitconfig", "/etc/static",
 		},
 		Devices: []string{"/dev/tty", "/dev/pts", "/dev/ptmx"},
 	}
@@ -90,6 +95,7 @@ func (r Rules) And(others ...Rules) Rules {
 		r.Run, r.Read = join(r.Run, o.Run), join(r.Read, o.Read)
 		r.Write, r.Devices = join(r.Write, o.Write), join(r.Devices, o.Devices)
 		r.Bind, r.Connect = join(r.Bind, o.Bind), join(r.Connect, o.Connect)
+		r.Pods = cmp.Or(r.Pods, o.Pods)
 	}
 	return r
 }

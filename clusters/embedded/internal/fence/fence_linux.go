@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"unsafe"
 
 	seccomp "github.com/elastic/go-seccomp-bpf"
@@ -109,7 +110,7 @@ func (r Rules) fill(ruleset int, handled landlock.RulesetAttr) error {
 		{r.Devices, readFile | writeFile | landlock.AccessFSIoctlDev, readDir},
 	} {
 		for _, path := range each.paths {
-			if err := allow(ruleset, path, each.file&handled.HandledAccessFS, each.dir&handled.HandledAccessFS); err != nil {
+			if err := r.allow(ruleset, path, each.file&handled.HandledAccessFS, each.dir&handled.HandledAccessFS); err != nil {
 				return fmt.Errorf("allowing %s: %w", path, err)
 			}
 		}
@@ -128,7 +129,7 @@ func (r Rules) fill(ruleset int, handled landlock.RulesetAttr) error {
 }
 
 // allow adds a rule for a path, if it exists.
-func allow(ruleset int, path string, file, dir uint64) error {
+func (r Rules) allow(ruleset int, path string, file, dir uint64) error {
 	at, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, fs.ErrPermission) {
 		return nil
@@ -137,6 +138,11 @@ func allow(ruleset int, path string, file, dir uint64) error {
 		return err
 	}
 	defer unix.Close(at)
+	if r.Pods != "" && strings.HasPrefix(path, r.Pods+"/") {
+		if real, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", at)); err != nil || real != path {
+			return errors.New("a symbolic link in the volume leads out of it")
+		}
+	}
 	var stat unix.Stat_t
 	if err := unix.Fstat(at, &stat); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/fluxdemo/fluxdemo/clusters/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/fence"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/pull"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/stream"
@@ -57,6 +58,8 @@ type launch struct {
 
 	values map[string]string // the container's own variables, for $(VAR)
 	mounts podspec.Mounts
+	fence  *fence.Rules // nil: none
+	tools  string       // PATH of commands beside it
 }
 
 // outcome is how one run of a container ended.
@@ -208,7 +211,7 @@ func (c *container) once(ctx context.Context, spec *corev1.Container, image Imag
 	}
 	defer func() { _ = log.Close() }()
 	console := stream.NewConsole(stream.ConsoleOptions{Stdin: spec.Stdin, Once: spec.StdinOnce, TTY: spec.TTY}, log)
-	p, err := console.Start(process.Spec{Path: prepared.path, Args: prepared.args, Env: prepared.env, Dir: prepared.dir})
+	p, err := console.Start(process.Spec{Path: prepared.path, Args: prepared.args, Env: prepared.env, Dir: prepared.dir, Confine: prepared.confine()})
 	if err != nil {
 		return c.notStarted(spec, image, err), nil
 	}

@@ -1,7 +1,9 @@
 package node
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -26,6 +28,34 @@ type Image struct {
 	// PortFlags maps a container port's name to the flag that sets its
 	// listen address. The flag is appended as flag=127.0.0.1:<local port>.
 	PortFlags map[string]string
+	// Only are the first arguments of which a container has to have one, and
+	// Never the flags and variables that it may not have ("--kubeconfig",
+	// "HOME", "AWS_*"): the program would do more with them than it is for.
+	Only, Never []string
+}
+
+// refuse returns why a container's arguments or variables ask the program for
+// more than it is for, if they do.
+func (i Image) refuse(args, variables []string) error {
+	if len(i.Only) > 0 && (len(args) == 0 || !slices.Contains(i.Only, args[0])) {
+		return fmt.Errorf("image %s runs only as %s on the virtual node, not with the arguments %q", i.Repository, strings.Join(i.Only, " or "), args)
+	}
+	for _, never := range i.Never {
+		prefix, open := strings.CutSuffix(never, "*")
+		meant := func(name string) bool { return name == never || open && strings.HasPrefix(name, prefix) }
+		for _, arg := range args {
+			// Go's and pflag's flags: one or two dashes, with or without a value.
+			if name, _, _ := strings.Cut("--"+strings.TrimLeft(arg, "-"), "="); strings.HasPrefix(arg, "-") && meant(name) {
+				return fmt.Errorf("the virtual node does not run %s with %s: it could make the program run others", i.Repository, never)
+			}
+		}
+		for _, name := range variables {
+			if meant(name) {
+				return fmt.Errorf("the virtual node does not run %s with the variable %s: it could make the program run others", i.Repository, name)
+			}
+		}
+	}
+	return nil
 }
 
 // findImage returns the image that a reference names: of those with its

@@ -97,7 +97,10 @@ func (c *container) build(spec *corev1.Container, image Image) (launch, error) {
 
 	// Nothing of this machine but its programs, and what the pod asks for.
 	env := podspec.NewEnvironment()
-	env.Set("PATH", environ.Base(os.Environ()).Get("PATH"))
+	tools := environ.Base(os.Environ()).Get("PATH")
+	if !p.rt.fenced { // where it may run nothing but itself, as from its image, it finds nothing either
+		env.Set("PATH", tools)
+	}
 	env.Set("HOME", home)
 	env.Set("TMPDIR", temporary)
 	env.Set("HOSTNAME", object.Name)
@@ -121,6 +124,9 @@ func (c *container) build(spec *corev1.Container, image Image) (launch, error) {
 	if err != nil {
 		return launch{}, err
 	}
+	if err := image.refuse(podspec.ExpandAll(args, own.Values), own.Names); err != nil {
+		return launch{}, err
+	}
 	args = append(ms.RewriteAll(podspec.ExpandAll(args, own.Values)), image.Append...)
 	for _, port := range spec.Ports {
 		local, err := p.localPort(port.ContainerPort)
@@ -137,7 +143,11 @@ func (c *container) build(spec *corev1.Container, image Image) (launch, error) {
 			dir = mounted
 		}
 	}
-	return launch{path: image.Binary, args: args, env: env.List(), dir: dir, values: own.Values, mounts: ms}, nil
+	l := launch{path: image.Binary, args: args, env: env.List(), dir: dir, values: own.Values, mounts: ms, tools: tools}
+	if p.rt.fenced {
+		l.fence = c.rules(object, spec, list, image)
+	}
+	return l, nil
 }
 
 // arguments returns what comes after the program's name. A command replaces
@@ -167,7 +177,9 @@ func mountsPath(list []podspec.Mount, path string) bool {
 func (c *container) probe(ctx context.Context, spec *corev1.Container, image Image, l launch, unwell func(error)) {
 	target := probe.Target{
 		Spec: spec, Binary: image.Binary, Rewrite: l.mounts.RewriteAll, Local: c.pod.mappedPort,
-		Run: func(ctx context.Context, command []string) error { return probe.Run(ctx, command, l.env, l.dir) },
+		Run: func(ctx context.Context, command []string) error {
+			return probe.Run(ctx, process.Spec{Path: command[0], Args: command[1:], Env: l.besideEnv(), Dir: l.dir, Confine: l.confineBeside()})
+		},
 	}
 	failed := func(kind string) func(error) {
 		return func(err error) {

@@ -60,6 +60,11 @@ type Config struct {
 	// asks for metrics. Without a CA, the node serves no metrics API.
 	ProxyCAFile, ProxyName string
 
+	// Fenced confines each process to its pod's files, to its own ports, and to
+	// connections to the ports Reach.
+	Fenced bool
+	Reach  []int
+
 	Env  []string                         // NAME=value, added to each process (optional)
 	Logf func(format string, args ...any) // for errors that no pod event shows (optional)
 }
@@ -118,6 +123,9 @@ func New(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the port of the kubelet API: %w", err)
 	}
+	if cfg.Dir, err = filepath.EvalSymlinks(cfg.Dir); err != nil { // see fence.Rules
+		return nil, errors.Join(fmt.Errorf("looking at the node's folder: %w", err), listener.Close())
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	n := &Node{
 		cfg: cfg, listener: listener, stopPods: stop, ready: make(chan struct{}), settled: make(chan struct{}),
@@ -133,7 +141,7 @@ func New(cfg Config) (*Node, error) {
 		images: cfg.Images, ips: addresses.NewIPs(), ports: addresses.NewPorts(cfg.Cluster, cfg.Clusters), logs: podlog.New(cfg.LogDir),
 		machine: registration.Machine(), env: cfg.Env,
 		dir: filepath.Join(cfg.Dir, "pods"), hostDir: filepath.Join(cfg.Dir, "host"),
-		server: cfg.Server, caFile: cfg.CAFile, logf: cfg.Logf,
+		server: cfg.Server, caFile: cfg.CAFile, logf: cfg.Logf, fenced: cfg.Fenced, reach: cfg.Reach,
 		pods: map[types.UID]*pod{}, byIP: map[string]*pod{},
 		find: func(namespace, name string) *corev1.Pod {
 			object, err := lister.Pods(namespace).Get(name)

@@ -62,6 +62,8 @@ type runtime struct {
 
 	dir, hostDir   string
 	server, caFile string
+	fenced         bool
+	reach          []int // TCP ports that every pod may connect to
 	logf           func(format string, args ...any)
 	// find returns a pod as the API has it now; nil if there is none.
 	find func(namespace, name string) *corev1.Pod

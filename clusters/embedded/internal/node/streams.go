@@ -41,7 +41,7 @@ func (k *kubelet) exec(ctx context.Context, namespace, podName, containerName st
 	if filepath.Base(command[0]) == filepath.Base(l.path) && !strings.Contains(command[0], "/") {
 		command[0] = l.path // the container's own program needs no PATH
 	}
-	return stream.Exec(ctx, stream.Command{Args: command, Env: l.env, Dir: l.dir, Until: p.Done(), Started: c.beside}, client)
+	return stream.Exec(ctx, stream.Command{Args: command, Env: l.besideEnv(), Dir: l.dir, Until: p.Done(), Started: c.beside, Confine: l.confineBeside()}, client)
 }
 
 // attach joins a client with the standard input and output of a container.

@@ -37,7 +37,9 @@ type Status struct {
 	Version    string            `json:"version"`
 	Bundle     string            `json:"bundle"`
 	Settings   Settings          `json:"settings"`
-	Ready      bool              `json:"ready"` // the start is over; Components and Pods are known from then on
+	Fence      string            `json:"fence"`   // how pods are confined
+	NoFence    bool              `json:"noFence"` // because the user said so
+	Ready      bool              `json:"ready"`   // the start is over; Components and Pods are known from then on
 	Components []Component       `json:"components"`
 	Pods       []node.PodProcess `json:"pods"`
 }
@@ -117,7 +119,7 @@ func (c *control) status(w http.ResponseWriter, _ *http.Request) {
 	s := c.s
 	status := Status{
 		PID: os.Getpid(), Started: s.started, Memory: process.RSS(os.Getpid()),
-		Version: s.options.Version, Bundle: s.options.Bundle.Dir, Settings: s.options.Settings,
+		Version: s.options.Version, Bundle: s.options.Bundle.Dir, Settings: s.options.Settings, Fence: s.fence(), NoFence: s.options.NoFence,
 	}
 	// Until the start is over, start may still be adding to these.
 	if _, ended, _ := s.progress.from(0); ended {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/fence"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/network"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/storage"
@@ -142,6 +143,8 @@ func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
 		ClientName:   pki.KubeletClientName,
 		ProxyCAFile:  keys.ProxyCAFile(),
 		ProxyName:    pki.ProxyName,
+		Fenced:       s.fenced(),
+		Reach:        []int{s.options.Port, s.options.ProxyPort},
 		Env: []string{
 			"HTTP_PROXY=" + proxy, "http_proxy=" + proxy,
 			"HTTPS_PROXY=" + proxy, "https_proxy=" + proxy,
@@ -159,7 +162,18 @@ func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
 func (s *Supervisor) images() []node.Image {
 	var images []node.Image
 	for _, p := range s.options.Programs {
-		images = append(images, node.Image{Repository: p.Repository, Tags: p.Tags, Binary: p.Path, Append: p.Flags, PortFlags: p.PortFlags})
+		images = append(images, node.Image{Repository: p.Repository, Tags: p.Tags, Binary: p.Path, Append: p.Flags, PortFlags: p.PortFlags, Only: p.Only, Never: p.Never})
 	}
 	return images
+}
+
+// fenced reports whether pods are confined.
+func (s *Supervisor) fenced() bool { return !s.options.NoFence && fence.Probe().Confines() }
+
+// fence says how pods are confined, for people.
+func (s *Supervisor) fence() string {
+	if s.options.NoFence {
+		return "none: the cluster was started with --no-fence"
+	}
+	return fence.Probe().String()
 }

@@ -42,6 +42,7 @@ type Options struct {
 	Programs []image.Program                  // the pods that run as processes; all others are simulated
 	Version  string                           // of fluxdemo
 	Logf     func(format string, args ...any) // to LogFile
+	NoFence  bool                             // do not confine pods
 	Settings
 }
 

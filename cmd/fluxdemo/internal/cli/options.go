@@ -27,6 +27,7 @@ type Options struct {
 	Provider    string
 	BundleDir   string
 	AllowEgress bool
+	NoFence     bool
 	GitURL      string
 	Port        int
 	nodeImage   string

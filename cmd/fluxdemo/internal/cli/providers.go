@@ -56,7 +56,7 @@ func (o *Options) Providers() clusters.Providers {
 					Program:     exe,
 					BundleDir:   o.BundleDir,
 					Port:        o.Port,
-					AllowEgress: o.AllowEgress || o.GitURL != "",
+					AllowEgress: o.AllowEgress || o.GitURL != "", NoFence: o.NoFence,
 					Children:    children(),
 				})
 			},

@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/fluxdemo/fluxdemo/clusters/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
 )
 
 // Check runs a probe once. A nil error means success.
@@ -246,12 +247,21 @@ func tcpCheck(address string) Check {
 }
 
 // Run runs a command to its end, as an exec probe does.
-func Run(ctx context.Context, command, env []string, dir string) error {
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Env, cmd.Dir = env, dir
-	out, err := cmd.CombinedOutput()
+func Run(ctx context.Context, command process.Spec) error {
+	var out bytes.Buffer
+	command.Output = &out
+	p, err := process.Start(command)
 	if err != nil {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out[:min(len(out), 1024)])))
+		return err
+	}
+	select {
+	case <-p.Done():
+	case <-ctx.Done():
+		p.Stop(0)
+		return ctx.Err()
+	}
+	if exit := p.Exit(); exit.Code != 0 {
+		return fmt.Errorf("%s: %s", exit, strings.TrimSpace(string(out.Bytes()[:min(out.Len(), 1024)])))
 	}
 	return nil
 }

@@ -14,6 +14,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
 )
 
 // target is a container with port 8080, named http, at the local address.
@@ -30,7 +32,7 @@ func target(t *testing.T, address string) Target {
 		Rewrite: func(words []string) []string { return words },
 		Local:   func(port int32) (int, bool) { return local, port == 8080 },
 		Run: func(ctx context.Context, command []string) error {
-			return Run(ctx, command, nil, "/")
+			return Run(ctx, process.Spec{Path: command[0], Args: command[1:], Dir: "/"})
 		},
 	}
 }

@@ -40,6 +40,8 @@ type Command struct {
 	// Started is called with the running process (optional); what it returns
 	// is called when that has ended.
 	Started func(*process.Process) (ended func())
+	// Confine limits what the command may do (optional); see process.Spec.
+	Confine func() error
 }
 
 // Exec runs a command for a client: on a terminal of its own if the client has
@@ -106,7 +108,7 @@ func (s *session) end() {
 }
 
 func onPipes(c Command, client Client) (*session, error) {
-	spec := process.Spec{Path: c.Args[0], Args: c.Args[1:], Env: c.Env, Dir: c.Dir, Output: client.Stdout(), Errors: client.Stderr()}
+	spec := process.Spec{Path: c.Args[0], Args: c.Args[1:], Env: c.Env, Dir: c.Dir, Confine: c.Confine, Output: client.Stdout(), Errors: client.Stderr()}
 	if spec.Output == nil {
 		spec.Output = io.Discard
 	}
@@ -140,7 +142,7 @@ func onTerminal(c Command, client Client) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := t.start(process.Spec{Path: c.Args[0], Args: c.Args[1:], Env: withTerm(c.Env), Dir: c.Dir})
+	p, err := t.start(process.Spec{Path: c.Args[0], Args: c.Args[1:], Env: withTerm(c.Env), Dir: c.Dir, Confine: c.Confine})
 	if err != nil {
 		return nil, err
 	}
