@@ -72,11 +72,14 @@ type Steps interface {
 
 // Status is how a cluster is.
 type Status struct {
-	Name       string      `json:"name"`
-	Provider   string      `json:"kind"` // the name that scripts read it by
-	Running    bool        `json:"running"`
-	Kubeconfig string      `json:"kubeconfig"`
-	Server     string      `json:"server,omitempty"`
+	Name       string `json:"name"`
+	Provider   string `json:"kind"` // the name that scripts read it by
+	Running    bool   `json:"running"`
+	Kubeconfig string `json:"kubeconfig"`
+	Server     string `json:"server,omitempty"`
+	// Fence says how pods are confined that are processes of this machine, for
+	// people; empty where they are in containers.
+	Fence      string      `json:"fence,omitempty"`
 	Components []Component `json:"components"`
 }
 
@@ -86,7 +89,8 @@ type Component struct {
 	Name      string    `json:"name"` // "etcd", or that of a pod: "git-7d9f..."
 	Namespace string    `json:"namespace,omitempty"`
 	Version   string    `json:"version,omitempty"`
-	State     string    `json:"state"` // Running, Restarting, ...
+	State     string    `json:"state"`           // Running, Restarting, NotAnswering, ...
+	Silent    time.Time `json:"silent,omitzero"` // when it answered last, if it does not answer
 	PID       int       `json:"pid,omitempty"`
 	Started   time.Time `json:"started,omitzero"`
 	Memory    int64     `json:"memoryBytes,omitempty"`

@@ -13,9 +13,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
+	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/controlplane"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
@@ -102,7 +104,7 @@ func (c *Cluster) Up(ctx context.Context, report clusters.Steps, answers func())
 	if err := c.folder.Claim(); err != nil {
 		return err
 	}
-	_, status, err := supervisor.Dial(ctx, c.dir)
+	client, status, err := c.reach(ctx, report)
 	restart := errors.Is(err, supervisor.ErrUnreachable) ||
 		err == nil && (c.options.AllowEgress && !status.Settings.AllowEgress || c.options.NoFence && !status.NoFence || hasFailed(status))
 	if restart {
@@ -114,7 +116,7 @@ func (c *Cluster) Up(ctx context.Context, report clusters.Steps, answers func())
 		err = supervisor.ErrNotRunning
 	}
 	if err == nil && status.Ready {
-		if err := c.repair(ctx, status, report); err != nil {
+		if err := c.repair(ctx, client, status, report); err != nil {
 			return err
 		}
 		answers()
@@ -136,6 +138,24 @@ func (c *Cluster) Up(ctx context.Context, report clusters.Steps, answers func())
 	return nil
 }
 
+// hungTime is how long up waits for a supervisor that does not answer, before
+// it restarts it: a machine that has just woken up takes a while.
+const hungTime = 10 * time.Second
+
+// reach finds the supervisor. One that does not answer gets time.
+func (c *Cluster) reach(ctx context.Context, report clusters.Steps) (client *supervisor.Client, status supervisor.Status, err error) {
+	client, status, err = supervisor.Dial(ctx, c.dir)
+	if !errors.Is(err, supervisor.ErrHung) {
+		return client, status, err
+	}
+	end := report.Start(fmt.Sprintf("supervisor (process %d) does not answer", supervisor.Process(c.dir).PID()))
+	for late := time.Now().Add(hungTime); errors.Is(err, supervisor.ErrHung) && time.Now().Before(late); {
+		client, status, err = supervisor.Dial(ctx, c.dir)
+	}
+	end(nil)
+	return client, status, err
+}
+
 // hasFailed reports whether something has failed that only another supervisor
 // can start again.
 func hasFailed(status supervisor.Status) bool {
@@ -147,21 +167,65 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// repair writes the kubeconfig, if it was damaged, and waits for components
-// that are restarting just now.
-func (c *Cluster) repair(ctx context.Context, status supervisor.Status, report clusters.Steps) error {
+// patience is how long a part gets to answer before it is restarted, and to
+// answer after it.
+const patience = 30 * time.Second
+
+// repair writes the kubeconfig, if it was damaged, restarts what does not
+// answer, and waits for components that are restarting just now.
+func (c *Cluster) repair(ctx context.Context, client *supervisor.Client, status supervisor.Status, report clusters.Steps) error {
 	if err := supervisor.EnsureKubeconfig(c.dir, status.Settings); err != nil {
 		return err
 	}
-	for _, component := range status.Components {
-		if component.State != "Running" {
-			return steps.One(ctx, report, component.Name, func(ctx context.Context) error {
-				return apiserver.AwaitReady(ctx, c.Kubeconfig(), 30*time.Second)
-			})
-		}
+	status, err := client.Health(ctx)
+	if err != nil {
+		return fmt.Errorf("asking the supervisor: %w; `fluxdemo down --keep-data` and `fluxdemo up` restart the cluster", err)
+	}
+	if names := unwell(status); len(names) > 0 {
+		return steps.One(ctx, report, strings.Join(names, ", "), func(ctx context.Context) error { return c.heal(ctx, client) })
 	}
 	return nil
 }
+
+// unwell names what does not run, or does not answer.
+func unwell(status supervisor.Status) []string {
+	var names []string
+	for _, component := range status.Components {
+		if component.State != "Running" {
+			names = append(names, component.Name)
+		}
+	}
+	for _, pod := range status.Pods {
+		if pod.Silent {
+			names = append(names, pod.Pod)
+		}
+	}
+	return names
+}
+
+// heal restarts what does not answer, and returns when everything does. What
+// has been restarted once gets time.
+func (c *Cluster) heal(ctx context.Context, client *supervisor.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, err := client.Heal(ctx); err != nil {
+		return fmt.Errorf("restarting what does not answer: %w", err)
+	}
+	for {
+		status, err := client.Health(ctx)
+		names := unwell(status)
+		if err == nil && len(names) == 0 {
+			return apiserver.AwaitReady(ctx, c.Kubeconfig(), patience)
+		}
+		if !backoff.Pause(ctx, healAgain) {
+			return fmt.Errorf("%s: no answer within %s; `fluxdemo down --keep-data` and `fluxdemo up` restart the cluster", strings.Join(names, ", "), patience)
+		}
+	}
+}
+
+// healAgain is the pause between two looks at what restarts: the supervisor
+// asks each part anew.
+const healAgain = 100 * time.Millisecond
 
 // start starts a supervisor, unless one is starting already, and follows it
 // until the cluster is up.
@@ -267,7 +331,14 @@ func (c *Cluster) Down(ctx context.Context, keepData bool) error {
 	switch {
 	case err == nil:
 		// One that is ending anyway may not answer; what counts is its end.
-		unanswered = client.Down(ctx)
+		if unanswered = client.Down(ctx); unanswered != nil && ctx.Err() == nil {
+			_ = supervisor.Process(c.dir).Kill(0) // if it still runs, awaitEnd says so
+		}
+	case errors.Is(err, supervisor.ErrHung):
+		// It hears no request to end: its own children end with it.
+		if failed := supervisor.Process(c.dir).Kill(0); failed != nil {
+			return fmt.Errorf("%w; %w", err, failed)
+		}
 	case errors.Is(err, supervisor.ErrUnreachable):
 		if failed := supervisor.Process(c.dir).End(0); failed != nil {
 			return fmt.Errorf("%w; %w", err, failed)

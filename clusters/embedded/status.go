@@ -20,16 +20,23 @@ func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	if err := c.folder.Require(); err != nil {
 		return status, err
 	}
-	_, now, err := supervisor.Dial(ctx, c.dir)
+	client, _, err := supervisor.Dial(ctx, c.dir)
+	var now supervisor.Status
+	if err == nil {
+		now, err = client.Health(ctx)
+	}
 	switch {
 	case errors.Is(err, supervisor.ErrNotRunning):
 		return status, nil
+	case errors.Is(err, supervisor.ErrHung):
+		return status, c.hung()
 	case errors.Is(err, supervisor.ErrUnreachable):
 		return status, fmt.Errorf("%w; `fluxdemo up` restarts it, `fluxdemo down` ends it", err)
 	case err != nil:
 		return status, err
 	}
 	status.Running = true
+	status.Fence = now.Fence
 	status.Server = fmt.Sprintf("https://127.0.0.1:%d", now.Settings.Port)
 	versions := map[string]string{}
 	if b, err := bundle.Find(now.Bundle); err == nil {
@@ -48,13 +55,23 @@ func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 	for _, part := range now.Components {
 		status.Components = append(status.Components, clusters.Component{
 			Name: part.Name, Version: versions[part.Name], State: part.State, PID: part.PID,
-			Started: part.Started, Memory: part.Memory, Restarts: part.Restarts, Message: part.LastExit,
+			Started: part.Started, Memory: part.Memory, Restarts: part.Restarts, Message: part.LastExit, Silent: part.Silent,
 		})
 	}
 	for _, pod := range now.Pods {
 		status.Components = append(status.Components, podComponent(pod))
 	}
 	return status, nil
+}
+
+// hung says of a supervisor that does not answer what to do.
+func (c *Cluster) hung() error {
+	process := supervisor.Process(c.dir)
+	pid := process.PID()
+	if process.Stopped() {
+		return fmt.Errorf("the cluster's supervisor (process %d) is stopped: `kill -CONT %d` lets it go on; `fluxdemo up` restarts it", pid, pid)
+	}
+	return fmt.Errorf("the cluster's supervisor (process %d) does not answer; `fluxdemo up` restarts it, `fluxdemo down` ends it", pid)
 }
 
 // podComponent describes a pod: a process, or a simulation of one.
@@ -68,6 +85,8 @@ func podComponent(pod node.PodProcess) clusters.Component {
 		part.State, part.Memory, part.Message = "Simulated", 0, "the image is not in the bundle; nothing runs"
 	case pod.PID == 0:
 		part.State, part.Memory, part.Message = "Waiting", 0, pod.Waiting
+	case pod.Silent:
+		part.State, part.Message, part.Silent = supervisor.StateSilent, "no answer to its probe", pod.Answered
 	case !pod.Ready:
 		part.State = "NotReady"
 	}

@@ -20,8 +20,9 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
 )
 
-// States of what should be there and is not.
+// States of what should be there and is not, or is and does not answer.
 const (
+	Silent       = "NotAnswering" // the process is there
 	Missing      = "Missing"      // the object does not exist
 	ScaledToZero = "ScaledToZero" // people have scaled the Deployment, not Git
 	NoPod        = "NoPod"        // the Deployment has no pod

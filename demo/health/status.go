@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	kustomizev1 "github.com/fluxcd/kustomize-controller/api/v1"
@@ -63,15 +64,22 @@ func (s Status) Healthy() bool {
 	return true
 }
 
+// patience is how long a cluster and its API may take altogether.
+const patience = 5 * time.Second
+
 // Collect asks the cluster and its API. What should be there and is not is a component or an object too. Only a cluster
 // that does not exist is an error: a sick one has a Problem.
 func Collect(ctx context.Context, cluster clusters.Cluster) (Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var s Status
 	var err error
 	if s.Cluster, err = cluster.Status(ctx); err != nil || !s.Cluster.Running {
 		return s, err
+	}
+	if slices.ContainsFunc(s.Cluster.Components, func(c clusters.Component) bool { return c.State == Silent && c.Namespace == "" }) {
+		s.Problem = "The control plane does not answer; `fluxdemo up` restarts what hangs."
+		return s, nil
 	}
 	c, err := demo.Connect(cluster.Kubeconfig())
 	if err == nil {

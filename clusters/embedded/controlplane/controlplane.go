@@ -45,6 +45,9 @@ type Config struct {
 	// kube-apiserver, with SO_REUSEPORT and without listening.
 	SharedPort bool
 	NodePorts  string // range for Services, "30000-30099"
+	// Where kube-controller-manager and kube-scheduler say on 127.0.0.1 that
+	// they are alive; 0 for nowhere.
+	ManagerPort, SchedulerPort int
 }
 
 // Component is one process of the control plane.
@@ -162,7 +165,7 @@ func (c Config) apiServer() []string {
 }
 
 func (c Config) controllerManager() []string {
-	return append(c.client(ControllerManager),
+	return append(c.client(ControllerManager, c.ManagerPort),
 		"--root-ca-file="+c.PKI.CAFile(),
 		"--service-account-private-key-file="+c.PKI.KeyFile(pki.ServiceAccount),
 		"--concurrent-deployment-syncs=10",
@@ -170,19 +173,23 @@ func (c Config) controllerManager() []string {
 	)
 }
 
-func (c Config) scheduler() []string { return c.client(Scheduler) }
+func (c Config) scheduler() []string { return c.client(Scheduler, c.SchedulerPort) }
 
 // client returns the flags that all clients of the API server share. Each
-// client runs once, so it elects no leader. It serves no requests, so it
-// listens on no port.
-func (c Config) client(name string) []string {
+// client runs once, so it elects no leader. It answers nothing but whether it is
+// alive, which needs no credentials: those of others are not looked up.
+func (c Config) client(name string, port int) []string {
 	kubeconfig := name + ".kubeconfig"
 	return []string{
 		"--kubeconfig=" + kubeconfig,
 		"--authentication-kubeconfig=" + kubeconfig,
 		"--authorization-kubeconfig=" + kubeconfig,
 		"--leader-elect=false",
-		"--secure-port=0",
+		"--authentication-skip-lookup=true",
+		"--bind-address=127.0.0.1",
+		fmt.Sprintf("--secure-port=%d", port),
+		"--tls-cert-file=" + c.PKI.CertFile(pki.Node),
+		"--tls-private-key-file=" + c.PKI.KeyFile(pki.Node),
 		"--kube-api-qps=200",
 		"--kube-api-burst=400",
 		"--profiling=false",

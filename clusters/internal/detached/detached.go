@@ -111,7 +111,12 @@ func (p Process) AwaitEnd(ctx context.Context) (bool, error) {
 // was started with the command Verb, and has the lock's file open. On a system
 // that does not show this, End relies on recorded: the process ID that the
 // process has saved, or 0 if it is unknown.
-func (p Process) End(recorded int) error {
+func (p Process) End(recorded int) error { return p.signal(recorded, syscall.SIGTERM) }
+
+// Kill ends a process that does not hear End, as certain of it as End is.
+func (p Process) Kill(recorded int) error { return p.signal(recorded, syscall.SIGKILL) }
+
+func (p Process) signal(recorded int, sig syscall.Signal) error {
 	shown := runtime.GOOS == "linux"
 	pid, found := p.find()
 	if !found && !shown {
@@ -129,10 +134,25 @@ func (p Process) End(recorded int) error {
 	if shown && !p.is(pid) {
 		return nil
 	}
-	if err := process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stopping process %d: %w", pid, err)
 	}
 	return nil
+}
+
+// Stopped reports whether the process is stopped: by a debugger, by SIGSTOP, or
+// by a key in a terminal. It is false where that cannot be seen.
+func (p Process) Stopped() bool {
+	pid, found := p.find()
+	if !found {
+		return false
+	}
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, after, _ := strings.Cut(string(raw), ") ") // the name before may have anything in it
+	return strings.HasPrefix(after, "T") || strings.HasPrefix(after, "t")
 }
 
 // PID is the number of the process, 0 if it cannot be seen.

@@ -13,6 +13,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/fence"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/probe"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/pull"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/stream"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
@@ -34,6 +35,7 @@ type container struct {
 	name string
 	kind containerKind
 	kick chan struct{} // holds a value when the image has changed
+	hung chan struct{} // holds a value when the process does not answer
 
 	// Guarded by pod.mu.
 	state, last    corev1.ContainerState
@@ -46,6 +48,8 @@ type container struct {
 	process        *process.Process
 	console        *stream.Console
 	launch         launch
+	ask            probe.Check               // whether the process answers; nil: it has no probe
+	answered       time.Time                 // when it did last
 	execs          map[*process.Process]bool // commands that run beside it
 }
 
@@ -230,6 +234,8 @@ func (c *container) once(ctx context.Context, spec *corev1.Container, image Imag
 	case <-c.kick:
 		changed = true
 		c.stop(p, c.pod.gracePeriod())
+	case <-c.hung:
+		c.endHung(func() { p.Stop(0) })
 	case err := <-unwell:
 		c.pod.event(corev1.EventTypeWarning, "Killing", fmt.Sprintf("Container %s %v, will be restarted", c.name, err))
 		c.stop(p, c.pod.gracePeriod())
@@ -305,7 +311,7 @@ func (c *container) exited(p *process.Process, exit process.Exit, spec *corev1.C
 			terminated.Message = c.pod.lastLines(c.name)
 		}
 	}
-	c.process, c.console, c.started, c.ready = nil, nil, false, false
+	c.process, c.console, c.ask, c.started, c.ready = nil, nil, nil, false, false
 	c.state = corev1.ContainerState{Terminated: terminated}
 }
 

@@ -240,5 +240,5 @@ func (c *container) check(target probe.Target, kind string, p *corev1.Probe) (pr
 	} else if err != nil {
 		ask = func(context.Context) error { return err }
 	}
-	return ask, probe.ScheduleOf(p)
+	return c.recorded(ask), probe.ScheduleOf(p)
 }

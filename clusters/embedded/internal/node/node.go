@@ -81,6 +81,8 @@ type PodProcess struct {
 	Restarts  int32     `json:"restarts"`
 	Ready     bool      `json:"ready"`
 	Simulated bool      `json:"simulated"`
+	Silent    bool      `json:"silent,omitempty"`  // it does not answer
+	Answered  time.Time `json:"answered,omitzero"` // when it did last, if it does not
 }
 
 // Node is a virtual node. Make it with New and run it once.

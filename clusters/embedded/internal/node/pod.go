@@ -91,7 +91,7 @@ func newPod(rt *runtime, object *corev1.Pod, ip string) *pod {
 }
 
 func newContainer(p *pod, spec *corev1.Container, kind containerKind) *container {
-	c := &container{pod: p, name: spec.Name, kind: kind, kick: make(chan struct{}, 1), image: spec.Image}
+	c := &container{pod: p, name: spec.Name, kind: kind, kick: make(chan struct{}, 1), hung: make(chan struct{}, 1), image: spec.Image}
 	_, known := findImage(p.rt.images, spec.Image)
 	c.simulated = !known
 	c.state.Waiting = &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}

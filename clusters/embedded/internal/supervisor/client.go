@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,6 +21,21 @@ var ErrNotRunning = errors.New("the cluster is not running")
 // ErrUnreachable is returned by Dial when there is a supervisor that takes no
 // orders: the file that says where is damaged or gone.
 var ErrUnreachable = errors.New("the cluster's supervisor runs, but does not answer")
+
+// ErrHung is returned by Dial when there is a supervisor that does not answer.
+// It is an ErrUnreachable.
+var ErrHung = fmt.Errorf("%w in time", ErrUnreachable)
+
+const (
+	// requestTime is how long the supervisor may take for a short answer.
+	requestTime = 1500 * time.Millisecond
+	// healthTime is how long it may take to ask everything else.
+	healthTime = answerTime + requestTime
+	// quietTime is how long one that starts may say nothing at all.
+	quietTime = 10 * time.Second
+	// downTime is how long it may take to end all processes.
+	downTime = 20 * time.Second
+)
 
 // reachTime is how long a supervisor takes to say where it takes orders, or
 // to end, at most.
@@ -57,7 +73,11 @@ func dialWithin(ctx context.Context, dir string, limit time.Duration) (*Client, 
 		case <-ctx.Done():
 			return nil, Status{}, ctx.Err()
 		case <-patience.C:
-			return nil, Status{}, fmt.Errorf("%w (%w)", ErrUnreachable, err)
+			kind := ErrUnreachable
+			if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+				kind = ErrHung
+			}
+			return nil, Status{}, fmt.Errorf("%w (%w)", kind, err)
 		case <-tick.C:
 		}
 	}
@@ -100,30 +120,52 @@ func (c *Client) do(ctx context.Context, method, path string) (*http.Response, e
 	return response, nil
 }
 
-// Status asks for the cluster's status.
+// Status asks for the cluster's status, as the supervisor knows it.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	var status Status
-	response, err := c.do(ctx, http.MethodGet, "/status")
+	return ask[Status](ctx, c, http.MethodGet, "/status", requestTime)
+}
+
+// Health asks for the status too, after the supervisor has asked each part of
+// the cluster whether it answers.
+func (c *Client) Health(ctx context.Context) (Status, error) {
+	return ask[Status](ctx, c, http.MethodGet, "/health", healthTime)
+}
+
+// Heal restarts the parts that do not answer, and names them.
+func (c *Client) Heal(ctx context.Context) ([]string, error) {
+	return ask[[]string](ctx, c, http.MethodPost, "/heal", 2*healthTime)
+}
+
+// ask makes a request that is answered with JSON within limit.
+func ask[T any](ctx context.Context, c *Client, method, path string, limit time.Duration) (T, error) {
+	var answer T
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	response, err := c.do(ctx, method, path)
 	if err != nil {
-		return status, err
+		return answer, err
 	}
 	defer response.Body.Close()
-	return status, json.NewDecoder(response.Body).Decode(&status)
+	return answer, json.NewDecoder(response.Body).Decode(&answer)
 }
 
 // Progress calls report with each step of the start, from its beginning,
 // until the start is over. A start that failed is a *StartError.
 func (c *Client) Progress(ctx context.Context, report func(Step)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	quiet := time.AfterFunc(quietTime, func() { cancel(ErrHung) })
+	defer quiet.Stop()
 	response, err := c.do(ctx, http.MethodGet, "/progress")
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	for in := json.NewDecoder(response.Body); ; {
+	for in := json.NewDecoder(signs{response.Body, func() { quiet.Reset(quietTime) }}); ; {
 		var step Step
 		if err := in.Decode(&step); err != nil {
 			if ctx.Err() != nil {
-				return ctx.Err()
+				return context.Cause(ctx)
 			}
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				err = errors.New("the supervisor died")
@@ -141,6 +183,18 @@ func (c *Client) Progress(ctx context.Context, report func(Step)) error {
 	}
 }
 
+// signs is a reader that calls alive whenever something arrives.
+type signs struct {
+	io.Reader
+	alive func()
+}
+
+func (s signs) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	s.alive()
+	return n, err
+}
+
 // StartError is a start that failed, with the log of the component at fault,
 // if it was one.
 type StartError struct {
@@ -152,6 +206,8 @@ func (e *StartError) Error() string { return e.Message }
 
 // Down ends the cluster and returns when all its processes have ended.
 func (c *Client) Down(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, downTime)
+	defer cancel()
 	response, err := c.do(ctx, http.MethodPost, "/down")
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,6 +22,9 @@ import (
 
 // controlFile holds the address and the token of the supervisor's API.
 const controlFile = "control.json"
+
+// aliveEvery is how often a supervisor that starts says that it is alive.
+const aliveEvery = time.Second
 
 // address is the content of controlFile. A loopback port with a token, and
 // not a unix socket, because a client's path to that could be too long.
@@ -48,7 +52,8 @@ type Status struct {
 // the supervisor that has failed.
 type Component struct {
 	Name     string    `json:"name"`
-	State    string    `json:"state"` // Waiting, Running, Restarting or Failed
+	State    string    `json:"state"`           // Waiting, Running, NotAnswering, Restarting or Failed
+	Silent   time.Time `json:"silent,omitzero"` // when it answered last, if it does not answer
 	PID      int       `json:"pid,omitempty"`
 	Started  time.Time `json:"started,omitzero"`
 	Memory   int64     `json:"memory,omitempty"` // bytes
@@ -85,6 +90,8 @@ func (s *Supervisor) listen() (*control, error) {
 	at := address{Addr: listener.Addr().String(), Token: rand.Text()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", c.status)
+	mux.HandleFunc("GET /health", c.health)
+	mux.HandleFunc("POST /heal", c.heal)
 	mux.HandleFunc("GET /progress", c.progress)
 	mux.HandleFunc("POST /down", c.shutdown)
 	c.server = &http.Server{Handler: authorized(at.Token, mux), ReadHeaderTimeout: 5 * time.Second}
@@ -115,7 +122,35 @@ func authorized(token string, next http.Handler) http.Handler {
 	})
 }
 
-func (c *control) status(w http.ResponseWriter, _ *http.Request) {
+// status answers at once with what is known.
+func (c *control) status(w http.ResponseWriter, _ *http.Request) { c.answer(w, nil) }
+
+// health asks each part of the cluster first.
+func (c *control) health(w http.ResponseWriter, r *http.Request) {
+	silent := map[node.Name]time.Time{}
+	if _, ended, _ := c.s.progress.from(0); ended && c.s.node != nil {
+		asked := make(chan struct{})
+		go func() {
+			defer close(asked)
+			silent = c.s.node.Silent(r.Context(), answerTime)
+		}()
+		c.s.look(r.Context())
+		<-asked
+	}
+	c.answer(w, silent)
+}
+
+// heal restarts what does not answer, and says what that was.
+func (c *control) heal(w http.ResponseWriter, r *http.Request) {
+	names := []string{}
+	if _, ended, _ := c.s.progress.from(0); ended && c.s.node != nil {
+		names = c.s.heal(r.Context())
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(names) // fails only if the client has gone
+}
+
+func (c *control) answer(w http.ResponseWriter, silent map[node.Name]time.Time) {
 	s := c.s
 	status := Status{
 		PID: os.Getpid(), Started: s.started, Memory: process.RSS(os.Getpid()),
@@ -127,6 +162,11 @@ func (c *control) status(w http.ResponseWriter, _ *http.Request) {
 		status.Components = s.components()
 		if s.node != nil {
 			status.Pods = s.node.Pods()
+			for i := range status.Pods {
+				if since, is := silent[status.Pods[i].Name()]; is {
+					status.Pods[i].Silent, status.Pods[i].Answered = true, since
+				}
+			}
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -137,6 +177,8 @@ func (c *control) status(w http.ResponseWriter, _ *http.Request) {
 func (c *control) progress(w http.ResponseWriter, r *http.Request) {
 	out := json.NewEncoder(w)
 	flush := http.NewResponseController(w)
+	alive := time.NewTicker(aliveEvery)
+	defer alive.Stop()
 	for n := 0; ; {
 		steps, ended, more := c.s.progress.from(n)
 		for _, step := range steps {
@@ -152,6 +194,10 @@ func (c *control) progress(w http.ResponseWriter, r *http.Request) {
 		}
 		select {
 		case <-more:
+		case <-alive.C: // a blank line: nothing is new, and the supervisor is well
+			if _, err := io.WriteString(w, "\n"); err != nil {
+				return
+			}
 		case <-r.Context().Done():
 			return
 		}

@@ -36,21 +36,26 @@ func (p *inside) failure() error {
 // have failed. It must not be called before the start is over.
 func (s *Supervisor) components() []Component {
 	var all []Component
-	for _, u := range append([]*unit{s.etcd, s.api}, s.clients...) {
+	for _, u := range s.units() {
 		if u == nil { // the start failed before it was known
 			continue
 		}
 		now := u.status()
-		if u == s.api && s.portLost(now) {
+		if port := s.lostPort(u, now); port != 0 {
 			now.State = StateFailed
-			now.LastExit = fmt.Sprintf("another program has its port %d; `fluxdemo up` starts it on another one", s.options.Port)
+			now.LastExit = fmt.Sprintf("another program has its port %d; `fluxdemo up` starts it on another one", port)
 		}
 		all = append(all, now)
 	}
 	for _, part := range s.inside {
+		own := Component{Name: part.name, State: "Running", Log: LogFile(s.options.Dir)}
 		if err := part.failure(); err != nil {
-			all = append(all, Component{Name: part.name, State: StateFailed, LastExit: err.Error(), Log: LogFile(s.options.Dir)})
+			own.State, own.LastExit = StateFailed, err.Error()
+			all = append(all, own)
+		} else if _, silent := s.liveness.of(part.name); silent {
+			all = append(all, own)
 		}
 	}
+	s.liveness.apply(all)
 	return all
 }

@@ -103,19 +103,24 @@ func (s *Supervisor) reservePort(before int) {
 	}
 }
 
-// portLost reports whether another program has taken the API server's port, so
-// that the API server cannot start again. now is its state.
-func (s *Supervisor) portLost(now Component) bool {
-	return now.State == stateRestarting && !s.reserved.Held() && !conns.Free(s.options.Port)
+// lostPort returns the port of a component that another program has taken, so
+// that the component cannot start again; 0 if there is none. now is its state.
+func (s *Supervisor) lostPort(u *unit, now Component) int {
+	switch {
+	case now.State != stateRestarting || u.port == 0 || conns.Free(u.port) || u == s.api && s.reserved.Held():
+		return 0
+	}
+	return u.port
 }
 
-// spare returns a free port of the block that is not for Services, or 0.
-func (s *Settings) spare() int {
+// spare returns a free port of the block that is not for Services, nor one of
+// others; 0 if there is none.
+func (s *Settings) spare(others ...int) int {
 	if s.Block == 0 {
 		return 0
 	}
 	for port := s.Block + 1; port < s.Block+ownPorts; port++ {
-		if port != s.Port && port != s.ProxyPort && conns.Free(port) {
+		if port != s.Port && port != s.ProxyPort && !slices.Contains(others, port) && conns.Free(port) {
 			return port
 		}
 	}

@@ -58,6 +58,8 @@ func (s *Supervisor) prepare() error {
 		return err
 	}
 	config := controlplane.Config{Dir: o.Dir, PKI: keys, Port: o.Port, SharedPort: s.sharedPort, NodePorts: o.NodePorts}
+	config.ManagerPort = o.spare()
+	config.SchedulerPort = o.spare(config.ManagerPort)
 	components, err := controlplane.Components(config)
 	if err != nil {
 		return err
@@ -78,9 +80,11 @@ func (s *Supervisor) prepare() error {
 		case controlplane.Etcd:
 			s.etcd = u
 		case controlplane.APIServer:
-			s.api = u
+			s.api, u.port = u, o.Port
+		case controlplane.ControllerManager:
+			s.clients, u.port = append(s.clients, u), config.ManagerPort
 		default:
-			s.clients = append(s.clients, u)
+			s.clients, u.port = append(s.clients, u), config.SchedulerPort
 		}
 	}
 	if err := config.WriteKubeconfig(filepath.Join(o.Dir, Kubeconfig), pki.Admin); err != nil {
@@ -89,6 +93,9 @@ func (s *Supervisor) prepare() error {
 	rest, err := clientcmd.BuildConfigFromFlags("", filepath.Join(o.Dir, Kubeconfig))
 	if err != nil {
 		return fmt.Errorf("reading the cluster's kubeconfig: %w", err)
+	}
+	if s.liveness, err = newLiveness(keys.CAFile()); err != nil {
+		return err
 	}
 	rest.QPS, rest.Burst = 500, 1000 // one node's pods and services; the default of 5 is for many clients
 	// Protobuf costs the API server and us half of what JSON does.

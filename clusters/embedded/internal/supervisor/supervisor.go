@@ -59,6 +59,7 @@ type Supervisor struct {
 	storage  *storage.Controller
 	reserved *reservation.Port // the API server's port; nil until prepare
 	progress *progress
+	liveness *liveness // nil until prepare
 	started  time.Time
 
 	restarted  bool // there is data of an earlier run
@@ -112,6 +113,9 @@ func Run(ctx context.Context, o Options, listening func()) error {
 		return err
 	}
 	s.progress.add(Step{State: StepDone})
+	watching, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	go s.watch(watching)
 	select {
 	case <-ctx.Done():
 		s.shutdown()

@@ -23,6 +23,7 @@ type unit struct {
 	name    string
 	spec    process.Spec
 	logFile string
+	port    int                              // on which it listens; 0 for none
 	logf    func(format string, args ...any) // of the supervisor
 
 	mu       sync.Mutex
@@ -107,6 +108,9 @@ func (u *unit) stop(grace time.Duration) {
 		proc.Stop(grace)
 	}
 }
+
+// restart ends the process at once, so that run starts it again.
+func (u *unit) restart() { u.stop(0) }
 
 // status says how the component is.
 func (u *unit) status() Component {

@@ -57,7 +57,7 @@ func (o *Options) Providers() clusters.Providers {
 					BundleDir:   o.BundleDir,
 					Port:        o.Port,
 					AllowEgress: o.AllowEgress || o.GitURL != "", NoFence: o.NoFence,
-					Children:    children(),
+					Children: children(),
 				})
 			},
 		},

@@ -65,6 +65,7 @@ func printTables(out io.Writer, s health.Status, wide bool, program called.Progr
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	printSilent(out, cluster.Components)
 	if s.Problem != "" {
 		fmt.Fprintf(out, "\n%s\n", program.Text(s.Problem))
 		return nil
@@ -84,7 +85,24 @@ func printTables(out io.Writer, s health.Status, wide bool, program called.Progr
 	printReasons(out, s, wide, program)
 	fmt.Fprintln(out)
 	printAddresses(out, s.URLs)
+	if cluster.Fence != "" {
+		fmt.Fprintf(out, "%-6s %s\n", "Fence", cluster.Fence)
+	}
 	return nil
+}
+
+// printSilent says which parts do not answer, and since when.
+func printSilent(out io.Writer, parts []clusters.Component) {
+	for _, part := range parts {
+		if part.State != health.Silent {
+			continue
+		}
+		since := ""
+		if !part.Silent.IsZero() {
+			since = " since " + part.Silent.Local().Format("15:04:05")
+		}
+		fmt.Fprintf(out, "\n%s does not answer%s:\n%s\n", health.Workload(part), since, indented(part.Message))
+	}
 }
 
 // printReasons says why each part is not well.
