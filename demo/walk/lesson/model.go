@@ -57,7 +57,7 @@ type model struct {
 	hints   int
 	note    string // a message, until the next key
 	failed  error
-	printed string // by the commands that the session has run of the step, without escape sequences
+	printed string // by the commands that the session has run of the step
 	learnt  bool   // the step that is shown is done, and what it meant is shown
 	ended   bool
 	quits   bool
@@ -184,7 +184,7 @@ func (m *model) take(ev walk.Event) {
 		}
 	}
 	if ev.Kind == walk.Output && ev.Block != nil && ev.Block.Role != walk.Check {
-		m.printed += printable(ev.Text)
+		m.printed += ev.Text
 	}
 	if ev.Block == nil || ev.Block.Role != walk.Check {
 		return

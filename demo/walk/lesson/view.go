@@ -5,13 +5,14 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
+	"github.com/fluxdemo/fluxdemo/demo/walk/screen"
 )
 
 // columns is how wide a text is at most: longer lines are hard to read.
@@ -51,9 +52,7 @@ func (m *model) View() tea.View {
 	for len(body) < room {
 		body = append(body, "")
 	}
-	v := tea.NewView(strings.Join(append(append(head, body...), foot...), "\n"))
-	v.AltScreen = true
-	return v
+	return screen.View(append(append(head, body...), foot...))
 }
 
 // head is the walk's title and how far the learner has come.
@@ -179,7 +178,8 @@ func (m *model) body(look looks, width int) []string {
 		if m.printed != "" {
 			out = append(out, "", look.soft.Render("The commands printed:"))
 			for line := range strings.Lines(m.printed) {
-				out = append(out, ansi.Truncate("  "+strings.TrimRight(line, "\n"), max(m.width, 1), "…"))
+				line = plaintext.Line(plaintext.Last(strings.TrimRight(line, "\n")))
+				out = append(out, ansi.Truncate("  "+line, max(m.width, 1), "…"))
 			}
 		}
 	}
@@ -191,19 +191,6 @@ func wrap(text string, width int) []string {
 	const hyphen = "\u2011" // one at which Wordwrap does not break
 	text = strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "-", hyphen)
 	return strings.Split(strings.ReplaceAll(ansi.Wordwrap(text, width, ""), hyphen, "-"), "\n")
-}
-
-// printable is what a command wrote, as far as it is text.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case r != '\n' && !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, ansi.Strip(s))
 }
 
 // commands are what to type.

@@ -14,6 +14,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
 
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
@@ -72,10 +73,11 @@ func NewScreen(out io.Writer, environ []string) *Screen {
 // Record has everything that the screen shows written to w too, with colours.
 func (s *Screen) Record(w io.Writer) { s.w = io.MultiWriter(s.w, w) }
 
-// line writes one line. It ignores errors, so that a walk goes on if the terminal fails.
+// line writes one line, of which only text and colours reach the terminal and the recording. It ignores errors, so that a
+// walk goes on if the terminal fails.
 func (s *Screen) line(text string) {
 	s.clearWaiting()
-	_, _ = fmt.Fprintln(s.w, strings.TrimRight(text, " "))
+	_, _ = fmt.Fprintln(s.w, plaintext.Coloured(strings.TrimRight(text, " ")))
 }
 
 // Heading writes which step it is.
@@ -127,8 +129,7 @@ func (s *Screen) output(text string) {
 	lines := strings.Split(s.partial+text, "\n")
 	s.partial = lines[len(lines)-1]
 	for _, l := range lines[:len(lines)-1] {
-		l = strings.TrimSuffix(l, "\r")
-		l = indent + strings.ReplaceAll(l[strings.LastIndexByte(l, '\r')+1:], "\t", "    ")
+		l = indent + strings.ReplaceAll(plaintext.Last(l), "\t", "    ")
 		if width := s.cut(); width > 0 {
 			l = ansi.Truncate(l, width, "…")
 		}
@@ -157,6 +158,7 @@ func (s *Screen) wait(b *walk.Block, last string, elapsed time.Duration) {
 	if last != "" {
 		text += ": " + last
 	}
+	text = plaintext.Line(text)
 	if s.tty {
 		spent := "  " + walk.Seconds(elapsed)
 		s.clearWaiting()

@@ -7,12 +7,15 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 )
 
 // castWidth and castHeight are the terminal of a recording: a screen's lines fit, with some air.
 const castWidth, castHeight = 80, 24
 
-// Cast is a recording in asciinema's format, version 2: what is written to it, with the times at which it was.
+// Cast is a recording in asciinema's format, version 2: what is written to it, with the times at which it was. It records
+// a plain.Screen, which lets only text and colours of others pass.
 type Cast struct {
 	w     io.Writer
 	start time.Time
@@ -30,7 +33,7 @@ func NewCast(w io.Writer, title string) (*Cast, error) {
 		Timestamp int64             `json:"timestamp"`
 		Title     string            `json:"title,omitempty"`
 		Env       map[string]string `json:"env"`
-	}{2, castWidth, castHeight, c.start.Unix(), title, map[string]string{"TERM": "xterm-256color"}})
+	}{2, castWidth, castHeight, c.start.Unix(), plaintext.Line(title), map[string]string{"TERM": "xterm-256color"}})
 	return c, c.err
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
@@ -108,6 +109,9 @@ func (r *Report) write(rec Record) {
 		return
 	}
 	rec.Time = time.Now()
+	for _, text := range []*string{&rec.Title, &rec.Command, &rec.Check, &rec.Error} {
+		*text = plaintext.Text(*text)
+	}
 	r.err = r.lines.Encode(rec)
 }
 
@@ -176,7 +180,7 @@ func (s *suite) xml() xmlSuite {
 	x := xmlSuite{Name: s.walk.Name, Time: xmlTime(s.took), Timestamp: s.start.UTC().Format("2006-01-02T15:04:05")}
 	reported := false // the walk's error belongs to a step
 	add := func(step *walk.Step, name string) {
-		c := xmlCase{Class: s.walk.Name, Name: name, File: s.walk.File, Line: step.Line, Time: xmlTime(0)}
+		c := xmlCase{Class: s.walk.Name, Name: plaintext.Line(name), File: s.walk.File, Line: step.Line, Time: xmlTime(0)}
 		if ended := s.cases[step]; ended == nil {
 			c.Skipped = &struct{}{}
 			x.Skipped++
@@ -208,8 +212,9 @@ func (s *suite) xml() xmlSuite {
 }
 
 func failure(err error) *xmlFailure {
-	first, _, _ := strings.Cut(err.Error(), "\n")
-	return &xmlFailure{Message: first, Text: err.Error()}
+	text := plaintext.Text(err.Error())
+	first, _, _ := strings.Cut(text, "\n")
+	return &xmlFailure{Message: first, Text: text}
 }
 
 func xmlTime(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }

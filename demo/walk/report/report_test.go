@@ -162,6 +162,37 @@ func TestCast(t *testing.T) {
 	}
 }
 
+// TestHostile is about a walk whose command means to change the terminal, and whose title does.
+func TestHostile(t *testing.T) {
+	src := strings.Replace(walktest.OneStep(`printf '\033[2J\033]0;x\a\033[31mred\342\200\256\n'; false`, "true", "true"), "## One", "## One\u202e\x1b[2J", 1)
+	ses := newSession(t, src)
+	var lines, junit, cast bytes.Buffer
+	r := New(&lines)
+	c, err := NewCast(&cast, "A\u202e walk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := plain.NewScreen(io.Discard, nil)
+	s.Record(c)
+	err = plain.Auto(walktest.Context(t), ses, s, plain.AutoOptions{Events: r.Begin(ses.Walk())})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if err := errors.Join(r.End(err), r.WriteJUnit(&junit)); err != nil {
+		t.Fatal(err)
+	}
+	for name, got := range map[string]string{"JSON": lines.String(), "JUnit": junit.String(), "recording": cast.String()} {
+		for _, no := range []string{"\u202e", `\u202e`, "\ufffd", `\u001b[2J`, `\u001b]`, `\u0007`} {
+			if strings.Contains(got, no) {
+				t.Errorf("%s: %q in %s", name, no, got)
+			}
+		}
+		if !strings.Contains(got, "red") || !strings.Contains(got, "One") || name != "recording" && strings.Contains(got, `\u001b`) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 func newSession(t *testing.T, src string) *walk.Session {
 	t.Helper()
 	w, err := walk.Parse("test.md", []byte(src))

@@ -11,6 +11,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 )
 
 // Terminal is where the screen is.
@@ -18,6 +20,13 @@ type Terminal struct {
 	In      io.Reader // where the keys come from
 	Out     io.Writer // where the screen is
 	Environ []string  // KEY=value of the terminal: TERM, COLORTERM, NO_COLOR
+}
+
+// View returns a full screen with these lines, of which only text and colours reach the terminal.
+func View(lines []string) tea.View {
+	v := tea.NewView(plaintext.Coloured(strings.Join(lines, "\n")))
+	v.AltScreen = true
+	return v
 }
 
 // New returns a program that shows a model on a terminal until ctx ends. Run runs it.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
@@ -123,18 +124,11 @@ const tabStop = 8
 // clean makes a line of output fit for a screen: no colours or cursor movements of its own, tabs as spaces, and of
 // a line that was written over several times only what was left at the end.
 func clean(line string) string {
-	line = strings.TrimRight(ansi.Strip(line), "\r")
-	line = line[strings.LastIndexByte(line, '\r')+1:]
+	line = plaintext.Text(plaintext.Last(line))
 	var b strings.Builder
 	width := 0
 	for _, part := range strings.SplitAfter(line, "\t") {
 		text, tab := strings.CutSuffix(part, "\t")
-		text = strings.Map(func(r rune) rune {
-			if r < ' ' || r == 0x7f {
-				return -1
-			}
-			return r
-		}, text)
 		b.WriteString(text)
 		width += ansi.StringWidth(text)
 		if tab {

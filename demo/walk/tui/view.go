@@ -8,13 +8,12 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/fluxdemo/fluxdemo/demo/walk"
+	"github.com/fluxdemo/fluxdemo/demo/walk/screen"
 )
 
 // View draws the screen.
 func (m *model) View() tea.View {
-	v := tea.NewView(strings.Join(m.screen(), "\n"))
-	v.AltScreen = true
-	return v
+	return screen.View(m.screen())
 }
 
 // roomy reports whether there is space for more air between the parts.
