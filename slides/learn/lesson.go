@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fluxdemo/fluxdemo/demo/diagram/binding"
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/plain"
 	"github.com/fluxdemo/fluxdemo/slides/diagrams"
@@ -306,7 +307,7 @@ func (l *lesson) trouble(ctx context.Context, err error) {
 	}
 	text := ""
 	if err != nil {
-		text = err.Error()
+		text = plaintext.Text(err.Error())
 	}
 	if _, gone := os.Stat(filepath.Dir(l.o.Progress)); l.o.Progress != "" && gone != nil {
 		text = "The progress of this walk is gone: `fluxdemo reset` removes it. End `fluxdemo learn` with Ctrl-C, then start it again."

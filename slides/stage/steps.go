@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 )
 
@@ -166,7 +167,7 @@ func (s *Stage) settle(err error) {
 	case errors.Is(err, context.Canceled):
 		w.Phase, w.Error = Failed, "Stopped."
 	default:
-		w.Phase, w.Error = Failed, err.Error()
+		w.Phase, w.Error = Failed, plaintext.Text(err.Error())
 		var failed *walk.StepError
 		if !errors.As(err, &failed) {
 			s.say(err.Error() + "\n")

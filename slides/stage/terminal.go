@@ -3,6 +3,7 @@ package stage
 import (
 	"fmt"
 
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/plain"
 )
@@ -12,18 +13,20 @@ const terminalBytes = 64 << 10
 
 // transcript is the end of the terminal's output. Offsets count from its first byte.
 type transcript struct {
-	text  []byte
-	start int64 // offset of text
+	filter plaintext.Filter // browsers obey what a terminal obeys
+	text   []byte
+	start  int64 // offset of text
 }
 
 // terminalModel is a piece of what the terminal shows.
 type terminalModel struct {
 	Offset int64  `json:"offset"` // where the text starts, in bytes since the terminal was opened
-	Text   string `json:"text"`   // with the escape sequences of a terminal
+	Text   string `json:"text"`   // with colours, as a terminal has them
 }
 
-// add appends text, and returns it as browsers get it.
+// add appends the text and the colours of p, and returns them as browsers get them.
 func (t *transcript) add(p []byte) terminalModel {
+	p = t.filter.Append(nil, p)
 	m := terminalModel{Offset: t.start + int64(len(t.text)), Text: string(p)}
 	t.text = append(t.text, p...)
 	if over := len(t.text) - terminalBytes; over > 0 {
