@@ -9,6 +9,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/output"
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
 
@@ -41,7 +42,7 @@ use this cluster.`,
 				}
 				settings.Set = append(settings.Set, shell.Variable{Name: bundle.EnvVar, Value: dir})
 			}
-			fmt.Fprint(cmd.OutOrStdout(), settings.Export())
+			fmt.Fprint(output.Below(cmd.OutOrStdout()), settings.Export()) // a shell reads it
 			return nil
 		},
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/called"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/learning"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/output"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/repo"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/waiting"
 	"github.com/fluxdemo/fluxdemo/demo/gitconfig"
@@ -36,8 +37,20 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run is main with everything passed in. Errors are printed only here.
+// run is main with everything passed in. Of all that is printed, only text and colours reach out and errOut.
 func run(args []string, in io.Reader, out, errOut io.Writer) int {
+	cleanOut, cleanErr := output.New(out), output.New(errOut)
+	code := execute(args, in, cleanOut, cleanErr)
+	if err := cleanOut.Flush(); err != nil {
+		fmt.Fprintf(cleanErr, "fluxdemo: %v\n", err)
+		code = max(code, exitFailure)
+	}
+	_ = cleanErr.Flush() // there is nowhere left to say it
+	return code
+}
+
+// execute runs the command that args name, and returns the exit code. Errors are printed only here.
+func execute(args []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// Without a logger, controller-runtime writes a stack trace to the terminal, and client-go a line for each request that

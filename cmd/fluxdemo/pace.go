@@ -4,16 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
-	"github.com/charmbracelet/x/term"
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/output"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/load/pace"
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 )
 
 // followTime is how long the first watch may take.
@@ -73,8 +73,10 @@ wait that you promise. The default Kustomization is apps.`,
 // chart of blocks that it redraws. It returns when ctx ends, or with once
 // after the first wait.
 func showPace(ctx context.Context, out io.Writer, name string, p *pace.Pace, slo time.Duration, once bool) error {
-	file, ok := out.(*os.File)
-	live := ok && term.IsTerminal(file.Fd()) && os.Getenv("TERM") != "dumb"
+	tty, live := output.Terminal(out)
+	if live {
+		out, name = tty, plaintext.Line(name)
+	}
 	const columns, frame = 40, 200 * time.Millisecond
 	ticker := time.NewTicker(frame) // the line moves with the time
 	defer ticker.Stop()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/called"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/output"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 	"github.com/fluxdemo/fluxdemo/demo/walk/plain"
@@ -58,7 +59,7 @@ To run a walk of your own, give the path of its Markdown file.`,
 			}
 			if f.dryRun {
 				for _, s := range chains {
-					plain.DryRun(s.Walk, plain.NewScreen(cmd.OutOrStdout(), os.Environ()), max(f.step-1, 0))
+					plain.DryRun(s.Walk, newScreen(cmd.OutOrStdout()), max(f.step-1, 0))
 				}
 				return nil
 			}
@@ -129,9 +130,12 @@ func (f *walkFlags) chains(args []string) ([]*builtin.Chain, error) {
 	return []*builtin.Chain{s}, nil
 }
 
+// newScreen makes a screen on a command's output. It lets only text of others pass itself.
+func newScreen(out io.Writer) *plain.Screen { return plain.NewScreen(output.Below(out), os.Environ()) }
+
 // screen makes a screen that writes to out and, with --record, to the recording. Call done at the end.
 func (f *walkFlags) screen(out io.Writer, title string) (screen *plain.Screen, done func() error, err error) {
-	screen = plain.NewScreen(out, os.Environ())
+	screen = newScreen(out)
 	if f.record == "" {
 		return screen, func() error { return nil }, nil
 	}
@@ -229,7 +233,7 @@ func (f *walkFlags) runStage(cmd *cobra.Command, o *cli.Options, env *cli.Enviro
 	}
 	if f.record == "" && !f.plain && isStage(cmd.InOrStdin(), cmd.OutOrStdout()) {
 		return tui.Run(ctx, session, tui.Options{
-			In: cmd.InOrStdin(), Out: cmd.OutOrStdout(), Environ: os.Environ(), Type: !f.noType, Speed: f.speed,
+			In: cmd.InOrStdin(), Out: output.Below(cmd.OutOrStdout()), Environ: os.Environ(), Type: !f.noType, Speed: f.speed,
 		})
 	}
 	return errors.Join(plain.Interactive(ctx, session, screen, cmd.InOrStdin()), done())
@@ -237,11 +241,9 @@ func (f *walkFlags) runStage(cmd *cobra.Command, o *cli.Options, env *cli.Enviro
 
 // isStage reports whether in and out are a terminal that can show the full-screen view.
 func isStage(in io.Reader, out io.Writer) bool {
-	for _, stream := range []any{in, out} {
-		file, ok := stream.(*os.File)
-		if !ok || !term.IsTerminal(file.Fd()) {
-			return false
-		}
+	keys, is := in.(*os.File)
+	if _, drawable := output.Terminal(out); !is || !term.IsTerminal(keys.Fd()) || !drawable {
+		return false
 	}
-	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return os.Getenv("NO_COLOR") == ""
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/output"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
 	"github.com/fluxdemo/fluxdemo/demo/walk/lesson"
@@ -36,10 +37,10 @@ func (f *walkFlags) runLearn(cmd *cobra.Command, o *cli.Options, env *cli.Enviro
 	prelude := append([]string{`eval "$(` + env.Called().Command("env") + `)"`}, first...)
 	if !f.plain && isStage(cmd.InOrStdin(), cmd.OutOrStdout()) {
 		err = lesson.Run(ctx, session, lesson.Options{
-			In: cmd.InOrStdin(), Out: cmd.OutOrStdout(), Environ: os.Environ(), Prelude: prelude,
+			In: cmd.InOrStdin(), Out: output.Below(cmd.OutOrStdout()), Environ: os.Environ(), Prelude: prelude,
 		})
 	} else {
-		err = plain.Learn(ctx, session, plain.NewScreen(cmd.OutOrStdout(), os.Environ()), cmd.InOrStdin(), prelude)
+		err = plain.Learn(ctx, session, newScreen(cmd.OutOrStdout()), cmd.InOrStdin(), prelude)
 	}
 	if !session.Started() { // it has ended
 		err = errors.Join(err, os.Remove(env.Learning()))
@@ -108,7 +109,7 @@ func newLearnCommand(o *cli.Options, use, short, long, example string, run func(
 				fmt.Fprintf(out, "All %d steps of %s are done.\n", len(steps), s.Walk.Name)
 				return nil
 			}
-			step, screen := &steps[session.Position()], plain.NewScreen(out, os.Environ())
+			step, screen := &steps[session.Position()], newScreen(out)
 			if err := run(cmd, session, screen); err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/output"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/tui"
 	"github.com/fluxdemo/fluxdemo/slides/stage"
@@ -33,7 +34,7 @@ func (f *walkFlags) runPresented(cmd *cobra.Command, o *cli.Options, session *wa
 	}()
 	shown := presented{p.stage.Report(turns), session}
 	err = tui.Run(ctx, shown, tui.Options{
-		In: cmd.InOrStdin(), Out: cmd.OutOrStdout(), Environ: os.Environ(), Type: !f.noType, Speed: f.speed,
+		In: cmd.InOrStdin(), Out: output.Below(cmd.OutOrStdout()), Environ: os.Environ(), Type: !f.noType, Speed: f.speed,
 		Note: "Audience: " + p.audience(), // not the presenter's, which has the token: others see this screen
 	})
 	cancel()

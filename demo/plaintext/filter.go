@@ -40,7 +40,7 @@ type Filter struct {
 func (f *Filter) Append(dst, piece []byte) []byte {
 	if f.parser == nil {
 		f.parser = ansi.NewParser()
-		f.parser.SetDataSize(1) // nobody reads it; 0 is without a limit
+		f.parser.SetDataSize(1) // no handler reads it; 0 means no limit
 		f.parser.SetHandler(ansi.Handler{Print: f.print, Execute: f.control, HandleCsi: f.sequence})
 	}
 	f.out = dst

@@ -24,6 +24,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
 	"github.com/fluxdemo/fluxdemo/demo/health"
 	"github.com/fluxdemo/fluxdemo/demo/ownership"
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 	"github.com/fluxdemo/fluxdemo/demo/shell"
 	"github.com/fluxdemo/fluxdemo/demo/walk"
 	"github.com/fluxdemo/fluxdemo/demo/walk/builtin"
@@ -153,8 +154,12 @@ func (p *Environment) Open(ctx context.Context, s *builtin.Chain, how walk.Sessi
 	}
 	_, how.Guest = p.cluster.(clusters.Guest)
 	how.Runner, how.File, how.Git = runner, p.Progress(s.Walk.Name), p.git
-	how.Diagnose = func(ctx context.Context) string { return p.Called().Text(health.Diagnose(ctx, p.client)) }
-	how.Explain = func(ctx context.Context, args []string) string { return health.Unmet(ctx, p.client, args) }
+	how.Diagnose = func(ctx context.Context) string {
+		return plaintext.Text(p.Called().Text(health.Diagnose(ctx, p.client)))
+	}
+	how.Explain = func(ctx context.Context, args []string) string {
+		return plaintext.Text(health.Unmet(ctx, p.client, args))
+	}
 	for _, w := range s.Needs {
 		ro, err := Options(w)
 		if err != nil {

@@ -12,12 +12,15 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
+
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/output"
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 )
 
 // Printer shows steps with how long they took. It implements clusters.Steps.
 type Printer struct {
 	out   io.Writer
-	live  bool
+	tty   *os.File // out, to draw on; nil if it is no terminal
 	color bool
 
 	mu      sync.Mutex
@@ -30,6 +33,7 @@ type Printer struct {
 
 type runningStep struct {
 	name  string
+	title string // the name, fit for a terminal
 	start time.Time
 	far   string    // its progress
 	said  time.Time // when its progress was last printed
@@ -42,11 +46,11 @@ const tellEvery = 10 * time.Second
 // New returns a Printer on out. Close it when the operation has ended.
 func New(out io.Writer) *Printer {
 	p := &Printer{out: out, quit: make(chan struct{}), gone: make(chan struct{})}
-	if file, ok := out.(*os.File); ok && term.IsTerminal(file.Fd()) && os.Getenv("TERM") != "dumb" {
-		p.live = true
+	if tty, drawable := output.Terminal(out); drawable {
+		p.out, p.tty = tty, tty
 		p.color = os.Getenv("NO_COLOR") == ""
 	}
-	if !p.live {
+	if p.tty == nil {
 		close(p.gone)
 		return p
 	}
@@ -69,11 +73,11 @@ func New(out io.Writer) *Printer {
 
 // Start implements clusters.Steps.
 func (p *Printer) Start(name string) func(error) {
-	step := &runningStep{name: name, start: time.Now(), said: time.Now()}
+	step := &runningStep{name: name, title: plaintext.Line(name), start: time.Now(), said: time.Now()}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running = append(p.running, step)
-	if p.live {
+	if p.tty != nil {
 		p.draw("")
 	}
 	return func(err error) { p.end(step, err) }
@@ -87,8 +91,8 @@ func (p *Printer) Progress(name, text string) {
 		if step.name != name {
 			continue
 		}
-		step.far = text
-		if !p.live && time.Since(step.said) > tellEvery {
+		step.far = plaintext.Line(text)
+		if p.tty == nil && time.Since(step.said) > tellEvery {
 			step.said = time.Now()
 			fmt.Fprint(p.out, p.line(step))
 		}
@@ -98,9 +102,9 @@ func (p *Printer) Progress(name, text string) {
 // line returns the line of a running step. On a terminal it never wraps,
 // because draw counts lines to go back.
 func (p *Printer) line(step *runningStep) string {
-	line := fmt.Sprintf("%s %-36s %5.1f s  %s", p.paint("•", "33"), step.name, time.Since(step.start).Seconds(), step.far)
-	if file, ok := p.out.(*os.File); ok && p.live {
-		if width, _, err := term.GetSize(file.Fd()); err == nil && width > 1 {
+	line := fmt.Sprintf("%s %-36s %5.1f s  %s", p.paint("•", "33"), step.title, time.Since(step.start).Seconds(), step.far)
+	if p.tty != nil {
+		if width, _, err := term.GetSize(p.tty.Fd()); err == nil && width > 1 {
 			line = ansi.Truncate(line, width-1, "…")
 		}
 	}
@@ -120,8 +124,8 @@ func (p *Printer) end(step *runningStep, err error) {
 	if err != nil {
 		mark, color = "✗", "31"
 	}
-	line := fmt.Sprintf("%s %-36s %5.1f s\n", p.paint(mark, color), step.name, time.Since(step.start).Seconds())
-	if p.live {
+	line := fmt.Sprintf("%s %-36s %5.1f s\n", p.paint(mark, color), step.title, time.Since(step.start).Seconds())
+	if p.tty != nil {
 		p.draw(line)
 		return
 	}
@@ -151,7 +155,7 @@ func (p *Printer) paint(s, color string) string {
 
 // Close ends the display.
 func (p *Printer) Close() {
-	if p.live {
+	if p.tty != nil {
 		p.ticker.Stop()
 		close(p.quit)
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
-	"sigs.k8s.io/yaml"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/called"
@@ -33,12 +32,7 @@ func Print(out io.Writer, s health.Status, format string, program called.Program
 // encode writes a value as JSON or YAML.
 func encode(out io.Writer, value any, format string) error {
 	if format == "yaml" {
-		raw, err := yaml.Marshal(value)
-		if err != nil {
-			return err
-		}
-		_, err = out.Write(raw)
-		return err
+		return cli.WriteYAML(out, value)
 	}
 	return cli.WriteJSON(out, value)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/called"
+	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/output"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/health"
 )
@@ -112,6 +113,33 @@ func TestPrint(t *testing.T) {
 	if err := Print(&out, health.Status{Cluster: clusters.Status{Name: "second", Provider: "kind"}}, "", program); err != nil ||
 		out.String() != "second (kind) is stopped; `bin/fluxdemo up --name second` starts it.\n" {
 		t.Errorf("stopped: %v\n%s", err, out.String())
+	}
+}
+
+// TestHostile prints what objects say to the output of a command.
+func TestHostile(t *testing.T) {
+	const evil = "evil\x1b[2J\x1b]0;x\a\x1b[?1049h\u202e\u009b1A message"
+	s := sick()
+	s.Objects = []health.Object{{Kind: "Kustomization", Namespace: "flux-system", Name: "apps", Ready: "False", Message: evil, Brief: evil, Revision: evil}}
+	for _, format := range append(Formats(), "") {
+		var below bytes.Buffer
+		out := output.New(&below)
+		if err := Print(out, s, format, called.Program{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := below.String(); strings.ContainsAny(got, "\x1b\a\u202e\u009b") || !strings.Contains(got, "evil") {
+			t.Errorf("%q: %q", format, got)
+		}
+		if format != "json" && format != "yaml" {
+			if !strings.Contains(below.String(), "evil message") {
+				t.Errorf("%q lacks the message: %s", format, below.String())
+			}
+			continue
+		}
+		var back health.Status
+		if err := yaml.Unmarshal(below.Bytes(), &back); err != nil || back.Objects[0].Message != evil {
+			t.Errorf("%s: %v, %v", format, back.Objects, err)
+		}
 	}
 }
 
