@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/creack/pty"
 )
 
 func TestClean(t *testing.T) {
@@ -20,8 +22,21 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// TestTerminal is about what is no terminal, and must not be drawn on.
+// TestTerminal is about terminals, and what is none and must not be drawn on.
 func TestTerminal(t *testing.T) {
+	master, tty, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	defer tty.Close()
+	for term, want := range map[string]bool{"xterm": true, "dumb": false} {
+		t.Setenv("TERM", term)
+		if got, drawable := Terminal(New(tty)); drawable != want || (got == tty) != want {
+			t.Errorf("TERM=%s: %v, %v", term, got, drawable)
+		}
+	}
+	t.Setenv("TERM", "xterm")
 	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
 	if err != nil {
 		t.Fatal(err)
