@@ -215,3 +215,22 @@ func TestMore(t *testing.T) {
 	}
 	m.stop()
 }
+
+// TestHostile draws output and a reason that mean to change the terminal.
+func TestHostile(t *testing.T) {
+	ses := openSession(t, t.TempDir())
+	m := newModel(walktest.Context(t), ses, Options{})
+	m.begun, m.learnt, m.width, m.height = true, true, 72, 40
+	step := &ses.Walk().Steps[0]
+	m.checks = []check{{block: &step.Checks()[0], state: fails, why: "because\x1b]0;owned\a of\u202e it"}}
+	m.take(walk.Event{Kind: walk.Output, Block: &step.Blocks[0], Text: "10 %\r20 %\tof\x1b[2J all\u202e\n"})
+	got := m.View().Content
+	for _, want := range []string{"  20 % of all\n", "because of it"} {
+		if !strings.Contains(ansi.Strip(got), want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if strings.ContainsAny(got, "\a\r\u202e") || strings.Contains(got, "\x1b[2J") || strings.Contains(got, "10 %") {
+		t.Errorf("drawn %q", got)
+	}
+}

@@ -84,6 +84,22 @@ func TestNoColor(t *testing.T) {
 	}
 }
 
+// TestHostile runs a walk whose title and whose command mean to change the terminal.
+func TestHostile(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	src := strings.ReplaceAll(oneStep(`printf 'un\033]0;owned\aharmed\342\200\256\n'`, "true"), "## ", "## \u202e\x1b]0;owned\aStep ")
+	out, err := play(t, ctx, src, t.TempDir(), Options{}, []cue{
+		{idle(intro, 0), "\r"}, {idle(0, 0), "\r"}, {idle(0, 1), "q"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out, "\x1b]0;") || strings.Contains(out, "\u202e") || !strings.Contains(out, "unharmed") || !strings.Contains(out, "Step ") {
+		t.Errorf("%q", out)
+	}
+}
+
 func TestRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

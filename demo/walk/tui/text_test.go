@@ -44,13 +44,14 @@ func TestReveal(t *testing.T) {
 
 func TestClean(t *testing.T) {
 	tests := map[string]string{
-		"plain":                          "plain",
-		"NAME\tREADY\tx":                 "NAME    READY   x",
-		"\x1b[31mred\x1b[0m\x1b[2K":      "red",
-		"10%\r50%\r100%, done.":          "100%, done.",
-		"line\r":                         "line",
-		"bell\a and \x00nothing":         "bell and nothing",
-		"\x1b]0;title\a\x1b[10;10Hmoved": "moved",
+		"plain":                             "plain",
+		"NAME\tREADY\tx":                    "NAME    READY   x",
+		"\x1b[31mred\x1b[0m\x1b[2K":         "red",
+		"10%\r50%\r100%, done.":             "100%, done.",
+		"line\r":                            "line",
+		"bell\a and \x00nothing":            "bell and nothing",
+		"\x1b]0;title\a\x1b[10;10Hmoved":    "moved",
+		"\u202eleft\u009b2J to \u200fright": "left to right",
 	}
 	for in, want := range tests {
 		if got := clean(in); got != want {
