@@ -20,6 +20,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/statefile"
 	"github.com/fluxdemo/fluxdemo/demo"
 	"github.com/fluxdemo/fluxdemo/demo/load"
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 )
 
 // Profile is where a component spent its processor time while Kustomizations
@@ -68,7 +69,7 @@ func (b *bench) profiles(ctx context.Context, r *Trial) ([]Profile, error) {
 				err = all[n].read(raw)
 			}
 			if err != nil {
-				all[n].Problem = err.Error()
+				all[n].Problem = plaintext.Text(err.Error())
 				return ctx.Err() // of a cluster that gives none, all else can be measured
 			}
 			all[n].File = profileName(r.Plan, component)

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/fluxdemo/fluxdemo/demo/load"
+	"github.com/fluxdemo/fluxdemo/demo/plaintext"
 	"github.com/fluxdemo/fluxdemo/demo/shard"
 	"github.com/fluxdemo/fluxdemo/manifests"
 )
@@ -69,7 +70,7 @@ func (b *bench) run(ctx context.Context, size, shards int) (r *Trial, err error)
 	r = &Trial{Plan: b.plan(size, shards), Started: time.Now()}
 	defer func() {
 		if err != nil {
-			r.Problem = err.Error()
+			r.Problem = plaintext.Text(err.Error())
 		}
 		r.Done = err == nil
 	}()
