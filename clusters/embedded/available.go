@@ -7,6 +7,8 @@ import (
 
 	"github.com/adrg/xdg"
 	"golang.org/x/sys/unix"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/fence"
 )
 
 // Available reports whether this machine can run embedded clusters. They need
@@ -40,3 +42,6 @@ func enoughRoom(dir string) error {
 	}
 	return nil
 }
+
+// Fence says what this machine's kernel confines pods with, for people.
+func Fence() string { return fence.Probe().String() }

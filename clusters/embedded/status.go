@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
@@ -62,6 +63,20 @@ func (c *Cluster) Status(ctx context.Context) (clusters.Status, error) {
 		status.Components = append(status.Components, podComponent(pod))
 	}
 	return status, nil
+}
+
+// Unfenced returns why the pods of the running cluster are not confined, and ""
+// if they are, or if the cluster does not say.
+func (c *Cluster) Unfenced(ctx context.Context) string {
+	_, now, err := supervisor.Dial(ctx, c.dir)
+	if err != nil {
+		return ""
+	}
+	why, _ := strings.CutPrefix(now.Fence, supervisor.NoFence)
+	if why == now.Fence {
+		return ""
+	}
+	return why
 }
 
 // hung says of a supervisor that does not answer what to do.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluxdemo/fluxdemo/clusters/bundle"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
 )
 
@@ -50,6 +51,7 @@ func newDoctor(o *cli.Options) *cobra.Command {
 			if len(no) == len(providers) {
 				check("clusters", "", errors.New("none of these providers works on this machine"))
 			}
+			fmt.Fprintf(out, "- %-9s %s\n", "fence", embedded.Fence())
 			git, err := exec.LookPath("git")
 			if err != nil {
 				err = fmt.Errorf("not found on PATH; install it (Debian: apt install git, macOS: brew install git)")

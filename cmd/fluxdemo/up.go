@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -57,6 +58,11 @@ that.`,
 				return err
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "Ready in %.1f s.\n\n", time.Since(start).Seconds())
+			if open, ok := cluster.(confined); ok {
+				if why := open.Unfenced(cmd.Context()); why != "" {
+					fmt.Fprintf(cmd.ErrOrStderr(), "Pods are not confined (%s):\nthey can do on this machine what you can.\n\n", why)
+				}
+			}
 			status.PrintURLs(cmd.OutOrStdout(), urls)
 			printNext(cmd.ErrOrStderr(), o.Called())
 			return nil
@@ -68,6 +74,11 @@ that.`,
 	cmd.Flags().StringVar(&o.GitURL, "git-url", "", "empty Git repository of yours for Flux to follow; its token is read from $"+cli.GitTokenVar)
 	o.AddProviderFlags(cmd)
 	return cmd
+}
+
+// confined is a cluster whose pods are processes of this machine, and that says why they are not confined, if so.
+type confined interface {
+	Unfenced(ctx context.Context) string
 }
 
 // printNext says what to type next, for a speaker, an attendee, and whoever has a shell.

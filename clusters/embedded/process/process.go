@@ -32,6 +32,10 @@ type Spec struct {
 	// thread that starts the process, which runs nothing else afterwards: what
 	// it does to this thread, the process inherits.
 	Confine func() error
+	// Expendable is how readily the kernel ends the process when memory runs
+	// out, from 0 (like this program) to 1000 (first), as oom_score_adj in
+	// proc(5). It has no effect where the system knows no such thing.
+	Expendable int
 }
 
 // Exit is how a process ended.
@@ -88,6 +92,9 @@ func Start(spec Spec) (*Process, error) {
 	go p.run(started, spec.Confine)
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("starting %s: %w", spec.Path, err)
+	}
+	if spec.Expendable > 0 {
+		expend(p.Pid(), spec.Expendable)
 	}
 	return p, nil
 }

@@ -45,7 +45,7 @@ const minimalABI = 2
 // String names what is confined, for people.
 func (k Kernel) String() string {
 	if !k.Confines() {
-		return "none: this kernel has no Landlock"
+		return "this kernel has no Landlock 2 with seccomp, as Linux 5.19 and newer have"
 	}
 	parts := []string{"files"}
 	if k.Ports {

@@ -299,7 +299,7 @@ func TestOthersStayFree(t *testing.T) {
 
 func TestKernelString(t *testing.T) {
 	for want, k := range map[string]fence.Kernel{
-		"none: this kernel has no Landlock":                    {},
+		"this kernel has no Landlock":                          {},
 		"Landlock 7 (files, TCP ports, signals), seccomp":      {Landlock: 7, Ports: true, Signals: true, Sockets: true},
 		"Landlock 3 (files), seccomp; TCP to the world is not": {Landlock: 3, Sockets: true},
 	} {

@@ -200,6 +200,10 @@ func (c *container) simulate(ctx context.Context, spec *corev1.Container) bool {
 	return false
 }
 
+// expendable is how readily the kernel ends a pod's process when memory runs
+// out: before the control plane, which the pods come back from.
+const expendable = 500
+
 var errImageChanged = errors.New("the container's image has changed")
 
 // once runs the container's process one time, until it ends.
@@ -215,7 +219,7 @@ func (c *container) once(ctx context.Context, spec *corev1.Container, image Imag
 	}
 	defer func() { _ = log.Close() }()
 	console := stream.NewConsole(stream.ConsoleOptions{Stdin: spec.Stdin, Once: spec.StdinOnce, TTY: spec.TTY}, log)
-	p, err := console.Start(process.Spec{Path: prepared.path, Args: prepared.args, Env: prepared.env, Dir: prepared.dir, Confine: prepared.confine()})
+	p, err := console.Start(process.Spec{Path: prepared.path, Args: prepared.args, Env: prepared.env, Dir: prepared.dir, Confine: prepared.confine(), Expendable: expendable})
 	if err != nil {
 		return c.notStarted(spec, image, err), nil
 	}

@@ -75,6 +75,8 @@ func (s *Supervisor) prepare() error {
 			Args: c.Args,
 			Env:  append([]string{"HOME=" + o.Dir, "TMPDIR=" + os.TempDir()}, c.Env...),
 			Dir:  filepath.Join(o.Dir, controlplane.RunDir),
+			// Before this process, which starts it again.
+			Expendable: 200,
 		}, logDir, o.Logf)
 		switch c.Name {
 		case controlplane.Etcd:
@@ -177,10 +179,17 @@ func (s *Supervisor) images() []node.Image {
 // fenced reports whether pods are confined.
 func (s *Supervisor) fenced() bool { return !s.options.NoFence && fence.Probe().Confines() }
 
+// NoFence begins the text about a fence that there is not.
+const NoFence = "none: "
+
 // fence says how pods are confined, for people.
 func (s *Supervisor) fence() string {
-	if s.options.NoFence {
-		return "none: the cluster was started with --no-fence"
+	kernel := fence.Probe()
+	switch {
+	case s.options.NoFence:
+		return NoFence + "the cluster was started with --no-fence"
+	case !kernel.Confines():
+		return NoFence + kernel.String()
 	}
-	return fence.Probe().String()
+	return kernel.String()
 }

@@ -4,6 +4,7 @@ package status
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -83,6 +84,15 @@ func printTables(out io.Writer, s health.Status, wide bool, program called.Progr
 		fmt.Fprintf(out, "%-6s %s\n", "Fence", cluster.Fence)
 	}
 	return nil
+}
+
+// Steady returns the status without what changes by itself: how long something runs, and its memory.
+func Steady(s health.Status) health.Status {
+	s.Cluster.Components = slices.Clone(s.Cluster.Components)
+	for i := range s.Cluster.Components {
+		s.Cluster.Components[i].Started, s.Cluster.Components[i].Memory = time.Time{}, 0
+	}
+	return s
 }
 
 // printSilent says which parts do not answer, and since when.
