@@ -18,6 +18,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/conns"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/limit"
 )
 
 // Target is what is behind a node port: a port of a Service.
@@ -49,6 +50,8 @@ type Config struct {
 	Opened      func(nodePort int32, target Target, at net.Addr, late bool)
 	Unavailable func(nodePort int32, target Target, err error)
 	Closed      func(nodePort int32)
+	// Pool bounds the connections. Nil means one of its own.
+	Pool *limit.Pool
 	// Logf takes one line a call.
 	Logf func(format string, args ...any)
 }
@@ -86,6 +89,9 @@ func New(cfg Config) *Listeners {
 		cfg.Listen = func(ctx context.Context, nodePort int32) (net.Listener, error) {
 			return (&net.ListenConfig{}).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", nodePort))
 		}
+	}
+	if cfg.Pool == nil {
+		cfg.Pool = limit.Ports()
 	}
 	if cfg.Opened == nil {
 		cfg.Opened = func(int32, Target, net.Addr, bool) {}
@@ -191,6 +197,7 @@ func (l *Listeners) add(ctx context.Context, number int32, target *Target) {
 func (l *Listeners) accept(ctx, open context.Context, p *port, listener net.Listener) {
 	defer listener.Close()
 	defer context.AfterFunc(open, func() { listener.Close() })()
+	listener = l.cfg.Pool.Listener(fmt.Sprintf("node port %d", p.number), listener)
 	for {
 		conn, err := listener.Accept()
 		if open.Err() != nil {
