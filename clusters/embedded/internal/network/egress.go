@@ -84,8 +84,7 @@ func askTunnel(ctx context.Context, conn net.Conn, via *url.URL, hostport string
 	}
 	if user := via.User; user != nil {
 		password, _ := user.Password()
-		req.Header.Set("Proxy-Authorization",
-			"Basic "+base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
+		req.Header.Set("Proxy-Authorization", basicAuth(user.Username(), password))
 	}
 	if err := req.Write(conn); err != nil {
 		return nil, err
@@ -109,4 +108,9 @@ func withPort(host, port string) string {
 		return host
 	}
 	return net.JoinHostPort(host, port)
+}
+
+// basicAuth is the value of a header that names a user to a proxy.
+func basicAuth(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }

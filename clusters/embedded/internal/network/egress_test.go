@@ -107,7 +107,7 @@ func noProxyEnv(t *testing.T) {
 func TestNotAProxyRequest(t *testing.T) {
 	c := one(t, says("page"))
 	direct := &http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}
-	if status, body := get(t, direct, c.ProxyURL()+"/"); status != 400 || !strings.Contains(body, "forward proxy") {
+	if status, body := get(t, direct, "http://"+c.proxyLn.Addr().String()+"/"); status != 400 || !strings.Contains(body, "forward proxy") {
 		t.Errorf("%d %q", status, body)
 	}
 }

@@ -16,6 +16,7 @@ func (n *Network) loadBalancer(recorder record.EventRecorder) (*loadbalancer.Bal
 		Dial: func(ctx context.Context, namespace, service string, port int32) (net.Conn, error) {
 			return n.resolve.dial(ctx, servicePort{namespace: namespace, name: service, port: port})
 		},
+		Pool:     n.ports,
 		Reserved: n.cfg.Reserved,
 		Logf:     func(format string, args ...any) { n.cfg.Logf("network: "+format, args...) },
 	})

@@ -6,12 +6,14 @@ package network
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log"
 	"math"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +30,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/informer"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/limit"
 )
 
 // Config is what a Network needs from the rest of the cluster.
@@ -49,7 +52,8 @@ type Config struct {
 	// port 0 for any free port. Empty means 127.0.0.1:0.
 	ProxyAddr string
 	// EgressSocket is the path of the unix socket for the API server's egress
-	// selector (HTTPConnect). Its folder must exist.
+	// selector (HTTPConnect). Its folder must exist; New closes it to other
+	// users.
 	EgressSocket string
 	// Reserved says which ports of this machine load balancers must not take.
 	// It may be nil.
@@ -61,11 +65,20 @@ type Config struct {
 // Network is one cluster's network. Make it with New, then call Run once.
 type Network struct {
 	cfg     Config
+	secret  string // what the proxy asks for
 	proxyLn net.Listener
 	sockLn  net.Listener
 	factory informers.SharedInformerFactory
 	resolve *resolver
+	ports   *limit.Pool // of the ports for Services
 }
+
+// The bounds of what clients may ask of the proxy and of the tunnel. Each pod
+// keeps a few connections open to each Service that it asks.
+const (
+	maxConns  = 512
+	maxHeader = 64 << 10
+)
 
 // New binds the proxy's port and the tunnel's socket, so that both addresses
 // are known before the API server runs; connections wait until Run serves
@@ -97,12 +110,16 @@ func New(cfg Config) (*Network, error) {
 		sockLn.Close()
 		return nil, fmt.Errorf("preparing the watch on Services: %w", err)
 	}
-	return &Network{cfg: cfg, proxyLn: proxyLn, sockLn: sockLn, factory: factory, resolve: resolve}, nil
+	return &Network{cfg: cfg, secret: rand.Text(), proxyLn: proxyLn, sockLn: sockLn, factory: factory, resolve: resolve, ports: limit.Ports()}, nil
 }
 
-// ProxyURL is the value for HTTP_PROXY and HTTPS_PROXY: http://127.0.0.1:port.
+// ProxyURL is the value for HTTP_PROXY and HTTPS_PROXY. It holds the secret
+// without which the proxy serves nobody: another user of this machine reaches
+// the port too. The secret is a new one for each Network, so keep it to the
+// environment of pods.
 func (n *Network) ProxyURL() string {
-	return "http://" + n.proxyLn.Addr().String()
+	proxy := url.URL{Scheme: "http", User: url.UserPassword(proxyUser, n.secret), Host: n.proxyLn.Addr().String()}
+	return proxy.String()
 }
 
 // Run watches Services and EndpointSlices and serves the proxy, the tunnel
@@ -126,14 +143,15 @@ func (n *Network) Run(ctx context.Context) error {
 		return fmt.Errorf("preparing the watch on Services: %w", err)
 	}
 
-	proxy := newProxy(n.resolve, n.cfg.AllowEgress, n.cfg.Logf)
+	proxy := newProxy(n.resolve, n.secret, n.cfg.AllowEgress, n.cfg.Logf)
 	tunnel := &tunnel{resolve: n.resolve, nodeAddr: n.cfg.NodeAddr}
-	servers := []*http.Server{n.server(ctx, proxy), n.server(ctx, tunnel)}
+	// Only processes of this user reach the tunnel's socket.
+	servers := []*http.Server{n.server(ctx, proxy), n.server(ctx, limit.Proven(tunnel))}
 	broken := make(chan error, len(servers))
 	var group sync.WaitGroup
 	for i, listener := range []net.Listener{n.proxyLn, n.sockLn} {
 		group.Go(func() {
-			if err := servers[i].Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := servers[i].Serve(limit.New(maxConns, maxConns).Listener("", listener)); !errors.Is(err, http.ErrServerClosed) {
 				broken <- fmt.Errorf("serving the cluster's network on %s: %w", listener.Addr(), err)
 			}
 		})
@@ -168,6 +186,8 @@ func (n *Network) server(ctx context.Context, handler http.Handler) *http.Server
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeader,
+		ConnContext:       limit.Context,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ErrorLog:          log.New(lines(n.cfg.Logf), "", 0),
 	}

@@ -144,7 +144,7 @@ func TestEndsPromptly(t *testing.T) {
 			t.Errorf("%s: the connection is still open", name)
 		}
 	}
-	if !isClosed(strings.TrimPrefix(c.ProxyURL(), "http://"))() || !isClosed(nodeAddr)() {
+	if !isClosed(c.proxyLn.Addr().String())() || !isClosed(nodeAddr)() {
 		t.Error("a port is still open")
 	}
 	if _, err := os.Stat(c.cfg.EgressSocket); !os.IsNotExist(err) {

@@ -19,6 +19,7 @@ func (n *Network) nodePorts(recorder record.EventRecorder) *nodeport.Listeners {
 		n.cfg.Logf("network: "+target.String()+": "+format, args...)
 	}
 	return nodeport.New(nodeport.Config{
+		Pool: n.ports,
 		Dial: func(ctx context.Context, t nodeport.Target) (net.Conn, error) {
 			return n.resolve.dial(ctx, servicePort{namespace: t.Namespace, name: t.Service, port: t.Port})
 		},

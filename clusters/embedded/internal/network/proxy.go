@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -11,20 +12,28 @@ import (
 	"net/http/httputil"
 	"strings"
 	"time"
+
+	"github.com/fluxdemo/fluxdemo/clusters/internal/limit"
 )
 
+// proxyUser is the name that goes with the proxy's secret.
+const proxyUser = "pod"
+
 // proxy is the forward proxy of the pods' processes: requests with an absolute
-// URI and CONNECT tunnels, both to Services by name.
+// URI and CONNECT tunnels, both to Services by name. It serves those who know
+// its secret.
 type proxy struct {
 	resolve *resolver
+	login   []byte  // the Proxy-Authorization to ask for
 	egress  *egress // nil: nothing leaves the cluster
 	local   *http.Transport
 	reverse *httputil.ReverseProxy
 }
 
-func newProxy(resolve *resolver, allowEgress bool, logf func(string, ...any)) *proxy {
+func newProxy(resolve *resolver, secret string, allowEgress bool, logf func(string, ...any)) *proxy {
 	p := &proxy{
 		resolve: resolve,
+		login:   []byte(basicAuth(proxyUser, secret)),
 		local: &http.Transport{
 			DialContext:           dialLocal,
 			DisableCompression:    true, // bodies pass as they are
@@ -49,7 +58,9 @@ func newProxy(resolve *resolver, allowEgress bool, logf func(string, ...any)) *p
 }
 
 // keepRequest undoes what httputil does for a proxy in front of a site: to a
-// forward proxy these headers and the query are none of its business.
+// forward proxy these headers and the query are none of its business. httputil
+// has removed what is between the client and the proxy alone, such as
+// Proxy-Authorization.
 func keepRequest(r *httputil.ProxyRequest) {
 	r.Out.URL.RawQuery = r.In.URL.RawQuery
 	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
@@ -61,13 +72,19 @@ func keepRequest(r *httputil.ProxyRequest) {
 
 // ServeHTTP serves one request of a pod's process.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	tunnel := req.Method == http.MethodConnect
 	switch {
-	case req.Method == http.MethodConnect:
-		serveTunnel(w, req, p.dial)
-	case !req.URL.IsAbs() || req.URL.Host == "":
+	case !tunnel && (!req.URL.IsAbs() || req.URL.Host == ""):
 		// Also a browser that was lured here by a foreign page ends up here.
-		http.Error(w, "this is the cluster's forward proxy; set HTTP_PROXY to it", http.StatusBadRequest)
+		http.Error(w, "this is the cluster's forward proxy, for its pods alone", http.StatusBadRequest)
+	case subtle.ConstantTimeCompare([]byte(req.Header.Get("Proxy-Authorization")), p.login) != 1:
+		w.Header().Set("Proxy-Authenticate", `Basic realm="fluxdemo"`)
+		http.Error(w, "the cluster's forward proxy is for its pods alone: they have its password in HTTP_PROXY", http.StatusProxyAuthRequired)
+	case tunnel:
+		limit.Prove(req)
+		serveTunnel(w, req, p.dial)
 	default:
+		limit.Prove(req)
 		p.reverse.ServeHTTP(w, req)
 	}
 }

@@ -52,7 +52,6 @@ func TestRequestPassesUnchanged(t *testing.T) {
 	req.Header.Set("Accept-Encoding", "br")
 	req.Header.Set("Connection", "X-Private")
 	req.Header.Set("X-Private", "1")
-	req.Header.Set("Proxy-Authorization", "Basic eDp5")
 	req.Header.Set("Authorization", "Bearer token")
 	req.Header["User-Agent"] = nil
 	resp, err := c.httpClient(t).Do(req)
@@ -168,10 +167,17 @@ func TestWebsocketUpgrade(t *testing.T) {
 	}
 }
 
-// raw sends text to the proxy and gives the connection.
+// raw sends a request to the proxy, with the secret, and gives the connection.
 func (c *cluster) raw(t *testing.T, text string) (*net.TCPConn, *bufio.Reader) {
 	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(c.ProxyURL(), "http://"))
+	login := "\r\nProxy-Authorization: " + basicAuth(proxyUser, c.secret) + "\r\n"
+	return c.stranger(t, strings.Replace(text, "\r\n", login, 1))
+}
+
+// stranger sends text to the proxy and gives the connection.
+func (c *cluster) stranger(t *testing.T, text string) (*net.TCPConn, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", c.proxyLn.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

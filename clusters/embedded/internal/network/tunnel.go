@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -131,7 +132,8 @@ func (c *aheadConn) CloseWrite() error {
 	return c.Conn.Close()
 }
 
-// listenSocket listens on a unix socket that only the user may open. A socket
+// listenSocket listens on a unix socket that only the user may open, in a
+// folder that only the user may enter. A socket
 // that a dead process left is removed, one that answers is not.
 func listenSocket(path string) (net.Listener, error) {
 	const longest = 103 // what every system's socket address holds
@@ -153,6 +155,10 @@ func listenSocket(path string) (net.Listener, error) {
 		if err := os.Remove(path); err != nil {
 			return nil, fmt.Errorf("removing a stale socket: %w", err)
 		}
+	}
+	// Until the socket has its own mode, that of its folder counts.
+	if err := os.Chmod(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
 	}
 	listener, err := net.Listen("unix", path)
 	if err != nil {

@@ -28,6 +28,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/conns"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/informer"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/limit"
 )
 
 // address is that of all load balancers.
@@ -56,6 +57,8 @@ type Config struct {
 	Events   record.EventRecorder
 	// Dial connects to a pod that is ready behind the port of a Service.
 	Dial func(ctx context.Context, namespace, service string, port int32) (net.Conn, error)
+	// Pool bounds the connections.
+	Pool *limit.Pool
 	// Reserved says which ports of this machine are for others.
 	Reserved func(port int32) bool
 	Logf     func(format string, args ...any)
@@ -231,7 +234,7 @@ func (b *Balancer) open(ctx context.Context, key string, wanted corev1.ServicePo
 	case err != nil:
 		return &portError{errorOther, err.Error()}
 	}
-	p = &port{service: key, number: number, listener: listener}
+	p = &port{service: key, number: number, listener: b.cfg.Pool.Listener(fmt.Sprintf("load balancer %d", number), listener)}
 	b.ports[number] = p
 	b.group.Go(func() { b.accept(ctx, p) })
 	return nil
