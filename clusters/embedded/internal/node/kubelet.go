@@ -21,6 +21,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/stream"
+	"github.com/fluxdemo/fluxdemo/clusters/internal/limit"
 )
 
 // kubelet serves the part of the kubelet API that kubectl's commands need.
@@ -62,6 +63,10 @@ func kubeletTLS(certFile, keyFile, clientCAFile, clientName string) (*tls.Config
 	}, nil
 }
 
+// maxClients is how many connections the kubelet API and the metrics API take
+// at a time, each.
+const maxClients = 512
+
 // serve serves on the listener until ctx ends.
 func (k *kubelet) serve(ctx context.Context, listener net.Listener) {
 	serve(ctx, listener, k.handler(), k.tls, k.runtime.logf)
@@ -69,14 +74,15 @@ func (k *kubelet) serve(ctx context.Context, listener net.Listener) {
 
 func serve(ctx context.Context, listener net.Listener, handler http.Handler, config *tls.Config, logf func(string, ...any)) {
 	server := &http.Server{
-		Handler: handler, TLSConfig: config, ReadHeaderTimeout: requestTimeout,
+		Handler: limit.Proven(handler), TLSConfig: config, // it asks for a certificate
+		ReadHeaderTimeout: requestTimeout, IdleTimeout: 2 * time.Minute, ConnContext: limit.Context,
 		ErrorLog: log.New(logWriter(logf), "", 0),
 		// Streams have to end with the node.
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
-	if err := server.ServeTLS(listener, "", ""); err != nil && !errors.Is(err, http.ErrServerClosed) {
+	if err := server.ServeTLS(limit.New(maxClients, maxClients).Listener("", listener), "", ""); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		logf("kubelet API: %v", err)
 	}
 }
