@@ -110,7 +110,7 @@ func (p *Process) run(started chan<- error, confine func() error) {
 		err = confine() // without being unlocked, the thread ends with this goroutine
 	}
 	if err == nil {
-		err = p.cmd.Start()
+		err = marked(markOf(p.cmd.Env), p.cmd.Start)
 	}
 	p.started = time.Now()
 	started <- err

@@ -29,10 +29,16 @@ func endSession(leader int) {
 
 // EndMarked kills every process of this user whose environment, as it was
 // when the process started, has the variable with the value: for example
-// "POD_DIR", "/home/me/pods/1". It reports how many there were.
+// "POD_DIR", "/home/me/pods/1". With MarkVariable, it also kills those that
+// were started with a cleared environment: value is the mark of a container, or
+// the folder of several. It reports how many there were.
 func EndMarked(name, value string) int {
 	mark := name + "=" + value
 	return endAll(func(p procfs.Proc) bool {
+		if n, ok := tagIn(p.PID); ok && name == MarkVariable && n.belongs(value) {
+			stat, err := p.Stat()
+			return err == nil && stat.State != "Z"
+		}
 		environ, err := p.Environ() // not readable: another user's
 		if err != nil {
 			return false

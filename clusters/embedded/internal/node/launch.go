@@ -19,7 +19,7 @@ import (
 
 // ContainerVariable marks all processes of a container, and those that they
 // start: its value is a path below Config.Dir/pods.
-const ContainerVariable = "FLUXDEMO_CONTAINER"
+const ContainerVariable = process.MarkVariable
 
 // EndLeftovers kills the processes of a node's containers, whose node has Dir
 // and runs no more. A node that was killed took its children along, but not
