@@ -195,10 +195,13 @@ func newFollower() *follower { return &follower{signal: make(chan struct{}, 1)} 
 
 func (f *follower) push(line []byte) {
 	f.mu.Lock()
-	// The process must not wait for a slow reader.
-	if f.size+len(line) > followBuffer {
-		f.dropped = true
-	} else {
+	// The process must not wait for a slow reader. One that has stopped to read,
+	// as a kubectl that is suspended, keeps no memory.
+	switch {
+	case f.dropped:
+	case f.size+len(line) > followBuffer:
+		f.lines, f.size, f.dropped = nil, 0, true
+	default:
 		f.lines = append(f.lines, line)
 		f.size += len(line)
 	}

@@ -49,14 +49,14 @@ func (s *Store) Read(ctx context.Context, key Key, options Options, w io.Writer,
 			return nil // the reader went away
 		}
 		lines, dropped, ended := follow.take()
-		for _, line := range lines {
-			if err := out.print(line); err != nil {
-				return ignoreLimit(err)
-			}
-		}
 		if dropped {
 			if _, err := io.WriteString(w, "[lines left out: this reader is too slow]\n"); err != nil {
 				return err
+			}
+		}
+		for _, line := range lines {
+			if err := out.print(line); err != nil {
+				return ignoreLimit(err)
 			}
 		}
 		flush()
