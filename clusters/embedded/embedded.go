@@ -373,8 +373,16 @@ func (c *Cluster) awaitEnd(ctx context.Context) error {
 	return nil
 }
 
-// URL implements clusters.Cluster.
-func (c *Cluster) URL(_ context.Context, nodePort int32) (string, error) {
+// URL implements clusters.Cluster. It gives no URL for a port that another
+// program has, which would receive passwords for the demo.
+func (c *Cluster) URL(ctx context.Context, nodePort int32) (string, error) {
+	pid := 0
+	if _, status, err := supervisor.Dial(ctx, c.dir); err == nil {
+		pid = status.PID
+	}
+	if stranger(nodePort, pid) {
+		return "", fmt.Errorf("another program has port %d of 127.0.0.1, where a Service of the demo is to answer: end that program; the cluster then takes the port", nodePort)
+	}
 	return fmt.Sprintf("http://127.0.0.1:%d", nodePort), nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/folder"
 	"github.com/fluxdemo/fluxdemo/cmd/fluxdemo/internal/cli"
+	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
 
 func newDown(o *cli.Options) *cobra.Command {
@@ -46,6 +47,11 @@ what up created.`,
 			}
 			if err != nil {
 				return err
+			}
+			if keepData {
+				if err := shell.ForgetLogin(cluster); err != nil {
+					return err
+				}
 			}
 			cli.PrintLeft(cmd.ErrOrStderr(), o.Left())
 			what := "Removed"

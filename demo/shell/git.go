@@ -2,8 +2,10 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
@@ -98,6 +100,17 @@ func CredentialHelper(ctx context.Context, cluster clusters.Cluster, c client.Re
 		return "", fmt.Errorf("writing git's credentials: %w", err)
 	}
 	return helperFor(file), nil
+}
+
+// ForgetLogin removes the credentials that CredentialHelper has written. While
+// the Git host does not run, another program may have its port, and clones
+// would send it the password.
+func ForgetLogin(cluster clusters.Cluster) error {
+	err := os.Remove(filepath.Join(cluster.Dir(), loginFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing git's credentials: %w", err)
+	}
+	return nil
 }
 
 // helperFor returns a helper that answers with what stands in file.

@@ -10,6 +10,8 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
 	gitserver "github.com/fluxdemo/fluxdemo/demo/services/git"
+
+	"github.com/fluxdemo/fluxdemo/clusters"
 )
 
 func write(t *testing.T, file, content string) {
@@ -212,3 +214,33 @@ func TestCredentialHelper(t *testing.T) {
 		t.Errorf("the credentials are now %q, %v", raw, err)
 	}
 }
+
+// TestForgetLogin asks the helper of a clone whose cluster is stopped.
+func TestForgetLogin(t *testing.T) {
+	cluster := folderOnly{dir: t.TempDir()}
+	file := filepath.Join(cluster.dir, loginFile)
+	write(t, file, "username=demo\npassword=secret\n")
+	ask := func() string {
+		out, _ := exec.Command("sh", "-c", strings.TrimPrefix(helperFor(file), "!")+" get").Output() // without the file, it fails
+		return string(out)
+	}
+	if !strings.Contains(ask(), "secret") {
+		t.Fatal("the helper does not answer")
+	}
+	for range 2 {
+		if err := ForgetLogin(cluster); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if answer := ask(); answer != "" {
+		t.Errorf("the helper answers %q", answer)
+	}
+}
+
+// folderOnly is a cluster of which only the folder counts.
+type folderOnly struct {
+	clusters.Cluster
+	dir string
+}
+
+func (f folderOnly) Dir() string { return f.dir }

@@ -15,6 +15,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/fleet"
 	"github.com/fluxdemo/fluxdemo/demo/install"
 	"github.com/fluxdemo/fluxdemo/demo/services/forge"
+	"github.com/fluxdemo/fluxdemo/demo/shell"
 )
 
 // The environment variables for --git-url. Secrets are no flags, because other users could read them in the process list.
@@ -88,7 +89,20 @@ func (o *Options) Up(ctx context.Context, cluster clusters.Cluster, upstream *fo
 			return err
 		}},
 	)
+	if err == nil && urls.Git != "" {
+		err = o.allowPush(ctx, cluster)
+	}
 	return urls, err
+}
+
+// allowPush lets clones of the time before push: a cluster that is stopped keeps no credentials for them.
+func (o *Options) allowPush(ctx context.Context, cluster clusters.Cluster) error {
+	c, err := demo.Connect(cluster.Kubeconfig())
+	if err != nil {
+		return err
+	}
+	_, err = shell.CredentialHelper(ctx, cluster, c)
+	return err
 }
 
 func exists(file string) bool {
