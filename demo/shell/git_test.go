@@ -8,10 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluxdemo/fluxdemo/clusters"
 	"github.com/fluxdemo/fluxdemo/clusters/environ"
 	gitserver "github.com/fluxdemo/fluxdemo/demo/services/git"
-
-	"github.com/fluxdemo/fluxdemo/clusters"
 )
 
 func write(t *testing.T, file, content string) {

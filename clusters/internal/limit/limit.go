@@ -49,7 +49,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	conn := &Conn{Conn: inner, name: l.name, pool: l.pool}
 	conn.touch()
 	if loser := l.pool.add(conn); loser != nil {
-		loser.Close()
+		_ = loser.Close() // its place is taken, whatever the answer
 	}
 	return conn, nil
 }
