@@ -17,7 +17,12 @@ const (
 	UpstreamUsername  = "upstream-username"
 	UpstreamPassword  = "upstream-password"
 	ServiceAccountKey = "service-account" // whose rights Kustomizations apply with
+	InboxToken        = "inbox-token"     // with which Flux signs notifications
+	InboxUnsigned     = "inbox-unsigned"  // there if the fleet's Provider does not sign
 )
+
+// InboxSecret is what Flux reads the inbox's token from, under the key token.
+const InboxSecret = "inbox-token"
 
 // UpstreamSecret is what Flux reads the password from.
 const UpstreamSecret = "git-upstream"

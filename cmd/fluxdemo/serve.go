@@ -19,6 +19,7 @@ import (
 // settings from the environment, as containers usually do.
 func newServe() *cobra.Command {
 	var addr string
+	var hosts []string
 	cmd := &cobra.Command{
 		Use:    "serve",
 		Short:  "Run one of the demo's services (in its pod)",
@@ -27,6 +28,7 @@ func newServe() *cobra.Command {
 		RunE:   help,
 	}
 	cmd.PersistentFlags().StringVar(&addr, "addr", ":8080", "address to listen on")
+	cmd.PersistentFlags().StringSliceVar(&hosts, "host", nil, "another name at which clients find the server")
 	run := func(cmd *cobra.Command, handler func(log *slog.Logger) (http.Handler, error)) error {
 		log := slog.New(slog.NewJSONHandler(cmd.OutOrStdout(), nil))
 		h, err := handler(log)
@@ -56,6 +58,7 @@ func newServe() *cobra.Command {
 				}
 				host, err = git.New(git.Config{
 					Upstream:     upstream,
+					Hosts:        hosts,
 					Root:         root,
 					Username:     os.Getenv("GIT_USERNAME"),
 					Password:     os.Getenv("GIT_PASSWORD"),
@@ -68,23 +71,25 @@ func newServe() *cobra.Command {
 		},
 	}
 	gitCmd.Flags().StringVar(&root, "root", "/var/lib/fluxdemo/git", "folder of the repositories")
-	var file string
+	var file, auth string
 	inboxCmd := &cobra.Command{
 		Use:  "inbox",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return run(cmd, func(log *slog.Logger) (http.Handler, error) {
-				return inbox.New(inbox.Config{File: file, Logger: log})
+				return inbox.New(inbox.Config{File: file, Auth: auth, Hosts: hosts, Logger: log})
 			})
 		},
 	}
 	inboxCmd.Flags().StringVar(&file, "file", "", "file for notifications (default: keep them in memory)")
+	inboxCmd.Flags().StringVar(&auth, "auth", "", "folder with the file token, the key of signatures; with the file unsigned, posts need none (default: posts need none)")
 	appCmd := &cobra.Command{
 		Use:  "app",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return run(cmd, func(log *slog.Logger) (http.Handler, error) {
 				return app.New(app.Config{
+					Hosts:   hosts,
 					Message: os.Getenv("MESSAGE"),
 					Color:   os.Getenv("COLOR"),
 					Version: os.Getenv("VERSION"),

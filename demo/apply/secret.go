@@ -43,3 +43,16 @@ func (a *Applier) Secret(ctx context.Context, namespace, name string, data map[s
 	}
 	return demo.SecretData(there), nil
 }
+
+// AddToSecret sets a key of a Secret that is there and the demo's.
+func (a *Applier) AddToSecret(ctx context.Context, namespace, name, key, value string) error {
+	secret := &corev1.Secret{}
+	err := a.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
+	if err == nil && string(secret.Data[key]) != value {
+		err = a.owner.Patch(ctx, secret, map[string]any{"data": map[string]any{key: []byte(value)}})
+	}
+	if err != nil {
+		return fmt.Errorf("setting %s in Secret %s/%s: %w", key, namespace, name, err)
+	}
+	return nil
+}

@@ -9,8 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
-	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v6"
@@ -197,43 +195,6 @@ func (b *Beginning) Repository() (*git.Repository, error) {
 		return nil, err
 	}
 	return repository, store.SetReference(plumbing.NewHashReference(Branch, plumbing.NewHash(b.Commit)))
-}
-
-// Kustomizations returns the names of the Kustomizations of Flux that the beginning has in namespace, sorted.
-func (b *Beginning) Kustomizations(namespace string) ([]string, error) {
-	commit, err := object.GetCommit(b.store, plumbing.NewHash(b.Commit))
-	if err != nil {
-		return nil, err
-	}
-	files, err := commit.Files()
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	err = files.ForEach(func(f *object.File) error {
-		if !strings.HasPrefix(f.Name, ClusterDir+"/") || path.Ext(f.Name) != ".yaml" {
-			return nil
-		}
-		text, err := f.Contents()
-		if err != nil {
-			return err
-		}
-		there, err := kustomizationsIn([]byte(text))
-		for _, o := range there {
-			if o.Namespace == namespace && !slices.Contains(names, o.Name) {
-				names = append(names, o.Name)
-			}
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.Name, err)
-		}
-		return nil
-	})
-	slices.Sort(names)
-	if err != nil {
-		return nil, fmt.Errorf("reading the beginning of the fleet: %w", err)
-	}
-	return names, nil
 }
 
 // Import adds the beginning to the copy, so that Restore can bring the branch back to it.

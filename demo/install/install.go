@@ -34,8 +34,12 @@ func Run(ctx context.Context, cluster clusters.Cluster, r Rendered, upstream *fo
 	if err != nil {
 		return demo.URLs{}, err
 	}
+	config, err := demo.Config(cluster.Kubeconfig())
+	if err != nil {
+		return demo.URLs{}, err
+	}
 	in := &installation{
-		Rendered: r, client: c, cluster: cluster, owner: owner, applier: apply.New(c, owner), upstream: upstream,
+		Rendered: r.At(config.Host), client: c, cluster: cluster, owner: owner, applier: apply.New(c, owner), upstream: upstream,
 	}
 	in.secrets = newSecrets(in.applier)
 	const (
@@ -120,6 +124,15 @@ func (in *installation) push(ctx context.Context) (err error) {
 	host := fleet.Host{URL: in.urls.Git, Username: demo.GitUser, Password: in.secrets.password, Forge: in.secrets.source.URL != ""}
 	if in.begun, err = fleet.Seed(ctx, host, in.fleet, demo.BeginningFile(in.cluster)); err != nil {
 		return err
+	}
+	signs, err := in.begun.Signs()
+	if err != nil {
+		return err
+	}
+	if !signs {
+		if err := in.secrets.unsigned(ctx); err != nil {
+			return err
+		}
 	}
 	return in.applier.Missing(ctx, in.sync)
 }

@@ -3,6 +3,8 @@ package install
 import (
 	"bytes"
 	"io/fs"
+	"net"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -97,6 +99,27 @@ func (r Rendered) OffTheNode(claim bool) Rendered {
 		services = append(services, pvc)
 	}
 	r.services = services
+	return r
+}
+
+// At returns the same with services that also answer to the name of the API server at this URL: it passes requests on
+// to pods (/api/v1/namespaces/.../proxy) and keeps their Host. An address needs no mention.
+func (r Rendered) At(server string) Rendered {
+	u, err := url.Parse(server)
+	if err != nil || u.Hostname() == "" || u.Hostname() == "localhost" || net.ParseIP(u.Hostname()) != nil {
+		return r
+	}
+	r.services = copies(r.services)
+	for _, o := range object.Workloads(r.services) {
+		containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+		for _, each := range containers {
+			if container, ok := each.(map[string]any); ok {
+				args, _, _ := unstructured.NestedStringSlice(container, "args")
+				_ = unstructured.SetNestedStringSlice(container, append(args, "--host="+u.Hostname()), "args")
+			}
+		}
+		_ = unstructured.SetNestedSlice(o.Object, containers, "spec", "template", "spec", "containers") // it was there
+	}
 	return r
 }
 

@@ -19,6 +19,7 @@ import (
 func secretNames() []types.NamespacedName {
 	return []types.NamespacedName{
 		{Namespace: demo.FluxNamespace, Name: "webhook-token"},
+		{Namespace: demo.FluxNamespace, Name: demo.InboxSecret},
 		{Namespace: demo.FluxNamespace, Name: demo.UpstreamSecret},
 		{Namespace: demo.DemoNamespace, Name: "git"},
 	}
@@ -37,8 +38,9 @@ func newSecrets(a *apply.Applier) *secrets {
 }
 
 // ensure creates the Secrets that are missing. The Git host's has the same
-// token as the Receiver's, so if one is new, so is the other. An upstream is
-// kept with the Git host's, and its password also where Flux reads it.
+// token as the Receiver's, so if one is new, so is the other. An upstream and
+// the inbox's token are kept with the Git host's, and its password and the
+// token also where Flux reads them.
 //
 // account is whose rights the demo's Kustomizations need, "" for Flux's own;
 // it is kept there too.
@@ -52,6 +54,7 @@ func (s *secrets) ensure(ctx context.Context, upstream *forge.Repository, accoun
 		"password":      rand.Text(),
 		"webhook-token": token["token"],
 		"webhook-url":   webhookURL(token["token"]),
+		demo.InboxToken: rand.Text(),
 	}
 	if account != "" {
 		data[demo.ServiceAccountKey] = account
@@ -66,11 +69,26 @@ func (s *secrets) ensure(ctx context.Context, upstream *forge.Repository, accoun
 	if upstream != nil && (git[demo.UpstreamURL] != upstream.URL || git[demo.UpstreamPassword] != upstream.Password) {
 		return errors.New("this cluster was created with another --git-url or token; run `fluxdemo down`, then `fluxdemo up` with the new ones")
 	}
+	if git[demo.InboxToken] == "" { // an earlier version has made it
+		git[demo.InboxToken] = data[demo.InboxToken]
+		if err := s.apply.AddToSecret(ctx, demo.DemoNamespace, "git", demo.InboxToken, git[demo.InboxToken]); err != nil {
+			return err
+		}
+	}
+	if _, err := s.apply.Secret(ctx, demo.FluxNamespace, demo.InboxSecret, map[string]string{"token": git[demo.InboxToken]}); err != nil {
+		return err
+	}
 	s.password, s.source = git["password"], demo.SourceIn(git)
 	if s.source.Secret != "" {
 		_, err = s.apply.Secret(ctx, demo.FluxNamespace, s.source.Secret, map[string]string{"username": git[demo.UpstreamUsername], "password": git[demo.UpstreamPassword]})
 	}
 	return err
+}
+
+// unsigned has the inbox accept what is not signed, for a fleet whose Provider
+// does not sign.
+func (s *secrets) unsigned(ctx context.Context) error {
+	return s.apply.AddToSecret(ctx, demo.DemoNamespace, "git", demo.InboxUnsigned, "true")
 }
 
 // webhookURL is where the Receiver takes webhooks. Flux makes its path from

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -14,25 +13,26 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/object"
 )
 
-// token gives the Receiver the token that the Git host has.
-func (r *resetter) token(ctx context.Context) error {
+// tokens gives the Receiver the token that the Git host has, and the Provider that of the inbox.
+func (r *resetter) tokens(ctx context.Context) error {
 	host, err := demo.ReadSecret(ctx, r.client, demo.DemoNamespace, "git")
 	if err != nil {
 		return err
 	}
-	data := map[string]string{"token": host["webhook-token"]}
-	now, err := apply.New(r.client, r.owner).Secret(ctx, demo.FluxNamespace, "webhook-token", data)
-	if err != nil || now["token"] == data["token"] {
+	if err := r.token(ctx, "webhook-token", host["webhook-token"]); err != nil || host[demo.InboxToken] == "" {
+		return err // without it, an earlier version has made the cluster: up adds the token
+	}
+	return r.token(ctx, demo.InboxSecret, host[demo.InboxToken])
+}
+
+// token restores a Secret from which Flux reads a token.
+func (r *resetter) token(ctx context.Context, name, token string) error {
+	applier := apply.New(r.client, r.owner)
+	now, err := applier.Secret(ctx, demo.FluxNamespace, name, map[string]string{"token": token})
+	if err != nil || now["token"] == token {
 		return err
 	}
-	secret := &corev1.Secret{}
-	if err = r.client.Get(ctx, client.ObjectKey{Namespace: demo.FluxNamespace, Name: "webhook-token"}, secret); err == nil {
-		err = r.owner.Patch(ctx, secret, map[string]any{"stringData": map[string]any{"token": data["token"]}})
-	}
-	if err != nil {
-		return fmt.Errorf("restoring the Receiver's token: %w", err)
-	}
-	return nil
+	return applier.AddToSecret(ctx, demo.FluxNamespace, name, "token", token)
 }
 
 // strangers has those of Flux's own objects go that Git does not know.

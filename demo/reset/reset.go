@@ -106,7 +106,7 @@ func (r *resetter) tidy(ctx context.Context) (err error) {
 		return err
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
-	for _, do := range []func(context.Context) error{r.find, r.token, r.strangers, r.resumeAll, r.leftovers, r.strays} {
+	for _, do := range []func(context.Context) error{r.find, r.tokens, r.strangers, r.resumeAll, r.leftovers, r.strays} {
 		group.Go(func() error { return do(groupCtx) })
 	}
 	if err := group.Wait(); err != nil {

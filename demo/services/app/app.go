@@ -28,6 +28,8 @@ type Config struct {
 	Color string
 	// Version and Pod are shown small; either may be empty.
 	Version, Pod string
+	// Hosts are the names at which clients find the app, besides those of its Service.
+	Hosts []string
 	// Logger receives a warning about an invalid colour; nil drops it.
 	Logger *slog.Logger
 }
@@ -48,7 +50,7 @@ type State struct {
 
 // App is the server as an http.Handler.
 type App struct {
-	mux   *http.ServeMux
+	http  http.Handler
 	page  *template.Template
 	state State
 	log   *slog.Logger
@@ -60,7 +62,7 @@ func New(cfg Config) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parsing the app's page: %w", err)
 	}
-	a := &App{mux: http.NewServeMux(), page: page, log: serve.Logger(cfg.Logger)}
+	a := &App{page: page, log: serve.Logger(cfg.Logger)}
 	a.state = State{Message: cfg.Message, Color: cfg.Color, Version: cfg.Version, Pod: cfg.Pod}
 	if a.state.Message == "" {
 		a.state.Message = defaultMessage
@@ -75,15 +77,17 @@ func New(cfg Config) (*App, error) {
 		c, _ = parseColor(defaultColor)
 	}
 	a.state.Background, a.state.Text = c.String(), c.ink().String()
-	a.mux.HandleFunc("GET /{$}", a.show)
-	a.mux.HandleFunc("GET /api", func(w http.ResponseWriter, _ *http.Request) { serve.JSON(w, a.state) })
-	a.mux.HandleFunc("GET /events", a.events)
-	a.mux.HandleFunc("GET /healthz", serve.Healthy)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", a.show)
+	mux.HandleFunc("GET /api", func(w http.ResponseWriter, _ *http.Request) { serve.JSON(w, a.state) })
+	mux.HandleFunc("GET /events", a.events)
+	mux.HandleFunc("GET /healthz", serve.Healthy)
+	a.http = serve.Guard(mux, append(serve.InCluster("app", "app"), cfg.Hosts...)...)
 	return a, nil
 }
 
 // ServeHTTP answers browsers and probes.
-func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.http.ServeHTTP(w, r) }
 
 func (a *App) show(w http.ResponseWriter, r *http.Request) {
 	v := struct {

@@ -226,13 +226,14 @@ func TestRedeliver(t *testing.T) {
 	for name, c := range map[string]struct {
 		host   string
 		header http.Header
+		want   int
 	}{
-		"a page of others":         {"", http.Header{"Origin": {"http://evil.example"}}},
-		"a page on loopback":       {"", http.Header{"Origin": {"http://127.0.0.1:1"}}},
-		"across sites":             {"", http.Header{"Sec-Fetch-Site": {"cross-site"}}},
-		"a name that is made ours": {"evil.example", http.Header{"Origin": {"http://evil.example"}, "Sec-Fetch-Site": {"same-origin"}}},
+		"a page of others":         {"", http.Header{"Origin": {"http://evil.example"}}, http.StatusForbidden},
+		"a page on loopback":       {"", http.Header{"Origin": {"http://127.0.0.1:1"}}, http.StatusForbidden},
+		"across sites":             {"", http.Header{"Sec-Fetch-Site": {"cross-site"}}, http.StatusForbidden},
+		"a name that is made ours": {"evil.example", http.Header{"Origin": {"http://evil.example"}, "Sec-Fetch-Site": {"same-origin"}}, http.StatusMisdirectedRequest},
 	} {
-		if status, _ := press(c.host, c.header); status != http.StatusForbidden {
+		if status, _ := press(c.host, c.header); status != c.want {
 			t.Errorf("%s: %d", name, status)
 		}
 	}

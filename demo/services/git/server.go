@@ -54,6 +54,8 @@ type Config struct {
 	WebhookToken string
 	// RetryFor is how long one webhook is tried; zero means two minutes.
 	RetryFor time.Duration
+	// Hosts are the names at which clients find this server, besides those of its Service.
+	Hosts []string
 	// Logger gets one line for each push and delivery; nil means none.
 	Logger *slog.Logger
 }
@@ -125,7 +127,7 @@ func New(cfg Config) (*Server, error) {
 	mux.HandleFunc("POST /{repo}/git-upload-pack", s.upload)
 	mux.HandleFunc("POST /{repo}/git-receive-pack", s.receive)
 	// A browser that has the password may send it along from a page of others; clients that are no browsers pass.
-	s.http = http.NewCrossOriginProtection().Handler(mux)
+	s.http = serve.Guard(mux, append(serve.InCluster("git", "fluxdemo"), cfg.Hosts...)...)
 	return s, nil
 }
 

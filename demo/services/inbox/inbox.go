@@ -1,5 +1,5 @@
-// Package inbox receives the demo's notifications: it accepts what Flux's generic provider posts. It keeps the last ones
-// in memory, and serves them as a page, as JSON with long polls, and as a stream.
+// Package inbox receives the demo's notifications: it accepts what Flux's provider generic-hmac posts and signs. It keeps
+// the last ones in memory and in a file, and serves them as a page, as JSON with long polls, and as a stream.
 package inbox
 
 import (
@@ -32,6 +32,10 @@ var pageHTML string
 
 // Config says how an Inbox works; the zero value is fine.
 type Config struct {
+	// Auth is a folder that says which posts are accepted, see sender. Empty means all, signed or not.
+	Auth string
+	// Hosts are the names at which clients find the inbox, besides those of its Service.
+	Hosts []string
 	// File is where the notifications are kept, so that a restart does not lose them; empty means in memory only.
 	File string
 	// Logger gets one line for each notification; nil means none.
@@ -40,11 +44,12 @@ type Config struct {
 
 // Inbox is the server as an http.Handler.
 type Inbox struct {
-	mux  *http.ServeMux
+	http http.Handler
 	feed *serve.Feed[event.Flux]
 	page *template.Template
 	log  *slog.Logger
 
+	from    sender
 	journal *journal
 }
 
@@ -54,32 +59,41 @@ func New(cfg Config) (*Inbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parsing the inbox's page: %w", err)
 	}
-	b := &Inbox{mux: http.NewServeMux(), feed: serve.NewFeed[event.Flux](remembered), page: page, log: serve.Logger(cfg.Logger)}
-	if b.journal, err = openJournal(cfg.File, b.feed); err != nil {
+	b := &Inbox{feed: serve.NewFeed[event.Flux](remembered), page: page, log: serve.Logger(cfg.Logger), from: sender(cfg.Auth)}
+	if b.journal, err = openJournal(cfg.File, b.feed, b.log); err != nil {
 		return nil, fmt.Errorf("opening the kept notifications: %w", err)
 	}
-	b.mux.HandleFunc("POST /{$}", b.receive)
-	b.mux.HandleFunc("GET /{$}", b.show)
-	b.mux.HandleFunc("GET /notifications", b.list)
-	b.mux.HandleFunc("GET /events", b.feed.Stream(func(it serve.Item[event.Flux]) (string, any) { return "notification", number(it) }))
-	b.mux.HandleFunc("GET /healthz", serve.Healthy)
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /{$}", b.receive)
+	mux.HandleFunc("GET /{$}", b.show)
+	mux.HandleFunc("GET /notifications", b.list)
+	mux.HandleFunc("GET /events", b.feed.Stream(func(it serve.Item[event.Flux]) (string, any) { return "notification", number(it) }))
+	mux.HandleFunc("GET /healthz", serve.Healthy)
+	b.http = serve.Guard(mux, append(serve.InCluster("inbox", "fluxdemo"), cfg.Hosts...)...)
 	return b, nil
 }
 
 // ServeHTTP answers Flux, browsers, checks and probes.
-func (b *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.mux.ServeHTTP(w, r) }
+func (b *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.http.ServeHTTP(w, r) }
 
 func number(it serve.Item[event.Flux]) event.Notification {
 	return event.Notification{ID: it.ID, Received: it.Time, Flux: it.Value}
 }
 
-// receive takes one event.
+// receive takes one event. It answers when the event is on disk: what Flux hears is accepted is not lost.
 func (b *Inbox) receive(w http.ResponseWriter, r *http.Request) {
 	defer serve.ReadWithin(w, bodyTimeout)()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		http.Error(w, "the notification exceeds the limit of 1 MB", http.StatusRequestEntityTooLarge)
 		return
+	}
+	if err == nil {
+		if err := b.from.check(r, body); err != nil {
+			b.log.Warn("refused", "error", err.Error())
+			http.Error(w, err.Error(), http.StatusUnauthorized)
+			return
+		}
 	}
 	var ev event.Flux
 	if err == nil {
@@ -93,9 +107,15 @@ func (b *Inbox) receive(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not a Flux event: involvedObject is missing", http.StatusBadRequest)
 		return
 	}
-	it := b.feed.Add(ev)
-	if err := b.journal.add(number(it)); err != nil {
-		b.log.Error("a notification could not be kept", "id", it.ID, "error", err.Error())
+	it, err := b.feed.AddKept(ev, func(it serve.Item[event.Flux]) error { return b.journal.add(number(it), b.feed) })
+	if err != nil {
+		b.log.Error("a notification could not be kept", "error", err.Error())
+		status := http.StatusServiceUnavailable
+		if full(err) {
+			status = http.StatusInsufficientStorage
+		}
+		http.Error(w, "the notification could not be kept: "+err.Error()+"; send it again later", status) // as Flux does
+		return
 	}
 	o := ev.InvolvedObject
 	b.log.Info("notification", "id", it.ID, "kind", o.Kind, "namespace", o.Namespace, "name", o.Name,

@@ -232,7 +232,9 @@ func TestRestart(t *testing.T) {
 		for i := range n {
 			w := httptest.NewRecorder()
 			body := fmt.Sprintf(`{"involvedObject":{"kind":"Kustomization","name":"apps"},"message":"%d"}`, i)
-			b.ServeHTTP(w, httptest.NewRequest("POST", "/", strings.NewReader(body)))
+			r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+			r.Host = "inbox.fluxdemo.svc.cluster.local"
+			b.ServeHTTP(w, r)
 			if w.Code != http.StatusOK {
 				t.Fatalf("post: %d %s", w.Code, w.Body)
 			}
@@ -253,7 +255,9 @@ func TestRestart(t *testing.T) {
 	half.Close()
 
 	w := httptest.NewRecorder()
-	post(1).ServeHTTP(w, httptest.NewRequest("GET", "/notifications", nil))
+	r := httptest.NewRequest("GET", "/notifications", nil)
+	r.Host = "127.0.0.1:1"
+	post(1).ServeHTTP(w, r)
 	var list event.Notifications
 	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil {
 		t.Fatal(err)

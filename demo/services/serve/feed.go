@@ -20,6 +20,7 @@ type Item[T any] struct {
 // Feed remembers the last entries in the order they came and wakes those who wait for the next one.
 // It is safe for concurrent use.
 type Feed[T any] struct {
+	adding  sync.Mutex // held from the choice of an ID until the entry is there
 	mu      sync.Mutex
 	size    int
 	last    int64
@@ -34,17 +35,31 @@ func NewFeed[T any](size int) *Feed[T] {
 
 // Add appends an entry, forgets the oldest one if there are too many, and returns what was added.
 func (f *Feed[T]) Add(v T) Item[T] {
+	it, _ := f.AddKept(v, func(Item[T]) error { return nil })
+	return it
+}
+
+// AddKept does what Add does once keep has returned nil. Nobody sees the entry before; after an error its ID is that of
+// the next one. keep may take its time: only others who add wait for it.
+func (f *Feed[T]) AddKept(v T, keep func(Item[T]) error) (Item[T], error) {
+	f.adding.Lock()
+	defer f.adding.Unlock()
+	f.mu.Lock()
+	it := Item[T]{ID: f.last + 1, Time: time.Now().UTC(), Value: v}
+	f.mu.Unlock()
+	if err := keep(it); err != nil {
+		return it, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.last++
-	it := Item[T]{ID: f.last, Time: time.Now().UTC(), Value: v}
+	f.last = it.ID
 	if len(f.items) == f.size {
 		f.items = append(f.items[:0], f.items[1:]...)
 	}
 	f.items = append(f.items, it)
 	close(f.changed)
 	f.changed = make(chan struct{})
-	return it
+	return it, nil
 }
 
 // Restore puts back entries that an earlier life of the server had, in their order. It comes before the first Add.

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -40,6 +41,24 @@ func TestFeed(t *testing.T) {
 	}
 	if items[0].Value != "c" {
 		t.Errorf("what was returned changed later: %q", items[0].Value)
+	}
+}
+
+// TestAddKept: what was not kept is not there, and leaves no gap.
+func TestAddKept(t *testing.T) {
+	f := NewFeed[string](3)
+	full := errors.New("full")
+	if _, err := f.AddKept("a", func(Item[string]) error { return full }); !errors.Is(err, full) {
+		t.Error(err)
+	}
+	it, err := f.AddKept("b", func(it Item[string]) error {
+		if items, _, _ := f.Since(0); len(items) != 0 {
+			t.Errorf("there is %v before it is kept", items)
+		}
+		return nil
+	})
+	if items, last, _ := f.Since(0); err != nil || it.ID != 1 || last != 1 || len(items) != 1 || items[0].Value != "b" {
+		t.Errorf("%v, %v, then %v up to %d", it, err, items, last)
 	}
 }
 
