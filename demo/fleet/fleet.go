@@ -14,10 +14,8 @@ import (
 	"github.com/go-git/go-git/v6"
 	"github.com/go-git/go-git/v6/config"
 	"github.com/go-git/go-git/v6/plumbing"
-	gitclient "github.com/go-git/go-git/v6/plumbing/client"
 	"github.com/go-git/go-git/v6/plumbing/object"
 	"github.com/go-git/go-git/v6/plumbing/transport"
-	githttp "github.com/go-git/go-git/v6/plumbing/transport/http"
 
 	"github.com/fluxdemo/fluxdemo/demo/services/gitapi"
 )
@@ -34,7 +32,7 @@ const target = plumbing.ReferenceName("refs/heads/restore")
 // Repository is the demo's repository. It is used by one goroutine at a time.
 type Repository struct {
 	URL            string // for clone and push
-	User, Password string // for push; reading needs none
+	User, Password string // for push, and for reading if the Git host mirrors a forge
 	Copy           string // folder of the copy, which is made when it is not there
 	// Followers are what the cluster applies from it; nil for none.
 	Followers *Followers
@@ -69,7 +67,7 @@ func (r *Repository) head(ctx context.Context) (commit string, err error) {
 	copied := r.open()
 	defer copied.close()
 	remote := r.remote(copied)
-	refs, err := remote.ListContext(ctx, &git.ListOptions{})
+	refs, err := remote.ListContext(ctx, &git.ListOptions{ClientOptions: login(r.User, r.Password)})
 	if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
 		return "", fmt.Errorf("reading %s: %w", r.URL, err)
 	}
@@ -82,7 +80,7 @@ func (r *Repository) head(ctx context.Context) (commit string, err error) {
 		}
 		err := remote.FetchContext(ctx, &git.FetchOptions{
 			RefSpecs: []config.RefSpec{"+" + config.RefSpec(Branch) + ":" + config.RefSpec(Branch)},
-			Tags:     plumbing.NoTags,
+			Tags:     plumbing.NoTags, ClientOptions: login(r.User, r.Password),
 		})
 		if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
 			return "", fmt.Errorf("fetching %s: %w", r.URL, err)
@@ -152,9 +150,7 @@ func (r *Repository) Move(ctx context.Context, commit string) error {
 	push := &git.PushOptions{RefSpecs: []config.RefSpec{"+" + config.RefSpec(target) + ":" + config.RefSpec(Branch)}}
 	// A walk may return to a commit from before a reset; for others, the Git host asks for this option.
 	push.Options = []string{gitapi.Restore}
-	if r.User != "" {
-		push.ClientOptions = []gitclient.Option{gitclient.WithHTTPAuth(&githttp.BasicAuth{Username: r.User, Password: r.Password})}
-	}
+	push.ClientOptions = login(r.User, r.Password)
 	if err := r.remote(copied).PushContext(ctx, push); err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
 		return fmt.Errorf("restoring %s to %s: %w", r.URL, commit, err)
 	}

@@ -51,12 +51,20 @@ func DeleteBranch(ctx context.Context, url, username, password, branch string) e
 func push(ctx context.Context, remote *git.Remote, username, password string, spec config.RefSpec) error {
 	err := remote.PushContext(ctx, &git.PushOptions{
 		RefSpecs:      []config.RefSpec{spec},
-		ClientOptions: []gitclient.Option{gitclient.WithHTTPAuth(&githttp.BasicAuth{Username: username, Password: password})},
+		ClientOptions: login(username, password),
 	})
 	if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
 		return fmt.Errorf("pushing to %s: %w", remote.Config().URLs[0], err)
 	}
 	return nil
+}
+
+// login is what a client needs to say who it is; nothing without a name.
+func login(username, password string) []gitclient.Option {
+	if username == "" {
+		return nil
+	}
+	return []gitclient.Option{gitclient.WithHTTPAuth(&githttp.BasicAuth{Username: username, Password: password})}
 }
 
 // commitOf returns a repository in memory whose only commit is content.

@@ -13,7 +13,7 @@ import (
 	"github.com/go-git/go-git/v6/storage/memory"
 )
 
-// Host is a repository that Seed may push to.
+// Host is a repository that Seed may read and push to.
 type Host struct {
 	URL, Username, Password string
 	Forge                   bool // the demo's Git host mirrors a repository of the user, which may hold a real fleet
@@ -29,7 +29,7 @@ func Seed(ctx context.Context, host Host, content fs.FS, file string) (*Beginnin
 		return nil, err
 	}
 	remote := git.NewRemote(memory.NewStorage(), &config.RemoteConfig{Name: git.DefaultRemoteName, URLs: []string{host.URL}})
-	refs, err := remote.ListContext(ctx, &git.ListOptions{})
+	refs, err := remote.ListContext(ctx, &git.ListOptions{ClientOptions: login(host.Username, host.Password)})
 	if err != nil && !errors.Is(err, transport.ErrEmptyRemoteRepository) {
 		return nil, fmt.Errorf("reading %s: %w", host.URL, err)
 	}
@@ -40,7 +40,7 @@ func Seed(ctx context.Context, host Host, content fs.FS, file string) (*Beginnin
 		if kept != nil {
 			return kept, nil
 		}
-		b, err := findAndKeep(ctx, remote, ref.Hash(), file)
+		b, err := findAndKeep(ctx, remote, host, ref.Hash(), file)
 		switch {
 		case errors.Is(err, ErrNoBeginning) && host.Forge:
 			return nil, fmt.Errorf("reading %s: %w; fluxdemo would force-push over it: run `fluxdemo down`, then `fluxdemo up` with an empty repository", host.URL, err)
@@ -66,10 +66,11 @@ func Seed(ctx context.Context, host Host, content fs.FS, file string) (*Beginnin
 }
 
 // findAndKeep keeps the commit with which a demo has begun the history of head.
-func findAndKeep(ctx context.Context, remote *git.Remote, head plumbing.Hash, file string) (*Beginning, error) {
+func findAndKeep(ctx context.Context, remote *git.Remote, host Host, head plumbing.Hash, file string) (*Beginning, error) {
 	store := memory.NewStorage()
 	err := git.NewRemote(store, remote.Config()).FetchContext(ctx, &git.FetchOptions{
 		RefSpecs: []config.RefSpec{"+" + config.RefSpec(Branch) + ":" + config.RefSpec(Branch)}, Tags: plumbing.NoTags,
+		ClientOptions: login(host.Username, host.Password),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("fetching %s: %w", remote.Config().URLs[0], err)

@@ -5,6 +5,7 @@ package install
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -118,7 +119,11 @@ func (in *installation) awaitServices(ctx context.Context) (err error) {
 func (in *installation) push(ctx context.Context) (err error) {
 	// The Git host's pod is ready; the way there may be some moments behind, or
 	// lead to a pod that had this address before.
-	if err := demo.AwaitPage(ctx, in.urls.Git+"/info/refs?service=git-upload-pack"); err != nil {
+	page := in.urls.Git + "/info/refs?service=git-upload-pack"
+	if in.secrets.source.URL != "" { // then that needs the password
+		page = strings.TrimSuffix(in.urls.Git, demo.Repository) + "/healthz"
+	}
+	if err := demo.AwaitPage(ctx, page); err != nil {
 		return err
 	}
 	host := fleet.Host{URL: in.urls.Git, Username: demo.GitUser, Password: in.secrets.password, Forge: in.secrets.source.URL != ""}

@@ -39,7 +39,7 @@ type Config struct {
 	// Repositories are created, empty and with HEAD on main, if missing; none means "fleet".
 	// Other folders named *.git under Root, such as those that a push has created, are served as well.
 	Repositories []string
-	// Username and Password are what a push must bring. Needed.
+	// Username and Password are what a push must bring; with an Upstream also who reads it. Needed.
 	Username, Password string
 	// URL is where the cluster finds this server, for the clone_url in webhooks;
 	// empty means http://git.fluxdemo.svc.cluster.local.
@@ -116,11 +116,11 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", pages)
+	mux.Handle("/", s.readers(pages))
 	mux.HandleFunc("GET /healthz", serve.Healthy)
-	mux.HandleFunc("GET /deliveries", s.deliveries)
-	mux.HandleFunc("GET /events", s.feed.Stream(encodeEvent))
-	mux.HandleFunc("GET "+gitapi.Path, s.list)
+	mux.Handle("GET /deliveries", s.readers(http.HandlerFunc(s.deliveries)))
+	mux.HandleFunc("GET /events", s.feed.Stream(encodeEvent)) // hashes and names of references, no content
+	mux.Handle("GET "+gitapi.Path, s.readers(http.HandlerFunc(s.list)))
 	mux.HandleFunc("POST "+gitapi.Path, s.create)
 	mux.HandleFunc("POST "+gitapi.Path+"/{repo}/reset", s.reset)
 	mux.HandleFunc("GET /{repo}/info/refs", s.infoRefs)
@@ -137,7 +137,27 @@ func (s *Server) Close() { s.hooks.close() }
 // ServeHTTP answers Git clients, browsers and probes.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.http.ServeHTTP(w, r) }
 
-// allowed checks the credentials of a request that changes something, or asks for them.
+// readers lets everyone through to pages, and only those with the password if there is an upstream: it may be private,
+// and is read here with the password of the demo's user.
+func (s *Server) readers(pages http.Handler) http.Handler {
+	if s.cfg.Upstream == nil {
+		return pages
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.allowed(w, r) {
+			w.Header().Add("Vary", "Authorization")
+			pages.ServeHTTP(w, r)
+		}
+	})
+}
+
+// mayRead checks the credentials of who fetches from a repository. The others have no upstream, and Flux reads them
+// without a password.
+func (s *Server) mayRead(w http.ResponseWriter, r *http.Request, rp *repo) bool {
+	return rp.upstream == nil || s.allowed(w, r)
+}
+
+// allowed checks the credentials of a request that needs them, or asks for them.
 func (s *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
 	user, password, _ := r.BasicAuth()
 	// Hashes have one length, so that the comparison does not reveal the password's.
@@ -150,7 +170,7 @@ func (s *Server) allowed(w http.ResponseWriter, r *http.Request) bool {
 		s.log.Warn("refused: wrong credentials", "path", r.URL.Path)
 	}
 	w.Header().Set("WWW-Authenticate", `Basic realm="fluxdemo", charset="UTF-8"`)
-	http.Error(w, "a push requires the demo's user name and password: run fluxdemo env", http.StatusUnauthorized)
+	http.Error(w, "this requires the demo's user name and password: run fluxdemo env", http.StatusUnauthorized)
 	return false
 }
 
@@ -167,6 +187,8 @@ func (s *Server) infoRefs(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this host supports only the smart HTTP protocol", http.StatusForbidden)
 		return
 	case service == transport.ReceivePackService && !s.allowed(w, r):
+		return
+	case service == transport.UploadPackService && !s.mayRead(w, r, rp):
 		return
 	case rp == nil:
 		s.advertiseNew(w, r, name)
@@ -200,6 +222,9 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 	rp := s.repo(repoName(r))
 	if rp == nil {
 		notFound(w)
+		return
+	}
+	if !s.mayRead(w, r, rp) {
 		return
 	}
 	body, ok := requestBody(w, r, transport.UploadPackService, maxFetch)

@@ -27,7 +27,7 @@ func TestUpstream(t *testing.T) {
 		return hash
 	}
 	here := func(ref string) string {
-		hash, _, _ := strings.Cut(git(t, t.TempDir(), "ls-remote", front.url+"/fleet.git", ref), "\t")
+		hash, _, _ := strings.Cut(git(t, t.TempDir(), "ls-remote", front.pushURL+"/fleet.git", ref), "\t")
 		return hash
 	}
 
@@ -124,7 +124,7 @@ func TestUpstreamRefuses(t *testing.T) {
 			if strings.Contains(out, "wrong") || strings.Contains(out, "secret@") {
 				t.Errorf("it tells the password:\n%s", out)
 			}
-			if got := git(t, w, "ls-remote", front.url+"/fleet.git"); got != "" {
+			if got := git(t, w, "ls-remote", front.pushURL+"/fleet.git"); got != "" {
 				t.Errorf("here is %s", got)
 			}
 		})
@@ -149,7 +149,64 @@ func TestUpstreamAfterCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	front := start(t, Config{Root: root, Upstream: &forge.Repository{URL: upstream.url + "/fleet.git", Username: "demo", Password: "secret"}})
-	if got := git(t, direct, "ls-remote", front.url+"/fleet.git"); got != first+"\tHEAD\n"+first+"\trefs/heads/main" {
+	if got := git(t, direct, "ls-remote", front.pushURL+"/fleet.git"); got != first+"\tHEAD\n"+first+"\trefs/heads/main" {
 		t.Errorf("shown:\n%s", got)
 	}
+}
+
+// TestUpstreamReaders shows what is behind the Git host only to who has the password: the forge may be private.
+func TestUpstreamReaders(t *testing.T) {
+	upstream := start(t, Config{})
+	direct := work(t, upstream, "fleet")
+	commit(t, direct, "First", "a", "1")
+	git(t, direct, "push", "-q", "origin", "main")
+	front := start(t, Config{Upstream: &forge.Repository{URL: upstream.url + "/fleet.git", Username: "demo", Password: "secret"}})
+	if _, err := front.newRepo("other"); err != nil {
+		t.Fatal(err)
+	}
+	const pack = "application/x-git-upload-pack-request"
+	for _, c := range []struct {
+		method, path string
+		alone, front int // the status without a password: of the Git host by itself, and of the one before a forge
+	}{
+		{"GET", "/healthz", 200, 200},
+		{"GET", "/fleet.git/info/refs?service=git-upload-pack", 200, 401},
+		{"POST", "/fleet.git/git-upload-pack", 200, 401},
+		{"GET", "/", 200, 401},
+		{"GET", "/fleet.git", 200, 401},
+		{"GET", "/fleet/commits", 200, 401},
+		{"GET", "/fleet/raw?rev=main&path=a", 200, 401},
+		{"GET", "/api/repositories", 200, 401},
+		{"GET", "/deliveries", 200, 401},
+		{"GET", "/other.git/info/refs?service=git-upload-pack", 404, 200}, // only the second one has it
+	} {
+		for h, want := range map[host]int{upstream: c.alone, front: c.front} {
+			for _, password := range []string{"", "wrong", "secret"} {
+				req, err := http.NewRequestWithContext(t.Context(), c.method, h.url+c.path, strings.NewReader("0000"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Header.Set("Content-Type", pack)
+				if password != "" {
+					req.SetBasicAuth("demo", password)
+				}
+				want := want
+				if want == http.StatusUnauthorized && password == "secret" {
+					want = http.StatusOK
+				}
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				if resp.StatusCode != want || (want == http.StatusUnauthorized) != (resp.Header.Get("WWW-Authenticate") != "") {
+					t.Errorf("%s %s with the password %q: %d, want %d", c.method, c.path, password, resp.StatusCode, want)
+				}
+			}
+		}
+	}
+	if out, err := try(t, t.TempDir(), "clone", front.url+"/fleet.git"); err == nil {
+		t.Errorf("cloned without a password: %s", out)
+	}
+	git(t, t.TempDir(), "clone", "-q", front.pushURL+"/fleet.git")
 }

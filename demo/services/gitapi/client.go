@@ -17,7 +17,7 @@ const (
 	maxAnswer = 1 << 20          // bytes
 )
 
-// Client asks a Git host. Reading needs no credentials.
+// Client asks a Git host. Reading needs credentials only if a forge is behind it.
 type Client struct {
 	// Address is the Git host's, or that of one of its repositories, for example http://127.0.0.1:30080/fleet.git.
 	Address        string
