@@ -239,7 +239,7 @@ func TestPanel(t *testing.T) {
 	if err := srv.GoTo("two", -1); err != nil {
 		t.Fatal(err)
 	}
-	p.Open(srv.url)
+	p.Open(srv.url + "#token=" + srv.Token())
 	const node = `g.live[data-target="GitRepository/flux-system/flux-system"]`
 	p.Await(`document.querySelector('.present ` + node + `')?.dataset.status === "failed"`)
 	browsertest.Get[bool](p.Tab, `(document.querySelector('.present `+node+`').dispatchEvent(new PointerEvent("pointerover", { bubbles: true })), true)`)
@@ -257,6 +257,13 @@ func TestPanel(t *testing.T) {
 	}
 	p.Do(chromedp.KeyEvent(kb.Escape))
 	p.Await(`document.querySelector(".panel").hidden`)
+
+	// A page without the token says why it has no details, and asks for none.
+	audience := newTab(t)
+	audience.Open(srv.url)
+	audience.Await(`document.querySelector('.present ` + node + `')?.dataset.status === "failed"`)
+	browsertest.Get[bool](audience.Tab, `(document.querySelector('.present `+node+`').dispatchEvent(new MouseEvent("click", { bubbles: true })), true)`)
+	audience.Await(`document.querySelector(".panel-body")?.innerText.includes("Only the presenter")`)
 }
 
 // TestBigDeck opens a deck of 300 slides.

@@ -64,6 +64,10 @@ func TestGuard(t *testing.T) {
 		{name: "another site, as the browser says", method: "POST", path: "api/position", auth: token, site: "cross-site", want: 403},
 		{name: "our page", method: "POST", path: "api/position", auth: token, origin: "http://" + host, site: "same-origin", want: 200},
 		{name: "a shell", method: "POST", path: "api/position", auth: token, want: 200},
+		{name: "objects and logs", method: "GET", path: "api/detail", want: 401},
+		{name: "objects and logs, escaped", method: "GET", path: "api/%64etail", want: 401},
+		{name: "objects and logs, another method", method: "HEAD", path: "api/detail", want: 401},
+		{name: "objects and logs, with the token", method: "GET", path: "api/detail", auth: token, want: 404}, // there is no cluster
 		{name: "a step", method: "POST", path: "api/step", want: 401},
 		{name: "the clock", method: "POST", path: "api/clock", want: 401},
 		{name: "up the tree", method: "GET", path: "assets/../deck.md", want: 307},

@@ -1,6 +1,6 @@
 // Package stage presents a deck in browsers: it serves the web app, keeps all browsers at the presenter's position, and
 // sends them the state of the cluster and the progress of steps. A client with the token can control the talk;
-// every client on this machine can watch.
+// every client on this machine can watch the slides, and not what the objects and logs of the cluster say.
 package stage
 
 import (
@@ -280,5 +280,7 @@ func (s *Stage) keep() error {
 func (s *Stage) handler(port int) http.Handler {
 	return guard.New(guard.Options{
 		Port: port, Token: s.o.Token, What: "the presentation", Where: "the presenter's address that `fluxdemo present` printed",
+		// Objects and logs may say more than the slides, and every user of this machine reaches the stage.
+		Private: func(r *http.Request) bool { return r.URL.Path == "/api/detail" },
 	}, s.routes())
 }

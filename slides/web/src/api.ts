@@ -13,7 +13,7 @@ export async function fetchDeck(): Promise<VersionedDeck> {
   return (await answer.json()) as VersionedDeck;
 }
 
-export async function fetchDetail(target: string, headers: Record<string, string> = {}): Promise<Detail> {
+export async function fetchDetail(target: string, headers: Record<string, string>): Promise<Detail> {
   const answer = await fetch("api/detail?target=" + encodeURIComponent(target), { headers });
   if (!answer.ok) throw new Error((await answer.text()).trim());
   return (await answer.json()) as Detail;
@@ -26,7 +26,7 @@ export async function fetchCharts(of: string): Promise<string[]> {
   return ((await answer.json()) as Charts).charts;
 }
 
-/** Control gives the stage commands. It needs the stage's token; a page without one only watches. */
+/** Control gives the stage commands, and reads what only the presenter may. It needs the stage's token; a page without one only watches. */
 export class Control {
   constructor(private readonly token: string) {}
 
@@ -51,6 +51,14 @@ export class Control {
     return this.post("api/clock", {});
   }
 
+  detail(target: string): Promise<Detail> {
+    return fetchDetail(target, this.headers());
+  }
+
+  private headers(): Record<string, string> {
+    return { Authorization: "Bearer " + this.token };
+  }
+
   private turn(request: PositionRequest): Promise<void> {
     return this.post("api/position", request);
   }
@@ -58,7 +66,7 @@ export class Control {
   private async post(path: string, body: object): Promise<void> {
     const answer = await fetch(path, {
       method: "POST",
-      headers: { "Content-Type": "application/json", Authorization: "Bearer " + this.token },
+      headers: { "Content-Type": "application/json", ...this.headers() },
       body: JSON.stringify(body),
     });
     if (!answer.ok) throw new Error((await answer.text()).trim());

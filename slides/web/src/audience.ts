@@ -4,7 +4,7 @@ import { hashOf, parseHash, turn } from "./address";
 import { el } from "./dom";
 import { hover } from "./hover";
 import { listen, type Command } from "./keys";
-import { Panel } from "./panel";
+import { detailsOf, Panel } from "./panel";
 import { Race } from "./race";
 import { inRoom, Room } from "./room";
 import { Store } from "./store";
@@ -20,7 +20,7 @@ export function audience(params: URLSearchParams, control: Control | undefined, 
   };
   const room = new Room(settled);
   const race = new Race();
-  const panel = new Panel();
+  const panel = new Panel(detailsOf(control));
   const help = new Help(control !== undefined);
   const notice = new Notice();
   const back = el("button", "astray", "Back to the presenter");

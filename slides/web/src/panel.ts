@@ -1,5 +1,5 @@
+import type { Control } from "./api";
 import type { Detail } from "./wire";
-import { fetchDetail } from "./api";
 import { el } from "./dom";
 import { ago, titleOf } from "./words";
 
@@ -18,7 +18,7 @@ export class Panel {
   private from: Element | null = null; // what had the focus
 
   /** @param fetch returns the details of a target */
-  constructor(private readonly fetch: (target: string) => Promise<Detail> = fetchDetail) {
+  constructor(private readonly fetch: (target: string) => Promise<Detail>) {
     const bar = el("nav", "panel-tabs");
     bar.setAttribute("role", "tablist");
     for (const t of tabs) {
@@ -126,6 +126,12 @@ export class Panel {
       }
     }
   }
+}
+
+/** Returns the details on a stage. A page without the token is not asked for one: it has no use for a 401. */
+export function detailsOf(control: Control | undefined): (target: string) => Promise<Detail> {
+  if (control) return (target) => control.detail(target);
+  return () => Promise.reject(new Error("Only the presenter sees the details: open this page from the presenter's window."));
 }
 
 /** The parts of a role such as Flux. */

@@ -8,7 +8,7 @@ import { hover } from "./hover";
 import { listen } from "./keys";
 import { LiveDiagrams } from "./live-diagrams";
 import { Notice } from "./notice";
-import { Panel } from "./panel";
+import { detailsOf, Panel } from "./panel";
 import { pace } from "./pace";
 import { Race } from "./race";
 import { inRoom, Room } from "./room";
@@ -31,7 +31,7 @@ export function presenter(params: URLSearchParams, control: Control | undefined)
   const step = el("div", "step-card");
   const problems = el("details", "problems");
   const race = new Race();
-  const panel = new Panel();
+  const panel = new Panel(detailsOf(control));
   const help = new Help(true);
   const notice = new Notice();
   const blank = el("div", "blank");

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { Control, fetchDetail } from "../src/api";
+import { Control } from "../src/api";
 import type { PositionRequest, StepRequest } from "../src/wire";
 
 afterEach(() => vi.unstubAllGlobals());
@@ -32,6 +32,7 @@ test("what the stage refuses is an error in its words", async () => {
 
 test("a target may have any letters", async () => {
   const fetch = answer(200, "{}");
-  await fetchDetail("Kustomization/a&b/c");
+  await new Control("secret").detail("Kustomization/a&b/c");
   expect(fetch.mock.calls[0]?.[0]).toBe("api/detail?target=Kustomization%2Fa%26b%2Fc");
+  expect(new Headers(fetch.mock.calls[0]?.[1]?.headers).get("Authorization")).toBe("Bearer secret");
 });
