@@ -233,9 +233,9 @@ func mb(bytes uint64) float64 { return float64(bytes) / 1e6 }
 
 // TestPanel opens a node by mouse and by keyboard.
 func TestPanel(t *testing.T) {
+	p := newTab(t) // before the state: it shows how old it is
 	n := &news{states: []live.State{{Target: repository, Status: live.Failed, Message: "no such branch", Revision: "main@sha1:0123456789abcdef", Since: time.Now().Add(-time.Minute)}}, events: make(chan live.Event)}
 	srv := show(t, write(t, talkText), func(o *Options) { o.Live = n; o.Defaults = binding.DemoDefaults() })
-	p := newTab(t)
 	if err := srv.GoTo("two", -1); err != nil {
 		t.Fatal(err)
 	}

@@ -154,6 +154,9 @@ func (b *Inbox) list(w http.ResponseWriter, r *http.Request) {
 		}
 		since = last
 		if len(out) == 0 && wait > 0 {
+			if !serve.Hold(w) {
+				return
+			}
 			select {
 			case <-changed:
 				continue

@@ -25,6 +25,7 @@ const (
 	// bodyTimeout is how long the body of a small request may take.
 	bodyTimeout = 5 * time.Second
 	idleTimeout = 2 * time.Minute
+	maxHeader   = 32 << 10
 )
 
 // Run listens on addr ("127.0.0.1:0", ":8080") and serves h until ctx ends, then stops within one second.
@@ -38,14 +39,20 @@ func Run(ctx context.Context, addr string, h http.Handler, log *slog.Logger) err
 }
 
 // Serve does what Run does on a listener that is open already, and closes it.
-// There is no read or write timeout for whole requests, because event streams live as long as their page does:
-// handlers that read a body call ReadWithin or ReadJSON.
+// It bounds connections, requests, and streams, and gives up on a client that stops in the middle of a body or an
+// answer. There is no timeout for whole requests, because event streams live as long as their page does.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+	return serveWithin(ctx, ln, h, log, defaults())
+}
+
+func serveWithin(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger, most limits) error {
 	draining := make(chan struct{})
 	srv := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
+		Handler:           &limiter{limits: most, next: h},
+		ReadHeaderTimeout: most.header,
+		IdleTimeout:       most.idle,
+		MaxHeaderBytes:    maxHeader,
+		ConnState:         newConns(most.conns).track,
 		ErrorLog:          slog.NewLogLogger(Logger(log).Handler(), slog.LevelWarn),
 		// Requests must survive the end of ctx for the grace period, so they get a context of their own.
 		BaseContext: func(net.Listener) context.Context {
@@ -81,8 +88,15 @@ func Draining(ctx context.Context) <-chan struct{} {
 	return c
 }
 
-// ReadWithin gives the client d to send the rest of its request; call the returned function once the body is read.
+// ReadWithin gives the client d to send the rest of its request, which is less than Serve does; call the returned
+// function once the body is read.
 func ReadWithin(w http.ResponseWriter, d time.Duration) (done func()) {
+	if l := find(w); l != nil {
+		if l.body != nil {
+			l.body.end = time.Now().Add(d)
+		}
+		return func() {}
+	}
 	// Writers that know no deadlines (recorders in tests) need none.
 	c := http.NewResponseController(w)
 	_ = c.SetReadDeadline(time.Now().Add(d))

@@ -12,17 +12,18 @@ import (
 	"github.com/fluxdemo/fluxdemo/demo/services/event"
 )
 
-// sendTimeout ends a stream whose client has stopped reading.
-const sendTimeout = 10 * time.Second
-
 // Stream is an answer made of server-sent events.
 type Stream struct {
 	w io.Writer
 	c *http.ResponseController
 }
 
-// NewStream starts a stream, asking browsers to reconnect after 300 ms; ok is false if the connection cannot stream.
+// NewStream starts a stream, asking browsers to reconnect after 300 ms; ok is false if the connection cannot stream, or
+// there are too many streams.
 func NewStream(w http.ResponseWriter) (s *Stream, ok bool) {
+	if !Hold(w) {
+		return nil, false
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -67,8 +68,6 @@ func (s *Stream) Wait(ctx context.Context, changed <-chan struct{}) bool {
 }
 
 func (s *Stream) write(b []byte) error {
-	// Writers that know no deadlines (recorders in tests) need none.
-	_ = s.c.SetWriteDeadline(time.Now().Add(sendTimeout))
 	if _, err := s.w.Write(b); err != nil {
 		return fmt.Errorf("writing event: %w", err)
 	}
