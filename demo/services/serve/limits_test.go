@@ -139,10 +139,7 @@ func TestStreamsBounded(t *testing.T) {
 	if err := streams[0].Close(); err != nil {
 		t.Fatal(err)
 	}
-	for { // until the server has noticed
-		if status(t, get("/stream")) == http.StatusOK {
-			break
-		}
+	for status(t, get("/stream")) != http.StatusOK { // until the server has noticed
 	}
 }
 
