@@ -71,18 +71,17 @@ func newServe() *cobra.Command {
 		},
 	}
 	gitCmd.Flags().StringVar(&root, "root", "/var/lib/fluxdemo/git", "folder of the repositories")
-	var file, auth string
+	var file string
 	inboxCmd := &cobra.Command{
 		Use:  "inbox",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return run(cmd, func(log *slog.Logger) (http.Handler, error) {
-				return inbox.New(inbox.Config{File: file, Auth: auth, Hosts: hosts, Logger: log})
+				return inbox.New(inbox.Config{File: file, Auth: os.Getenv("INBOX_AUTH"), Hosts: hosts, Logger: log})
 			})
 		},
 	}
 	inboxCmd.Flags().StringVar(&file, "file", "", "file for notifications (default: keep them in memory)")
-	inboxCmd.Flags().StringVar(&auth, "auth", "", "folder with the file token, the key of signatures; with the file unsigned, posts need none (default: posts need none)")
 	appCmd := &cobra.Command{
 		Use:  "app",
 		Args: cobra.NoArgs,
