@@ -9,12 +9,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/fence"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/images"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
 )
 
 // rules says what a container's process may use: its program, the pod's own
 // files, its own ports, the API server, and the cluster's proxy.
-func (c *container) rules(object *corev1.Pod, spec *corev1.Container, mounts []podspec.Mount, image Image) *fence.Rules {
+func (c *container) rules(object *corev1.Pod, spec *corev1.Container, mounts []podspec.Mount, image images.Image) *fence.Rules {
 	p := c.pod
 	own := fence.Rules{
 		Run:     []string{image.Binary},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/fence"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/images"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/probe"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/pull"
@@ -83,14 +84,14 @@ func (c *container) run(ctx context.Context) {
 		default:
 		}
 		spec := c.spec()
-		image, known := findImage(c.pod.rt.images, spec.Image)
+		image, known := images.Find(c.pod.rt.images, spec.Image)
 		if !known {
 			if c.simulate(ctx, spec) {
 				continue
 			}
 			return
 		}
-		if err := missing(c.pod.rt.images, spec.Image); err != nil {
+		if err := images.Missing(c.pod.rt.images, spec.Image); err != nil {
 			if !c.notPulled(ctx, spec, err) {
 				break
 			}
@@ -193,7 +194,7 @@ func (c *container) simulate(ctx context.Context, spec *corev1.Container) bool {
 	case <-c.kick:
 		return true
 	case <-done:
-		c.pod.event(corev1.EventTypeNormal, reasonSimulated, fmt.Sprintf("Container %s counts as completed; %s", c.name, simulatedMessage(spec.Image)))
+		c.pod.event(corev1.EventTypeNormal, reasonSimulated, fmt.Sprintf("Container %s counts as completed; %s", c.name, images.Simulated(spec.Image)))
 	case <-ctx.Done():
 	}
 	c.pod.update(func() { c.end() })
@@ -207,7 +208,7 @@ const expendable = 500
 var errImageChanged = errors.New("the container's image has changed")
 
 // once runs the container's process one time, until it ends.
-func (c *container) once(ctx context.Context, spec *corev1.Container, image Image) (outcome, error) {
+func (c *container) once(ctx context.Context, spec *corev1.Container, image images.Image) (outcome, error) {
 	prepared, err := c.prepare(ctx, spec, image)
 	if err != nil {
 		return outcome{}, err
@@ -264,7 +265,7 @@ func (c *container) stop(p *process.Process, grace time.Duration) {
 }
 
 // notStarted records that the process could not be started at all.
-func (c *container) notStarted(spec *corev1.Container, image Image, err error) outcome {
+func (c *container) notStarted(spec *corev1.Container, image images.Image, err error) outcome {
 	c.pod.rt.logf("pod %s: container %s: %v", c.pod.name(), c.name, err)
 	c.pod.event(corev1.EventTypeWarning, "Failed", "Error: "+err.Error())
 	now := metav1.Now()
@@ -291,7 +292,7 @@ func (c *container) countRun() {
 	c.runs++
 }
 
-func (c *container) begin(p *process.Process, console *stream.Console, spec *corev1.Container, image Image, l launch) {
+func (c *container) begin(p *process.Process, console *stream.Console, spec *corev1.Container, image images.Image, l launch) {
 	c.countRun()
 	c.process, c.console, c.launch = p, console, l
 	c.image, c.imageID, c.id = spec.Image, "process://"+image.Binary, "process://"+strconv.Itoa(p.Pid())
@@ -343,7 +344,7 @@ func (c *container) end() {
 	}
 	if c.simulated {
 		terminated = &corev1.ContainerStateTerminated{
-			Reason: "Completed", Message: simulatedMessage(c.image), StartedAt: now, FinishedAt: now, ContainerID: c.id,
+			Reason: "Completed", Message: images.Simulated(c.image), StartedAt: now, FinishedAt: now, ContainerID: c.id,
 		}
 		if c.state.Running != nil {
 			terminated.StartedAt = c.state.Running.StartedAt

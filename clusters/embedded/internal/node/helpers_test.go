@@ -26,6 +26,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/images"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
 )
 
@@ -140,7 +141,7 @@ func newWorld(t *testing.T, objects ...kuberuntime.Object) *world {
 		ProxyCAFile: keys.ProxyCAFile(), ProxyName: pki.ProxyName,
 		Env:  []string{"FROM_NODE=yes"},
 		Logf: t.Logf,
-		Images: []Image{{
+		Images: []images.Image{{
 			Repository: knownImage, Binary: program, Args: []string{"helper"}, PortFlags: map[string]string{"http": "--addr"},
 		}},
 	}

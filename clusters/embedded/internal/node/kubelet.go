@@ -18,6 +18,7 @@ import (
 	"github.com/virtual-kubelet/virtual-kubelet/node/api"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/images"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/stream"
@@ -152,8 +153,8 @@ func (k *kubelet) logs(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	control := http.NewResponseController(w)
 	flush := func() { _ = control.Flush() }
-	if _, known := findImage(k.runtime.images, spec.Image); !known {
-		_ = podlog.Say(w, time.Now(), simulatedMessage(spec.Image), options)
+	if _, known := images.Find(k.runtime.images, spec.Image); !known {
+		_ = podlog.Say(w, time.Now(), images.Simulated(spec.Image), options)
 		return
 	}
 	err = k.runtime.logs.Read(r.Context(), key, options, w, flush)

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/fluxdemo/fluxdemo/clusters/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/images"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/probe"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
@@ -37,7 +38,7 @@ const buildRetry = 5 * time.Second
 
 // prepare works out what to start. While something that the container needs
 // is missing it waits for it, and says so in the container's status.
-func (c *container) prepare(ctx context.Context, spec *corev1.Container, image Image) (launch, error) {
+func (c *container) prepare(ctx context.Context, spec *corev1.Container, image images.Image) (launch, error) {
 	reported := ""
 	for {
 		changed, err := c.pod.volumes.state()
@@ -76,7 +77,7 @@ func (c *container) prepare(ctx context.Context, spec *corev1.Container, image I
 }
 
 // build works out the process of a known image from the container's spec.
-func (c *container) build(spec *corev1.Container, image Image) (launch, error) {
+func (c *container) build(spec *corev1.Container, image images.Image) (launch, error) {
 	p := c.pod
 	object := p.current()
 	own, err := podspec.Variables(object, spec, p.volumes.find, p.rt.machine)
@@ -120,11 +121,11 @@ func (c *container) build(spec *corev1.Container, image Image) (launch, error) {
 	}
 	env.Set(ContainerVariable, c.mark())
 
-	args, err := arguments(spec, image)
+	args, err := image.Arguments(spec)
 	if err != nil {
 		return launch{}, err
 	}
-	if err := image.refuse(podspec.ExpandAll(args, own.Values), own.Names); err != nil {
+	if err := image.Refuse(podspec.ExpandAll(args, own.Values), own.Names); err != nil {
 		return launch{}, err
 	}
 	args = append(ms.RewriteAll(podspec.ExpandAll(args, own.Values)), image.Append...)
@@ -150,19 +151,6 @@ func (c *container) build(spec *corev1.Container, image Image) (launch, error) {
 	return l, nil
 }
 
-// arguments returns what comes after the program's name. A command replaces
-// the image's entry point, and may only name the image's own program.
-func arguments(spec *corev1.Container, image Image) ([]string, error) {
-	if len(spec.Command) == 0 {
-		return append(append([]string{}, image.Args...), spec.Args...), nil
-	}
-	if filepath.Base(spec.Command[0]) != filepath.Base(image.Binary) {
-		return nil, fmt.Errorf("the command %q is not the program of image %s (%s), and the virtual node has no other files of the image",
-			spec.Command[0], image.Repository, filepath.Base(image.Binary))
-	}
-	return append(append([]string{}, spec.Command[1:]...), spec.Args...), nil
-}
-
 func mountsPath(list []podspec.Mount, path string) bool {
 	for _, m := range list {
 		if m.Path == path {
@@ -174,7 +162,7 @@ func mountsPath(list []podspec.Mount, path string) bool {
 
 // probe runs the container's probes until ctx ends. unwell is called when a
 // failure asks for a restart.
-func (c *container) probe(ctx context.Context, spec *corev1.Container, image Image, l launch, unwell func(error)) {
+func (c *container) probe(ctx context.Context, spec *corev1.Container, image images.Image, l launch, unwell func(error)) {
 	target := probe.Target{
 		Spec: spec, Binary: image.Binary, Rewrite: l.mounts.RewriteAll, Local: c.pod.mappedPort,
 		Run: func(ctx context.Context, command []string) error {

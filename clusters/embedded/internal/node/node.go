@@ -33,6 +33,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/addresses"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/images"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/objects"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
@@ -45,7 +46,7 @@ type Config struct {
 	Client kubernetes.Interface // an administrator's client, without a rate limit
 	Dir    string               // state: pods/<uid>, and host/, the root of hostPath volumes
 	LogDir string               // <namespace>_<pod>_<container>.log
-	Images []Image              // run as processes; all others are simulated
+	Images []images.Image       // run as processes; all others are simulated
 	Server string               // the API server's URL, for the pods' kubeconfigs
 	CAFile string               // its CA (PEM)
 	// Clusters is how many clusters this machine may have, and Cluster which of

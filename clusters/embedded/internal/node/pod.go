@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/fluxdemo/fluxdemo/clusters/backoff"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/images"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
 	"github.com/fluxdemo/fluxdemo/clusters/internal/conns"
@@ -92,7 +93,7 @@ func newPod(rt *runtime, object *corev1.Pod, ip string) *pod {
 
 func newContainer(p *pod, spec *corev1.Container, kind containerKind) *container {
 	c := &container{pod: p, name: spec.Name, kind: kind, kick: make(chan struct{}, 1), hung: make(chan struct{}, 1), image: spec.Image}
-	_, known := findImage(p.rt.images, spec.Image)
+	_, known := images.Find(p.rt.images, spec.Image)
 	c.simulated = !known
 	c.state.Waiting = &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}
 	if kind == mainContainer && len(p.object.Spec.InitContainers) > 0 {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/fluxdemo/fluxdemo/clusters/backoff"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/addresses"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/images"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/objects"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podlog"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/podspec"
@@ -53,7 +54,7 @@ type runtime struct {
 	api     coreAPI
 	events  record.EventRecorder
 	objects *objects.Objects
-	images  []Image
+	images  []images.Image
 	ips     *addresses.IPs
 	ports   *addresses.Ports
 	logs    *podlog.Store

@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/images"
 )
 
 const (
@@ -33,7 +35,7 @@ func (p *pod) status() corev1.PodStatus {
 	simulated, real := []string{}, 0
 	for _, c := range p.containers {
 		if c.simulated {
-			simulated = append(simulated, simulatedMessage(c.image))
+			simulated = append(simulated, images.Simulated(c.image))
 		} else {
 			real++
 		}

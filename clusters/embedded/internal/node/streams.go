@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/images"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/stream"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
 )
@@ -77,7 +78,7 @@ func (k *kubelet) running(namespace, podName, containerName string) (*container,
 		switch {
 		case c.name != containerName:
 		case c.simulated:
-			return nil, apierrors.NewBadRequest(simulatedMessage(c.image))
+			return nil, apierrors.NewBadRequest(images.Simulated(c.image))
 		case c.process == nil:
 			return nil, notRunning(containerName)
 		default:

@@ -31,7 +31,8 @@ const (
 const StateSilent = "NotAnswering"
 
 // liveness knows which parts of the cluster answer. That a process is there says
-// little: it may be stopped, starved, or deadlocked.
+// little: it may be stopped, starved, or deadlocked. The zero value knows of none
+// that does not answer.
 type liveness struct {
 	client *http.Client
 
@@ -46,23 +47,25 @@ type silence struct {
 	err   error
 }
 
-func newLiveness(caFile string) (*liveness, error) {
+// trust makes the client for servers with certificates of the cluster's CA.
+func (l *liveness) trust(caFile string) error {
 	ca, err := os.ReadFile(caFile)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
-	return &liveness{
-		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}},
-		silent: map[string]silence{}, last: map[string]time.Time{},
-	}, nil
+	l.client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
+	return nil
 }
 
 // record takes what came of asking a part.
 func (l *liveness) record(part string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.silent == nil {
+		l.silent, l.last = map[string]silence{}, map[string]time.Time{}
+	}
 	if err == nil {
 		l.last[part] = time.Now()
 		delete(l.silent, part)

@@ -12,6 +12,7 @@ import (
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/fence"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/network"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node"
+	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/node/images"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/internal/storage"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/pki"
 	"github.com/fluxdemo/fluxdemo/clusters/embedded/process"
@@ -96,7 +97,7 @@ func (s *Supervisor) prepare() error {
 	if err != nil {
 		return fmt.Errorf("reading the cluster's kubeconfig: %w", err)
 	}
-	if s.liveness, err = newLiveness(keys.CAFile()); err != nil {
+	if err := s.liveness.trust(keys.CAFile()); err != nil {
 		return err
 	}
 	rest.QPS, rest.Burst = 500, 1000 // one node's pods and services; the default of 5 is for many clients
@@ -168,12 +169,12 @@ func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
 }
 
 // images says how the node runs the known images.
-func (s *Supervisor) images() []node.Image {
-	var images []node.Image
+func (s *Supervisor) images() []images.Image {
+	var all []images.Image
 	for _, p := range s.options.Programs {
-		images = append(images, node.Image{Repository: p.Repository, Tags: p.Tags, Binary: p.Path, Append: p.Flags, PortFlags: p.PortFlags, Only: p.Only, Never: p.Never})
+		all = append(all, images.Image{Repository: p.Repository, Tags: p.Tags, Binary: p.Path, Append: p.Flags, PortFlags: p.PortFlags, Only: p.Only, Never: p.Never})
 	}
-	return images
+	return all
 }
 
 // fenced reports whether pods are confined.

@@ -59,7 +59,7 @@ type Supervisor struct {
 	storage  *storage.Controller
 	reserved *reservation.Port // the API server's port; nil until prepare
 	progress *progress
-	liveness *liveness // nil until prepare
+	liveness liveness
 	started  time.Time
 
 	restarted  bool // there is data of an earlier run

@@ -140,6 +140,7 @@ func TestPortLost(t *testing.T) {
 		"it is free":             {free(t), stateRestarting},
 	} {
 		u := newUnit("kube-apiserver", process.Spec{Path: "/bin/sh", Args: []string{"-c", "exit 1"}}, t.TempDir(), func(string, ...any) {})
+		u.port = test.port
 		s := &Supervisor{progress: newProgress(), api: u, options: Options{Settings: Settings{Port: test.port}, Logf: t.Logf}}
 		s.reservePort(test.port)
 		t.Cleanup(s.reserved.Release)
