@@ -238,6 +238,35 @@ func TestFence(t *testing.T) {
 	}
 }
 
+// TestLinkOut mounts a folder of a volume that a pod has replaced with a link:
+// a rule for it would open what the link names.
+func TestLinkOut(t *testing.T) {
+	if kernel := fence.Probe(); !kernel.Confines() {
+		t.Skipf("this machine's kernel cannot confine processes: %s", kernel)
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pods := filepath.Join(dir, "pods")
+	if err := os.MkdirAll(filepath.Join(pods, "volume", "real"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dir, filepath.Join(pods, "volume", "out")); err != nil {
+		t.Fatal(err)
+	}
+	for path, fails := range map[string]bool{"volume/real": false, "volume/out": true, "volume/out/pods": true, "volume/none": false} {
+		rules := fence.Rules{Run: []string{"/bin", "/usr", "/lib", "/lib64"}, Write: []string{filepath.Join(pods, path)}, Pods: pods}
+		p, err := process.Start(process.Spec{Path: "/bin/true", Confine: fence.System().And(rules).Confine})
+		if (err != nil) != fails || err != nil && !strings.Contains(err.Error(), "symbolic link") {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err == nil {
+			p.Exit()
+		}
+	}
+}
+
 // fastOpens reports whether a connection can be opened without connect(2).
 func fastOpens() bool {
 	raw, err := os.ReadFile("/proc/sys/net/ipv4/tcp_fastopen")
