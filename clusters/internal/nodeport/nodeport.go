@@ -197,9 +197,9 @@ func (l *Listeners) add(ctx context.Context, number int32, target *Target) {
 func (l *Listeners) accept(ctx, open context.Context, p *port, listener net.Listener) {
 	defer listener.Close()
 	defer context.AfterFunc(open, func() { listener.Close() })()
-	listener = l.cfg.Pool.Listener(fmt.Sprintf("node port %d", p.number), listener)
+	bounded := l.cfg.Pool.Listener(fmt.Sprintf("node port %d", p.number), listener)
 	for {
-		conn, err := listener.Accept()
+		conn, err := bounded.Accept()
 		if open.Err() != nil {
 			if err == nil {
 				conn.Close()
