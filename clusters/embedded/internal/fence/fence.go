@@ -6,7 +6,9 @@ package fence
 
 import (
 	"cmp"
+	"debug/elf"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -87,6 +89,22 @@ func Tools() Rules {
 		},
 		Devices: []string{"/dev/tty", "/dev/pts", "/dev/ptmx"},
 	}
+}
+
+// Program returns rules for running one program. If it is linked dynamically, as
+// Go does with cgo, it needs the machine's libraries, too.
+func Program(path string) Rules {
+	r := Rules{Run: []string{path}}
+	file, err := elf.Open(path)
+	if err != nil {
+		return r // to run it will say why
+	}
+	defer file.Close()
+	if slices.ContainsFunc(file.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
+		r.Run = append(r.Run, "/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/nix/store", "/gnu/store")
+		r.Read = append(r.Read, "/etc/ld.so.cache", "/etc/ld.so.preload")
+	}
+	return r
 }
 
 // And returns the rules with others added.

@@ -125,9 +125,9 @@ func attempt(t *testing.T, rules *fence.Rules, what, arg string) (string, bool) 
 		t.Fatal(err)
 	}
 	defer read.Close()
-	spec := process.Spec{Path: program, Args: []string{"try", what, arg}, Output: write, Dir: "/"}
+	spec := process.Spec{Path: program, Args: []string{"try", what, arg}, Output: write, Dir: "/", Env: []string{"GORACE=atexit_sleep_ms=0"}}
 	if rules != nil {
-		with := rules.And(fence.Rules{Run: []string{program}})
+		with := rules.And(fence.Program(program))
 		spec.Confine = with.Confine
 	}
 	p, err := process.Start(spec)

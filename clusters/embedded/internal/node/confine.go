@@ -18,7 +18,6 @@ import (
 func (c *container) rules(object *corev1.Pod, spec *corev1.Container, mounts []podspec.Mount, image images.Image) *fence.Rules {
 	p := c.pod
 	own := fence.Rules{
-		Run:     []string{image.Binary},
 		Read:    []string{p.dir, p.rt.caFile},
 		Write:   []string{filepath.Join(p.dir, "tmp"), filepath.Join(p.dir, "home")},
 		Connect: p.rt.reach,
@@ -37,7 +36,7 @@ func (c *container) rules(object *corev1.Pod, spec *corev1.Container, mounts []p
 		}
 	}
 	own.Connect = append(slices.Clone(own.Connect), own.Bind...)
-	all := fence.System().And(own)
+	all := fence.System().And(fence.Program(image.Binary), own)
 	return &all
 }
 
