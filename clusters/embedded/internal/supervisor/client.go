@@ -42,7 +42,10 @@ const (
 const reachTime = 2 * time.Second
 
 // Client talks to the supervisor of one cluster.
-type Client struct{ at address }
+type Client struct {
+	at    address
+	quiet time.Duration // how long a supervisor that starts may say nothing
+}
 
 // Dial finds the supervisor of the cluster in dir and asks it for its status,
 // to see that it is there.
@@ -90,7 +93,7 @@ func dial(ctx context.Context, dir string) (*Client, Status, error) {
 	if err != nil {
 		return nil, Status{}, err
 	}
-	c := &Client{}
+	c := &Client{quiet: quietTime}
 	if err := json.Unmarshal(raw, &c.at); err != nil {
 		return nil, Status{}, fmt.Errorf("%s is damaged: %w", path, err)
 	}
@@ -154,14 +157,14 @@ func ask[T any](ctx context.Context, c *Client, method, path string, limit time.
 func (c *Client) Progress(ctx context.Context, report func(Step)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	quiet := time.AfterFunc(quietTime, func() { cancel(ErrHung) })
+	quiet := time.AfterFunc(c.quiet, func() { cancel(ErrHung) })
 	defer quiet.Stop()
 	response, err := c.do(ctx, http.MethodGet, "/progress")
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	for in := json.NewDecoder(signs{response.Body, func() { quiet.Reset(quietTime) }}); ; {
+	for in := json.NewDecoder(signs{response.Body, func() { quiet.Reset(c.quiet) }}); ; {
 		var step Step
 		if err := in.Decode(&step); err != nil {
 			if ctx.Err() != nil {

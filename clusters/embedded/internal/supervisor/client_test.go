@@ -2,6 +2,11 @@ package supervisor
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,5 +82,50 @@ func TestDialTorn(t *testing.T) {
 		if !errors.Is(err, ErrUnreachable) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q, while a supervisor runs: %v", content, err)
 		}
+	}
+}
+
+// TestDialHung dials a supervisor that takes the connection and says nothing, as
+// one that is stopped does.
+func TestDialHung(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, controlplane.RunDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	at := fmt.Sprintf(`{"addr":%q,"token":"secret"}`, listener.Addr())
+	if err := os.WriteFile(filepath.Join(dir, controlplane.RunDir, controlFile), []byte(at), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := dialWithin(t.Context(), dir, 0); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("another program listens there, and no supervisor runs: %v", err)
+	}
+	release, err := Process(dir).Hold(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	if _, _, err := dialWithin(t.Context(), dir, 0); !errors.Is(err, ErrHung) || !errors.Is(err, ErrUnreachable) {
+		t.Errorf("while a supervisor runs: %v", err)
+	}
+}
+
+// TestProgressHung follows the start of a supervisor that stops saying anything.
+func TestProgressHung(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, `{"name":"etcd","state":"running"}`+"\n\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	c := &Client{at: address{Addr: server.Listener.Addr().String()}, quiet: 50 * time.Millisecond}
+	var seen []string
+	err := c.Progress(t.Context(), func(step Step) { seen = append(seen, step.Name) })
+	if !errors.Is(err, ErrHung) || len(seen) != 1 || seen[0] != "etcd" {
+		t.Errorf("%v, after the steps %q", err, seen)
 	}
 }

@@ -107,7 +107,7 @@ func (s *Supervisor) look(ctx context.Context) {
 	}
 	for _, u := range s.clients {
 		if u.port != 0 {
-			checks[u.name] = func(ctx context.Context) error { return s.liveness.get(ctx, u.port) }
+			checks[u.name] = func(ctx context.Context) error { return s.liveness.get(ctx, fmt.Sprintf("https://127.0.0.1:%d", u.port)) }
 		}
 	}
 	var group sync.WaitGroup
@@ -135,9 +135,9 @@ func (s *Supervisor) lookAtNode() {
 	s.liveness.record(stepNode, err)
 }
 
-// get asks a server on a port for its health.
-func (l *liveness) get(ctx context.Context, port int) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("https://127.0.0.1:%d/healthz", port), nil)
+// get asks a server for its health.
+func (l *liveness) get(ctx context.Context, server string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/healthz", nil)
 	if err != nil {
 		return err
 	}

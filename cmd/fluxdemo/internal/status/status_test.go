@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -171,5 +172,37 @@ func TestList(t *testing.T) {
 		if err := PrintList(&out, nil, format); err != nil || out.String() != want {
 			t.Errorf("no demo, %q: %v, got %q, want %q", format, err, out.String(), want)
 		}
+	}
+}
+
+// TestSilent prints what does not answer, and since when, and compares it
+// without what changes by itself.
+func TestSilent(t *testing.T) {
+	now := time.Now()
+	s := sick()
+	s.Problem = "The control plane does not answer."
+	s.Cluster.Components[0] = clusters.Component{Name: "etcd", State: health.Silent, Silent: now, Started: now.Add(-time.Hour), Memory: 5 << 20, Message: "no answer within 2s"}
+	s.Cluster.Components[1] = clusters.Component{Name: "git-d75946cfc-7mvvg", Namespace: "fluxdemo", State: health.Silent, Message: "no answer to its probe"}
+	var out bytes.Buffer
+	if err := Print(&out, s, "", called.Program{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"\netcd does not answer since " + now.Format("15:04:05") + ":\n  no answer within 2s\n",
+		"\ngit does not answer:\n  no answer to its probe\n", "\nThe control plane does not answer.\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	later := s
+	later.Cluster.Components = append([]clusters.Component{}, s.Cluster.Components...)
+	later.Cluster.Components[0].Memory = 9 << 20
+	if !reflect.DeepEqual(Steady(s), Steady(later)) || s.Cluster.Components[0].Memory != 5<<20 {
+		t.Error("memory counts as a change, or is lost")
+	}
+	later.Cluster.Components[0].State = "Running"
+	if reflect.DeepEqual(Steady(s), Steady(later)) {
+		t.Error("another state is no change")
 	}
 }
