@@ -103,6 +103,33 @@ func TestProcess(t *testing.T) {
 	}
 }
 
+// TestStopped finds out that a process is stopped, and ends it: it hears no
+// request to end.
+func TestStopped(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux shows it")
+	}
+	p := detached.Process{Lock: filepath.Join(t.TempDir(), "lock"), Verb: "supervise"}
+	cmd, _ := hold(t, "supervise", p.Lock)
+	if p.Stopped() {
+		t.Error("it runs")
+	}
+	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for ctx := t.Context(); !p.Stopped() && ctx.Err() == nil; {
+		runtime.Gosched() // the kernel stops it in a moment
+	}
+	if err := p.Kill(0); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if ended, err := p.AwaitEnd(ctx); !ended || err != nil {
+		t.Errorf("%v, %v", ended, err)
+	}
+}
+
 // TestOthers looks at a process that has the file open and is not meant.
 func TestOthers(t *testing.T) {
 	p := detached.Process{Lock: filepath.Join(t.TempDir(), "lock"), Verb: "supervise"}
