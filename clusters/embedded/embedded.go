@@ -110,6 +110,11 @@ func (c *Cluster) Up(ctx context.Context, report clusters.Steps, answers func())
 	if restart {
 		// What the running supervisor does not hear, or cannot do, the next
 		// one does on the same data.
+		if errors.Is(err, supervisor.ErrHung) {
+			if err := supervisor.Process(c.dir).Kill(0); err != nil {
+				return err
+			}
+		}
 		if err := c.Down(ctx, true); err != nil {
 			return err
 		}
@@ -138,8 +143,8 @@ func (c *Cluster) Up(ctx context.Context, report clusters.Steps, answers func())
 	return nil
 }
 
-// hungTime is how long up waits for a supervisor that does not answer, before
-// it restarts it: a machine that has just woken up takes a while.
+// hungTime is how long up and down wait for a supervisor that does not answer,
+// before they end it: a machine that has just woken up takes a while.
 const hungTime = 10 * time.Second
 
 // reach finds the supervisor. One that does not answer gets time.
@@ -149,11 +154,20 @@ func (c *Cluster) reach(ctx context.Context, report clusters.Steps) (client *sup
 		return client, status, err
 	}
 	end := report.Start(fmt.Sprintf("supervisor (process %d) does not answer", supervisor.Process(c.dir).PID()))
-	for late := time.Now().Add(hungTime); errors.Is(err, supervisor.ErrHung) && time.Now().Before(late); {
-		client, status, err = supervisor.Dial(ctx, c.dir)
-	}
+	client, status, err = c.patient(ctx)
 	end(nil)
 	return client, status, err
+}
+
+// patient gives a supervisor that does not answer time.
+func (c *Cluster) patient(ctx context.Context) (client *supervisor.Client, status supervisor.Status, err error) {
+	late := time.Now().Add(hungTime)
+	for {
+		client, status, err = supervisor.Dial(ctx, c.dir)
+		if !errors.Is(err, supervisor.ErrHung) || time.Now().After(late) {
+			return client, status, err
+		}
+	}
 }
 
 // hasFailed reports whether something has failed that only another supervisor
@@ -326,7 +340,7 @@ func (c *Cluster) Down(ctx context.Context, keepData bool) error {
 	if err := c.folder.Require(); err != nil {
 		return err
 	}
-	client, _, err := supervisor.Dial(ctx, c.dir)
+	client, _, err := c.patient(ctx)
 	var unanswered error
 	switch {
 	case err == nil:

@@ -81,9 +81,8 @@ func (c *Cluster) Unfenced(ctx context.Context) string {
 
 // hung says of a supervisor that does not answer what to do.
 func (c *Cluster) hung() error {
-	process := supervisor.Process(c.dir)
-	pid := process.PID()
-	if process.Stopped() {
+	pid, stopped := supervisor.Process(c.dir).Stopped()
+	if stopped {
 		return fmt.Errorf("the cluster's supervisor (process %d) is stopped: `kill -CONT %d` lets it go on; `fluxdemo up` restarts it", pid, pid)
 	}
 	return fmt.Errorf("the cluster's supervisor (process %d) does not answer; `fluxdemo up` restarts it, `fluxdemo down` ends it", pid)

@@ -64,7 +64,7 @@ func TestHostilePods(t *testing.T) {
 	t.Cleanup(func() { d.kubectl(t, "delete", "namespace", "hostile", "--wait=false") })
 	for pod, want := range map[string]string{
 		"plugin": "with the variable KUBECONFIG",
-		"walk":   "runs only as serve",
+		"walk":   "runs only as serve or version",
 	} {
 		await(t, time.Minute, pod+" is refused", func() error {
 			says := d.kubectl(t, "-n", "hostile", "get", "events", "-o", fmt.Sprintf(`jsonpath={.items[?(@.involvedObject.name=="%s")].message}`, pod))

@@ -26,8 +26,8 @@ func OwnProgram(path string) image.Program {
 	return image.Program{
 		Repository: Own, Tags: []string{ownTag}, Path: path, User: "65532:65532",
 		PortFlags: map[string]string{"http": "--addr"},
-		// Its other commands would find the user's clusters.
-		Only: []string{"serve"}, Never: []string{"KUBECONFIG", "HOME", "PATH", "XDG_*", "FLUXDEMO_*"},
+		// Most other commands would find the user's clusters.
+		Only: []string{"serve", "version"}, Never: []string{"KUBECONFIG", "HOME", "PATH", "XDG_*", "FLUXDEMO_*"},
 	}
 }
 

@@ -140,19 +140,19 @@ func (p Process) signal(recorded int, sig syscall.Signal) error {
 	return nil
 }
 
-// Stopped reports whether the process is stopped: by a debugger, by SIGSTOP, or
-// by a key in a terminal. It is false where that cannot be seen.
-func (p Process) Stopped() bool {
+// Stopped returns the number of the process, 0 if it cannot be seen, and whether
+// it is stopped: by a debugger, by SIGSTOP, or by a key in a terminal.
+func (p Process) Stopped() (pid int, stopped bool) {
 	pid, found := p.find()
 	if !found {
-		return false
+		return 0, false
 	}
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return false
+		return pid, false
 	}
 	_, after, _ := strings.Cut(string(raw), ") ") // the name before may have anything in it
-	return strings.HasPrefix(after, "T") || strings.HasPrefix(after, "t")
+	return pid, strings.HasPrefix(after, "T") || strings.HasPrefix(after, "t")
 }
 
 // PID is the number of the process, 0 if it cannot be seen.

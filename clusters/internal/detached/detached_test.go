@@ -111,14 +111,14 @@ func TestStopped(t *testing.T) {
 	}
 	p := detached.Process{Lock: filepath.Join(t.TempDir(), "lock"), Verb: "supervise"}
 	cmd, _ := hold(t, "supervise", p.Lock)
-	if p.Stopped() {
-		t.Error("it runs")
+	if pid, stopped := p.Stopped(); stopped || pid != cmd.Process.Pid {
+		t.Errorf("process %d, stopped: %v", pid, stopped)
 	}
 	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	for ctx := t.Context(); !p.Stopped() && ctx.Err() == nil; {
-		runtime.Gosched() // the kernel stops it in a moment
+	for stopped := false; !stopped && t.Context().Err() == nil; {
+		_, stopped = p.Stopped() // the kernel stops it in a moment
 	}
 	if err := p.Kill(0); err != nil {
 		t.Fatal(err)

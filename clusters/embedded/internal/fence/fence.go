@@ -22,6 +22,7 @@ type Rules struct {
 	Devices []string // to read, to write, and to control
 	Bind    []int    // TCP ports to listen on
 	Connect []int    // TCP ports to connect to, at any address
+	Outward bool     // connect to all TCP ports instead
 	// Pods is a folder whose content pods can change, without symbolic links in
 	// its path. A path below it that leads through one is an error, because it
 	// could lead anywhere.
@@ -113,7 +114,7 @@ func (r Rules) And(others ...Rules) Rules {
 		r.Run, r.Read = join(r.Run, o.Run), join(r.Read, o.Read)
 		r.Write, r.Devices = join(r.Write, o.Write), join(r.Devices, o.Devices)
 		r.Bind, r.Connect = join(r.Bind, o.Bind), join(r.Connect, o.Connect)
-		r.Pods = cmp.Or(r.Pods, o.Pods)
+		r.Pods, r.Outward = cmp.Or(r.Pods, o.Pods), r.Outward || o.Outward
 	}
 	return r
 }

@@ -82,6 +82,9 @@ func (r Rules) Confine() error {
 		return errors.New("this kernel cannot confine processes; `fluxdemo up --no-fence` runs pods without a fence")
 	}
 	attributes := k.attributes()
+	if r.Outward {
+		attributes.HandledAccessNet &^= landlock.AccessNetConnectTCP
+	}
 	ruleset, err := landlock.LandlockCreateRuleset(&attributes, 0)
 	if err != nil {
 		return fmt.Errorf("making Landlock's rules: %w", err)
@@ -115,10 +118,10 @@ func (r Rules) fill(ruleset int, handled landlock.RulesetAttr) error {
 			}
 		}
 	}
-	if handled.HandledAccessNet == 0 {
-		return nil
-	}
 	for access, ports := range map[uint64][]int{landlock.AccessNetBindTCP: r.Bind, landlock.AccessNetConnectTCP: r.Connect} {
+		if handled.HandledAccessNet&access == 0 {
+			continue
+		}
 		for _, port := range ports {
 			if err := landlock.LandlockAddNetPortRule(ruleset, &landlock.NetPortAttr{AllowedAccess: access, Port: uint64(port)}, 0); err != nil {
 				return fmt.Errorf("allowing port %d: %w", port, err)

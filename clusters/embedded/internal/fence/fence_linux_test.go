@@ -267,6 +267,27 @@ func TestLinkOut(t *testing.T) {
 	}
 }
 
+// TestOutward opens all ports to connections, and nothing else.
+func TestOutward(t *testing.T) {
+	if kernel := fence.Probe(); !kernel.Confines() {
+		t.Skipf("this machine's kernel cannot confine processes: %s", kernel)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	rules := fence.System().And(fence.Rules{Outward: true})
+	if said, ok := attempt(t, &rules, "tcp", listener.Addr().String()); !ok {
+		t.Errorf("a connection: %s", said)
+	}
+	for _, what := range []string{"udp", "list"} {
+		if _, ok := attempt(t, &rules, what, map[string]string{"udp": listener.Addr().String(), "list": t.TempDir()}[what]); ok {
+			t.Errorf("%s is allowed, too", what)
+		}
+	}
+}
+
 // fastOpens reports whether a connection can be opened without connect(2).
 func fastOpens() bool {
 	raw, err := os.ReadFile("/proc/sys/net/ipv4/tcp_fastopen")

@@ -21,6 +21,7 @@ func (c *container) rules(object *corev1.Pod, spec *corev1.Container, mounts []p
 		Read:    []string{p.dir, p.rt.caFile},
 		Write:   []string{filepath.Join(p.dir, "tmp"), filepath.Join(p.dir, "home")},
 		Connect: p.rt.reach,
+		Outward: p.rt.outward,
 		Pods:    filepath.Dir(p.rt.dir),
 	}
 	for _, m := range mounts {

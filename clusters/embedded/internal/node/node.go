@@ -62,9 +62,9 @@ type Config struct {
 	ProxyCAFile, ProxyName string
 
 	// Fenced confines each process to its pod's files, to its own ports, and to
-	// connections to the ports Reach.
-	Fenced bool
-	Reach  []int
+	// connections to the ports Reach, or to all if Outward.
+	Fenced, Outward bool
+	Reach           []int
 
 	Env  []string                         // NAME=value, added to each process (optional)
 	Logf func(format string, args ...any) // for errors that no pod event shows (optional)
@@ -144,7 +144,7 @@ func New(cfg Config) (*Node, error) {
 		images: cfg.Images, ips: addresses.NewIPs(), ports: addresses.NewPorts(cfg.Cluster, cfg.Clusters), logs: podlog.New(cfg.LogDir),
 		machine: registration.Machine(), env: cfg.Env,
 		dir: filepath.Join(cfg.Dir, "pods"), hostDir: filepath.Join(cfg.Dir, "host"),
-		server: cfg.Server, caFile: cfg.CAFile, logf: cfg.Logf, fenced: cfg.Fenced, reach: cfg.Reach,
+		server: cfg.Server, caFile: cfg.CAFile, logf: cfg.Logf, fenced: cfg.Fenced, reach: cfg.Reach, outward: cfg.Outward,
 		pods: map[types.UID]*pod{}, byIP: map[string]*pod{},
 		find: func(namespace, name string) *corev1.Pod {
 			object, err := lister.Pods(namespace).Get(name)

@@ -65,6 +65,7 @@ type runtime struct {
 	server, caFile string
 	fenced         bool
 	reach          []int // TCP ports that every pod may connect to
+	outward        bool  // to all
 	logf           func(format string, args ...any)
 	// find returns a pod as the API has it now; nil if there is none.
 	find func(namespace, name string) *corev1.Pod

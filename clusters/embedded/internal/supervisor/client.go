@@ -28,7 +28,7 @@ var ErrHung = fmt.Errorf("%w in time", ErrUnreachable)
 
 const (
 	// requestTime is how long the supervisor may take for a short answer.
-	requestTime = 1500 * time.Millisecond
+	requestTime = 2 * time.Second
 	// healthTime is how long it may take to ask everything else.
 	healthTime = answerTime + requestTime
 	// quietTime is how long one that starts may say nothing at all.
@@ -71,16 +71,15 @@ func dialWithin(ctx context.Context, dir string, limit time.Duration) (*Client, 
 		case !runs:
 			return nil, Status{}, fmt.Errorf("%w (%w)", ErrNotRunning, err)
 		}
+		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+			return nil, Status{}, fmt.Errorf("%w (%w)", ErrHung, err) // it had its time
+		}
 		// It may be about to say where it is, or to end.
 		select {
 		case <-ctx.Done():
 			return nil, Status{}, ctx.Err()
 		case <-patience.C:
-			kind := ErrUnreachable
-			if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-				kind = ErrHung
-			}
-			return nil, Status{}, fmt.Errorf("%w (%w)", kind, err)
+			return nil, Status{}, fmt.Errorf("%w (%w)", ErrUnreachable, err)
 		case <-tick.C:
 		}
 	}

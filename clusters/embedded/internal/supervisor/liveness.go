@@ -107,7 +107,9 @@ func (s *Supervisor) look(ctx context.Context) {
 	}
 	for _, u := range s.clients {
 		if u.port != 0 {
-			checks[u.name] = func(ctx context.Context) error { return s.liveness.get(ctx, fmt.Sprintf("https://127.0.0.1:%d", u.port)) }
+			checks[u.name] = func(ctx context.Context) error {
+				return s.liveness.get(ctx, fmt.Sprintf("https://127.0.0.1:%d", u.port))
+			}
 		}
 	}
 	var group sync.WaitGroup

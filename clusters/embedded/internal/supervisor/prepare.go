@@ -154,6 +154,7 @@ func (s *Supervisor) prepareNode(keys pki.PKI, server string) (err error) {
 		ProxyCAFile:  keys.ProxyCAFile(),
 		ProxyName:    pki.ProxyName,
 		Fenced:       s.fenced(),
+		Outward:      s.options.AllowEgress, // no proxy leads to a forge on this machine
 		Reach:        []int{s.options.Port, s.options.ProxyPort},
 		Env: []string{
 			"HTTP_PROXY=" + proxy, "http_proxy=" + proxy,
