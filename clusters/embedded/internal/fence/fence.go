@@ -100,7 +100,7 @@ func Program(path string) Rules {
 	if err != nil {
 		return r // to run it will say why
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // it was only read
 	if slices.ContainsFunc(file.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
 		r.Run = append(r.Run, "/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/nix/store", "/gnu/store")
 		r.Read = append(r.Read, "/etc/ld.so.cache", "/etc/ld.so.preload")
