@@ -149,7 +149,7 @@ func TestTornState(t *testing.T) {
 		d.put(t, "cluster.json", string(settings))
 		// All that is made anew, at once.
 		for _, name := range []string{
-			folder.MarkFile, "kubeconfig", "pki/ca.crt", "pki/admin.key", "pki/service-account.key", "git-login",
+			folder.MarkFile, "kubeconfig", "pki/ca.crt", "pki/admin.key", "pki/service-account.key",
 			"run/egress.yaml", "run/admin.kubeconfig", "run/kube-scheduler.kubeconfig", "run/kube-controller-manager.kubeconfig",
 		} {
 			d.damage(t, name, "half")
