@@ -48,7 +48,7 @@ const minimalABI = 2
 // String names what is confined, for people.
 func (k Kernel) String() string {
 	if !k.Confines() {
-		return "this kernel has no Landlock 2 with seccomp, as Linux 5.19 and newer have"
+		return "this kernel has no Landlock; Linux 5.19 and newer have it"
 	}
 	parts := []string{"files"}
 	if k.Ports {
@@ -59,7 +59,7 @@ func (k Kernel) String() string {
 	}
 	text := fmt.Sprintf("Landlock %d (%s), seccomp", k.Landlock, strings.Join(parts, ", "))
 	if !k.Ports {
-		text += "; TCP to the world is not blocked before Linux 6.7"
+		text += "; TCP is open before Linux 6.7"
 	}
 	return text
 }

@@ -349,9 +349,9 @@ func TestOthersStayFree(t *testing.T) {
 
 func TestKernelString(t *testing.T) {
 	for want, k := range map[string]fence.Kernel{
-		"this kernel has no Landlock":                          {},
-		"Landlock 7 (files, TCP ports, signals), seccomp":      {Landlock: 7, Ports: true, Signals: true, Sockets: true},
-		"Landlock 3 (files), seccomp; TCP to the world is not": {Landlock: 3, Sockets: true},
+		"this kernel has no Landlock":                     {},
+		"Landlock 7 (files, TCP ports, signals), seccomp": {Landlock: 7, Ports: true, Signals: true, Sockets: true},
+		"Landlock 3 (files), seccomp; TCP is open":        {Landlock: 3, Sockets: true},
 	} {
 		if got := k.String(); !strings.HasPrefix(got, want) {
 			t.Errorf("got %q, want %q", got, want)
